@@ -1,0 +1,1 @@
+//! Listener, TLS, dialects, signatures, the KMS API, health and metrics.

@@ -1,0 +1,1 @@
+//! Accounts, access keys, and the one authoriser.

@@ -1,0 +1,12 @@
+//! Where bytes rest. Two seams: [`MetaStore`] keeps small ordered records, [`BlobStore`] keeps sealed bytes without
+//! names. This room never sees a key in the clear and does not know what the bytes it keeps mean.
+
+mod blob;
+mod meta;
+mod tables;
+
+pub use blob::{BlobReader, BlobStore, BlobWriter};
+pub use meta::{
+    Change, CommitError, CommitFuture, Expectation, MetaStore, ReadError, Row, Snapshot, StoreFault, Transaction, read,
+};
+pub use tables::Table;
