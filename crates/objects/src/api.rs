@@ -9,21 +9,19 @@ use model::{
 use policy::Conditions;
 use sse::{
     AppliedEncryption, BucketEncryption, ChecksumAlgorithm, ChecksumValue, CustomerHeaders, EncryptionHeaders,
-    EtagRule, Transport,
+    EncryptionRules, Transport,
 };
 
 /// What the dialects decide differently, as data.
 #[derive(Clone, Copy, Debug)]
 pub struct DialectRules {
-    /// What the ETag of an SSE-OBS (SSE-S3) object is made of.
-    pub etag_rule: EtagRule,
+    /// What the dialect decides about encryption.
+    pub encryption: EncryptionRules,
     /// Smallest part that is not the last, in bytes: 5 MiB in S3, 100 KiB in OBS.
     pub part_bytes_min: u64,
     /// A copy of an object onto itself without encryption headers keeps its method (OBS); otherwise the bucket's
     /// default decides (S3).
     pub self_copy_keeps_method: bool,
-    /// Asking for a bucket key needs a named CMK (OBS).
-    pub bucket_key_needs_key_id: bool,
     /// Creating a bucket that is already one's own succeeds (OBS).
     pub recreate_own_bucket: bool,
 }

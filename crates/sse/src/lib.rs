@@ -7,5 +7,5 @@ pub use crypto::{ChecksumAlgorithm, ChecksumValue};
 pub use error::{EncryptionField, SseError};
 pub use kms::CmkId;
 pub use request::{
-    AppliedEncryption, BucketEncryption, CustomerHeaders, DefaultMethod, EncryptionHeaders, EtagRule, Transport,
+    AppliedEncryption, BucketEncryption, CustomerHeaders, DefaultMethod, EncryptionHeaders, EncryptionRules, EtagRule, Transport,
 };

@@ -101,6 +101,38 @@ pub enum EtagRule {
     CiphertextMd5,
 }
 
+/// What a dialect decides about encryption, as data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EncryptionRules {
+    /// What the ETag of an SSE-OBS (SSE-S3) object is made of.
+    pub etag_rule: EtagRule,
+    /// Asking for a bucket key needs a named CMK (OBS, obs-api §4.2).
+    pub bucket_key_needs_key_id: bool,
+    /// SSE-KMS asked for without a CMK takes the CMK of the bucket's default (S3); otherwise the account's default key
+    /// (OBS).
+    pub cmk_from_bucket_default: bool,
+    /// A bucket-key header where SSE-KMS is neither asked for nor inherited is refused (OBS); otherwise ignored (S3).
+    pub refuse_stray_bucket_key: bool,
+}
+
+impl EncryptionRules {
+    /// The rules of Amazon S3.
+    pub const S3: Self = Self {
+        etag_rule: EtagRule::PlaintextMd5,
+        bucket_key_needs_key_id: false,
+        cmk_from_bucket_default: true,
+        refuse_stray_bucket_key: false,
+    };
+
+    /// The rules of Huawei OBS.
+    pub const OBS: Self = Self {
+        etag_rule: EtagRule::CiphertextMd5,
+        bucket_key_needs_key_id: true,
+        cmk_from_bucket_default: false,
+        refuse_stray_bucket_key: true,
+    };
+}
+
 /// The methods a bucket default can have. SSE-C cannot be one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DefaultMethod {
