@@ -66,6 +66,14 @@ impl ChecksumValue {
         (bytes.len() == algorithm.value_bytes()).then_some(Self { algorithm, bytes })
     }
 
+    /// From a computed value.
+    ///
+    /// INVARIANT: the length fits the algorithm, as the caller computed the value with it.
+    pub(crate) fn of_algorithm(algorithm: ChecksumAlgorithm, bytes: Vec<u8>) -> Self {
+        debug_assert_eq!(bytes.len(), algorithm.value_bytes());
+        Self { algorithm, bytes }
+    }
+
     /// The algorithm.
     pub fn algorithm(&self) -> ChecksumAlgorithm {
         self.algorithm

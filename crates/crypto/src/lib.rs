@@ -1,5 +1,40 @@
 //! Keys by role, the key tree, wrap and unwrap, segment streams and digests. No I/O, no async.
+//!
+//! Start with `tree.rs`: it holds every label and every arrow by which one key leads to another. docs/keys.md gives
+//! the reasons and the limits, docs/formats/segment.md the bytes of a segment stream.
+//!
+//! What is absent, and what others lean on: no key type has `Clone`, `Debug` or `Serialize`; no function returns
+//! plaintext before its auth tag has been checked; no error tells why opening or unwrapping failed.
 
+mod aead;
 mod checksum;
+mod checksummer;
+mod digest;
+mod entropy;
+mod kdf;
+mod mac;
+mod md5;
+mod primitive;
+mod record;
+mod roles;
+mod secret;
+mod segment;
+mod tree;
+mod wrap;
 
 pub use checksum::{ChecksumAlgorithm, ChecksumValue};
+pub use checksummer::{Checksummer, combine_crc};
+pub use digest::{Sha1, Sha256, sha256};
+pub use entropy::SystemEntropy;
+pub use mac::{constant_time_eq, hmac_sha1, hmac_sha256};
+pub use md5::{Md5, md5};
+pub use record::{MacMismatch, NOTE_OVERHEAD_BYTES, NoteError};
+pub use roles::{
+    BucketKey, CmkMaterial, CustomerKey, Dek, KEY_BYTES, Kek, KeyRole, MetadataKey, RootKey, SecretsKey, Wrappable,
+};
+pub use secret::SecretBytes;
+pub use segment::{
+    OpenError, SEGMENT_BYTES, SEGMENT_INDEX_END, SealMisuse, StreamOpener, StreamSealer, Suite, plain_len, sealed_len,
+    segment_count,
+};
+pub use wrap::{Binding, UnwrapError, WRAPPED_BYTES, Wrapped, unwrap, unwrap_secret, wrap, wrap_secret};

@@ -1,0 +1,181 @@
+//! Keys by role. Each role is a type of its own, so the compiler refuses a DEK where a bucket key belongs, and each
+//! has a label that enters every derivation, so a key wrapped in one role does not unwrap in another.
+//!
+//! The traits are sealed: which roles exist, and which of them may wrap or be wrapped, is decided in this file.
+
+use crate::SecretBytes;
+use model::Entropy;
+
+/// Length of every key in bytes: AES-256 and HMAC-SHA256 throughout.
+pub const KEY_BYTES: usize = 32;
+
+/// What a wrapped key is for. The label is part of the wrap's key derivation (docs/keys.md).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyRole {
+    /// Material of one CMK version.
+    CmkMaterial,
+    /// A bucket key.
+    BucketKey,
+    /// A DEK.
+    Dek,
+    /// The metadata key.
+    MetadataKey,
+    /// The secrets key.
+    SecretsKey,
+    /// Opaque bytes the KMS generated for a caller outside (`GenerateDataKey`).
+    Data,
+}
+
+impl KeyRole {
+    /// The role's label.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::CmkMaterial => "cmk",
+            Self::BucketKey => "bucket",
+            Self::Dek => "dek",
+            Self::MetadataKey => "metadata",
+            Self::SecretsKey => "secrets",
+            Self::Data => "data",
+        }
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// A key that wraps other keys.
+pub trait Kek: sealed::Sealed {
+    /// Label of the wrapping key's role, part of the wrap's key derivation.
+    const KEK_LABEL: &'static str;
+
+    /// The key's bytes, still boxed.
+    fn kek_secret(&self) -> &SecretBytes<KEY_BYTES>;
+}
+
+/// A key that may be wrapped by a [`Kek`].
+pub trait Wrappable: sealed::Sealed + Sized + Send + Sync + 'static {
+    /// What the key is for.
+    const ROLE: KeyRole;
+
+    /// Draws a fresh key.
+    fn generate(entropy: &dyn Entropy) -> Self {
+        Self::from_secret(SecretBytes::random(entropy))
+    }
+
+    /// Gives 32 secret bytes this role: for key providers that hand out keys in the clear over their own channel.
+    fn from_secret(secret: SecretBytes<KEY_BYTES>) -> Self;
+
+    /// The key's bytes, still boxed.
+    fn as_secret(&self) -> &SecretBytes<KEY_BYTES>;
+}
+
+macro_rules! role {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        pub struct $name(SecretBytes<KEY_BYTES>);
+
+        impl $name {
+            /// Draws a fresh key.
+            pub fn generate(entropy: &dyn Entropy) -> Self {
+                Self(SecretBytes::random(entropy))
+            }
+
+            /// Gives 32 secret bytes this role.
+            pub fn from_secret(secret: SecretBytes<KEY_BYTES>) -> Self {
+                Self(secret)
+            }
+
+            /// The key's bytes, for the arrows of the key tree.
+            #[allow(dead_code, reason = "a role that only wraps has no derivations of its own")]
+            pub(crate) fn secret(&self) -> &SecretBytes<KEY_BYTES> {
+                &self.0
+            }
+        }
+
+        impl sealed::Sealed for $name {}
+    };
+}
+
+macro_rules! kek {
+    ($name:ident, $label:literal) => {
+        impl Kek for $name {
+            const KEK_LABEL: &'static str = $label;
+
+            fn kek_secret(&self) -> &SecretBytes<KEY_BYTES> {
+                &self.0
+            }
+        }
+    };
+}
+
+macro_rules! wrappable {
+    ($name:ident, $role:ident) => {
+        impl Wrappable for $name {
+            const ROLE: KeyRole = KeyRole::$role;
+
+            fn from_secret(secret: SecretBytes<KEY_BYTES>) -> Self {
+                Self(secret)
+            }
+
+            fn as_secret(&self) -> &SecretBytes<KEY_BYTES> {
+                &self.0
+            }
+        }
+    };
+}
+
+role!(
+    /// Wraps the CMK material of the embedded KMS and the server's internal keys. Read from its source at start.
+    RootKey
+);
+role!(
+    /// The secret of one CMK version in the embedded KMS.
+    CmkMaterial
+);
+role!(
+    /// A key that stands between a CMK and the DEKs of one bucket, so that not every object asks the KMS.
+    BucketKey
+);
+role!(
+    /// The key of exactly one object version.
+    Dek
+);
+role!(
+    /// The key sent with an SSE-C request; lives as long as the request.
+    CustomerKey
+);
+role!(
+    /// Seals small metadata values that must not stand in clear, such as plaintext ETags under SSE-S3.
+    MetadataKey
+);
+role!(
+    /// Seals the signing secrets of access keys.
+    SecretsKey
+);
+
+kek!(RootKey, "root");
+kek!(CmkMaterial, "cmk");
+kek!(BucketKey, "bucket");
+kek!(CustomerKey, "customer");
+
+wrappable!(CmkMaterial, CmkMaterial);
+wrappable!(BucketKey, BucketKey);
+wrappable!(Dek, Dek);
+wrappable!(MetadataKey, MetadataKey);
+wrappable!(SecretsKey, SecretsKey);
+
+impl sealed::Sealed for SecretBytes<KEY_BYTES> {}
+
+/// An opaque data key of the KMS API: it has no role inside the store and therefore no type of its own.
+impl Wrappable for SecretBytes<KEY_BYTES> {
+    const ROLE: KeyRole = KeyRole::Data;
+
+    fn from_secret(secret: SecretBytes<KEY_BYTES>) -> Self {
+        secret
+    }
+
+    fn as_secret(&self) -> &SecretBytes<KEY_BYTES> {
+        self
+    }
+}

@@ -1,0 +1,86 @@
+//! The key tree on one page: every label, and every arrow as a function. docs/keys.md draws it.
+//!
+//! ```text
+//! root key ----- wraps --> CMK material -- wraps --> bucket key -- wraps --> DEK      customer key -- wraps --> DEK
+//!    |                          '-- wraps --> DEK, data key
+//!    '-- wraps --> bucket key (SSE-OBS), metadata key, secrets key
+//!
+//! KEK --wrap/<kek>/<key>--> (wrapping key, commitment key), once for each wrap
+//! DEK --dek/segment--> stream key      DEK --dek/meta--> record key      DEK --dek/note--> note keys
+//! metadata key --metadata/note--> note keys            secrets key --secrets/note--> note keys
+//! ```
+//!
+//! Nothing else in the product derives a key. A label never changes its meaning; a new construction gets a new one.
+
+use crate::SecretBytes;
+use crate::kdf::derive;
+use crate::roles::{Dek, KEY_BYTES, Kek, KeyRole, MetadataKey, SecretsKey};
+use crate::wrap::Binding;
+use model::StreamUid;
+
+/// Prefix of the label of every wrap; the roles of both keys follow: `strongroom/v1/wrap/cmk/dek`.
+const WRAP: &str = "strongroom/v1/wrap";
+/// DEK to the key of one segment stream.
+const DEK_SEGMENT: &str = "strongroom/v1/dek/segment";
+/// DEK to the key that authenticates the object version's record.
+const DEK_META: &str = "strongroom/v1/dek/meta";
+/// DEK to the keys of one note.
+const DEK_NOTE: &str = "strongroom/v1/dek/note";
+/// Metadata key to the keys of one note.
+const METADATA_NOTE: &str = "strongroom/v1/metadata/note";
+/// Secrets key to the keys of one note.
+const SECRETS_NOTE: &str = "strongroom/v1/secrets/note";
+
+/// The cipher key, then the MAC key, of one wrap or one note.
+pub(crate) struct KeyPair(SecretBytes<{ 2 * KEY_BYTES }>);
+
+impl KeyPair {
+    /// First half: the AES-256-GCM key.
+    pub(crate) fn cipher(&self) -> &[u8] {
+        &self.0.expose()[..KEY_BYTES]
+    }
+
+    /// Second half: the HMAC-SHA256 key (commitment of a wrap, nonce of a note).
+    pub(crate) fn mac(&self) -> &[u8] {
+        &self.0.expose()[KEY_BYTES..]
+    }
+}
+
+/// KEK to the keys of one wrap. The salt is fresh for each wrap, hence so is the pair.
+pub(crate) fn wrap_keys<W: Kek>(kek: &W, role: KeyRole, salt: &[u8], binding: &Binding) -> KeyPair {
+    KeyPair(derive(kek.kek_secret(), &[WRAP, "/", W::KEK_LABEL, "/", role.label()], &[salt, binding.as_bytes()]))
+}
+
+/// DEK to stream key. A stream uid is never used twice, hence neither is a stream key.
+pub(crate) fn stream_key(dek: &Dek, stream: StreamUid) -> SecretBytes<KEY_BYTES> {
+    derive(dek.secret(), &[DEK_SEGMENT], &[stream.as_bytes()])
+}
+
+/// DEK to the record key.
+pub(crate) fn record_key(dek: &Dek) -> SecretBytes<KEY_BYTES> {
+    derive(dek.secret(), &[DEK_META], &[])
+}
+
+/// A key that seals notes: the arrow to a note's keys.
+pub(crate) trait NoteParent {
+    /// Parent to the keys of the note with this id.
+    fn note_keys(&self, id: &[u8; 16]) -> KeyPair;
+}
+
+impl NoteParent for Dek {
+    fn note_keys(&self, id: &[u8; 16]) -> KeyPair {
+        KeyPair(derive(self.secret(), &[DEK_NOTE], &[id]))
+    }
+}
+
+impl NoteParent for MetadataKey {
+    fn note_keys(&self, id: &[u8; 16]) -> KeyPair {
+        KeyPair(derive(self.secret(), &[METADATA_NOTE], &[id]))
+    }
+}
+
+impl NoteParent for SecretsKey {
+    fn note_keys(&self, id: &[u8; 16]) -> KeyPair {
+        KeyPair(derive(self.secret(), &[SECRETS_NOTE], &[id]))
+    }
+}
