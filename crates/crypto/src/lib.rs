@@ -16,6 +16,7 @@ mod mac;
 mod md5;
 mod primitive;
 mod record;
+mod record_key;
 mod roles;
 mod secret;
 mod segment;
@@ -29,6 +30,7 @@ pub use entropy::SystemEntropy;
 pub use mac::{constant_time_eq, hmac_sha1, hmac_sha256};
 pub use md5::{Md5, md5};
 pub use record::{MacMismatch, NOTE_OVERHEAD_BYTES, NoteError};
+pub use record_key::RecordKey;
 pub use roles::{
     BucketKey, CmkMaterial, CustomerKey, Dek, KEY_BYTES, Kek, KeyRole, MetadataKey, RootKey, SecretsKey, Wrappable,
 };
