@@ -2,10 +2,17 @@
 //! names. This room never sees a key in the clear and does not know what the bytes it keeps mean.
 
 mod blob;
+mod checksum;
+mod counters;
+pub mod engine;
+mod lock;
 mod meta;
+mod space;
 mod tables;
 
 pub use blob::{BlobReader, BlobStore, BlobWriter};
+pub use counters::Counters;
+pub use lock::{DirLock, LockError};
 pub use meta::{
     Change, CommitError, CommitFuture, Expectation, MetaStore, ReadError, Row, Snapshot, StoreFault, Transaction, read,
 };

@@ -1,0 +1,15 @@
+//! The fjall engine keeps the promises of the metadata seam.
+
+use std::sync::Arc;
+use strongroom_store::MetaStore;
+use strongroom_store::engine::fjall::FjallStore;
+
+#[test]
+fn meta() {
+    let root = tempfile::tempdir().unwrap();
+    let fresh = || {
+        let dir = tempfile::tempdir_in(root.path()).unwrap().keep();
+        Arc::new(FjallStore::open(&dir).unwrap()) as Arc<dyn MetaStore>
+    };
+    testkit::conformance::meta::run(&fresh);
+}

@@ -1,0 +1,15 @@
+//! The redb engine keeps the promises of the metadata seam.
+
+use std::sync::Arc;
+use strongroom_store::MetaStore;
+use strongroom_store::engine::redb::RedbStore;
+
+#[test]
+fn meta() {
+    let root = tempfile::tempdir().unwrap();
+    let fresh = || {
+        let dir = tempfile::tempdir_in(root.path()).unwrap().keep();
+        Arc::new(RedbStore::open(&dir.join("meta.redb")).unwrap()) as Arc<dyn MetaStore>
+    };
+    testkit::conformance::meta::run(&fresh);
+}
