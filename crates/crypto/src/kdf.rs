@@ -30,7 +30,7 @@ pub(crate) fn derive<const N: usize>(
 }
 
 /// The bare function, as the published vectors give it: fixed input in, key stream out.
-fn counter_mode(key: &[u8], fixed: &[u8], out: &mut [u8]) {
+pub(crate) fn counter_mode(key: &[u8], fixed: &[u8], out: &mut [u8]) {
     must(kbkdf_ctr_hmac(hmac_sha256(), key, fixed, out), "KBKDF");
 }
 

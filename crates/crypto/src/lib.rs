@@ -6,6 +6,7 @@
 //! What is absent, and what others lean on: no key type has `Clone`, `Debug` or `Serialize`; no function returns
 //! plaintext before its auth tag has been checked; no error tells why opening or unwrapping failed.
 
+mod absent;
 mod aead;
 mod checksum;
 mod checksummer;
@@ -15,6 +16,8 @@ mod kdf;
 mod mac;
 mod md5;
 mod primitive;
+#[cfg(test)]
+mod published;
 mod record;
 mod record_key;
 mod roles;

@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+"""Derives every golden file from docs/keys.md and docs/formats/segment.md, sharing no code with the server.
+
+Needs only the `cryptography` package. Every construction is written here as the docs put it; where a value depends on
+randomness (the salt of a wrap) it is taken from the file. Run: python3 vectors/crypto/check_golden.py
+"""
+
+import hashlib
+import hmac
+import json
+import pathlib
+import sys
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.kbkdf import CounterLocation, KBKDFHMAC, Mode
+
+GOLDEN = pathlib.Path(__file__).parent / "golden"
+S = 65536
+
+
+def kdf(key, label, context, length):
+    """keys.md, "KDF"; the library puts `label || 00 || context || [L]` together itself."""
+    return KBKDFHMAC(
+        algorithm=hashes.SHA256(), mode=Mode.CounterMode, length=length, rlen=4, llen=4,
+        location=CounterLocation.BeforeFixed, label=label.encode(), context=context, fixed=None,
+    ).derive(key)
+
+
+def mac(key, *pieces):
+    return hmac.new(key, b"".join(pieces), hashlib.sha256).digest()
+
+
+def lp(field):
+    return len(field).to_bytes(4, "big") + field
+
+
+def wrap(kek, kek_label, key_label, salt, binding, key):
+    """keys.md, "Wrap"."""
+    pair = kdf(kek, f"strongroom/v1/wrap/{kek_label}/{key_label}", salt + binding, 64)
+    ct = AESGCM(pair[:32]).encrypt(bytes(12), key, binding)
+    return salt + ct + mac(pair[32:], ct, binding)
+
+
+def note(key, role, note_id, plain):
+    """keys.md, "Notes"."""
+    pair = kdf(key, f"strongroom/v1/{role}/note", note_id, 64)
+    nonce = mac(pair[32:], plain)[:12]
+    return nonce + AESGCM(pair[:32]).encrypt(nonce, plain, note_id)
+
+
+def crc32c(data):
+    """segment.md, "Suite 0": CRC-32C, bitwise."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return (crc ^ 0xFFFFFFFF).to_bytes(4, "big")
+
+
+def cut(plain):
+    """segment.md, "Bytes of a stream": (index, is the last, text)."""
+    k = max(1, -(-len(plain) // S))
+    return [(i, i == k - 1, plain[i * S:(i + 1) * S]) for i in range(k)]
+
+
+def seal_aes(dek, uid, plain):
+    """segment.md, "Suite 1"."""
+    cipher = AESGCM(kdf(dek, "strongroom/v1/dek/segment", uid, 32))
+    aad = hashlib.sha256(bytes([1, 1, 16]) + uid).digest()
+    return b"".join(
+        cipher.encrypt(bytes(4) + i.to_bytes(7, "big") + bytes([last]), text, aad) for i, last, text in cut(plain)
+    )
+
+
+def seal_plain(uid, plain):
+    return b"".join(text + crc32c(uid + i.to_bytes(8, "big") + bytes([last]) + text) for i, last, text in cut(plain))
+
+
+def main():
+    golden = json.loads((GOLDEN / "golden.json").read_text())
+    value = {name: bytes.fromhex(text) for name, text in golden.items() if isinstance(text, str)}
+    wrong = []
+
+    def check(name, ours, theirs):
+        if ours != theirs:
+            wrong.append(name)
+
+    assert crc32c(b"123456789").hex() == "e3069283"
+    fields = [golden["binding"]["domain"].encode()] + [bytes.fromhex(f) for f in golden["binding"]["fields"]]
+    binding = b"".join(lp(field) for field in fields)
+    check("binding", binding, bytes.fromhex(golden["binding"]["bytes"]))
+    for entry in golden["wraps"]:
+        wrapped = bytes.fromhex(entry["wrapped"])
+        ours = wrap(value["kek"], entry["kek"], entry["key"], wrapped[:32], binding, value["wrapped_key"])
+        check(f"wrap {entry['kek']}/{entry['key']}", ours, wrapped)
+    check("record_mac", mac(kdf(value["dek"], "strongroom/v1/dek/meta", b"", 32), value["record"]), value["record_mac"])
+    for role, text in golden["notes"].items():
+        check(f"note {role}", note(value["dek"], role, value["note_id"], value["note_plain"]), bytes.fromhex(text))
+    for size in golden["stream_sizes"]:
+        plain = bytes((7 * i + i // 256) % 256 for i in range(size))
+        aes, clear = GOLDEN / f"stream-aes-{size}.bin", GOLDEN / f"stream-plain-{size}.bin"
+        check(aes.name, seal_aes(value["dek"], value["stream_uid"], plain), aes.read_bytes())
+        check(clear.name, seal_plain(value["stream_uid"], plain), clear.read_bytes())
+
+    count = 2 + len(golden["wraps"]) + len(golden["notes"]) + 2 * len(golden["stream_sizes"])
+    print(f"{count - len(wrong)} of {count} golden values agree with the docs")
+    for name in wrong:
+        print("differs:", name)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
