@@ -10,6 +10,8 @@ mod absent;
 mod aead;
 mod checksum;
 mod checksummer;
+#[cfg(test)]
+mod commitment;
 mod digest;
 mod entropy;
 mod kdf;

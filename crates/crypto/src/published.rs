@@ -121,7 +121,9 @@ fn a_million_letters_in_pieces() {
     let mut left = 1_000_000;
     for length in (1..).step_by(97) {
         let piece = vec![b'a'; length.min(left)];
-        (md5.update(&piece), sha1.update(&piece), sha256.update(&piece));
+        md5.update(&piece);
+        sha1.update(&piece);
+        sha256.update(&piece);
         left -= piece.len();
         if left == 0 {
             break;

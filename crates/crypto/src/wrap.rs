@@ -170,6 +170,6 @@ pub fn unwrap_secret<W: Kek>(
     })
 }
 
-fn commitment(keys: &KeyPair, ciphertext: &[u8], binding: &Binding) -> [u8; COMMIT_BYTES] {
+pub(crate) fn commitment(keys: &KeyPair, ciphertext: &[u8], binding: &Binding) -> [u8; COMMIT_BYTES] {
     hmac_sha256(keys.mac(), &[ciphertext, binding.as_bytes()])
 }

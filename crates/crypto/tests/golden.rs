@@ -4,6 +4,8 @@
 //! They were written by this test with `STRONGROOM_WRITE_GOLDEN=1`, which writes missing files only: a difference is a
 //! break of the stored format, not a reason to write them anew.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
+
 mod common;
 
 use common::{Counting, body, open_all, seal_all, secret, uid};

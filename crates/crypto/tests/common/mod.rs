@@ -20,7 +20,7 @@ impl Entropy for Counting {
 
 /// The secret whose bytes are `first`, `first + 1`, ...
 pub(crate) fn secret(first: u8) -> SecretBytes<32> {
-    SecretBytes::fill_with(|bytes| bytes.iter_mut().zip(first..).for_each(|(byte, value)| *byte = value))
+    SecretBytes::fill_with(|bytes| *bytes = std::array::from_fn(|i| first.wrapping_add(i as u8)))
 }
 
 /// The body the golden streams hold: byte `i` is `7 * i + floor(i / 256)` modulo 256.
