@@ -1,5 +1,43 @@
-//! The key management service: the catalogue of CMKs, their states, key use, and the KeyProvider seam.
+//! The key management service: the catalogue of CMKs and their states, their use, and the seam to key providers.
+//!
+//! Start with `service.rs`; `state.rs` is the table of what a state allows, `usage.rs` the only way to a key under a CMK.
+//! Stored records are drawn in docs/formats/kms-records.md, the AWS KMS API over this room in docs/kms-api.md.
+//!
+//! What is absent, and what others lean on: CMK material never leaves the key provider; no key is stored or logged in
+//! clear; using a CMK reads nothing from the disk; a change of a CMK's state is durable before it is seen, and seen by
+//! every request that begins after it was acknowledged.
 
+mod blob;
+mod catalogue;
 mod cmk_id;
+mod context;
+mod counters;
+mod embedded;
+mod error;
+mod internal;
+mod key_ref;
+mod ledger;
+mod lifecycle;
+mod provider;
+mod record;
+mod root_check;
+mod service;
+mod state;
+mod usage;
+mod user;
 
+pub use blob::{CMK_WRAPPED_BYTES, CmkWrapped};
 pub use cmk_id::CmkId;
+pub use context::{CONTEXT_BYTES_MAX, EncryptionContext};
+pub use counters::{KmsCounters, Operation, Outcome};
+pub use embedded::EmbeddedProvider;
+pub use error::KmsError;
+pub use key_ref::{ALIAS_NAME_BYTES_MAX, AliasName, DEFAULT_KEY_ALIASES, KeyRef, Place};
+pub use provider::{KeyProvider, ProviderFault, VersionRef};
+pub use record::{DESCRIPTION_BYTES_MAX, ProviderTag};
+pub use service::{AliasDescription, CmkDescription, KeyService, alias_arn};
+pub use state::{DELETION_DAYS_MAX, DELETION_DAYS_MIN, KeyManager, KeyOperation, KeyState, admit};
+pub use user::{KeyUse, KeyUser};
+
+/// A data key handed to a caller of the KMS API, who then holds it in clear.
+pub type DataKey = crypto::SecretBytes<{ crypto::KEY_BYTES }>;

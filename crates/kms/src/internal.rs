@@ -1,0 +1,100 @@
+//! The server's own keys, wrapped under the root key: the metadata key, the secrets key, and one SSE-OBS key per
+//! bucket. They are made at first use, cost no KMS request and have no state.
+
+use crate::KmsError;
+use crate::record::{InternalKey, InternalKeyRecord};
+use crypto::{Binding, BucketKey, MetadataKey, RootKey, SecretsKey, Wrappable, Wrapped};
+use model::{BucketUid, Clock, Entropy};
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use store::{Change, CommitError, Expectation, MetaStore, Table, Transaction};
+use tokio::sync::OnceCell;
+
+/// Finds, makes and caches them.
+pub(crate) struct InternalKeys {
+    store: Arc<dyn MetaStore>,
+    root: Arc<RootKey>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    metadata: OnceCell<Arc<MetadataKey>>,
+    secrets: OnceCell<Arc<SecretsKey>>,
+    sse_obs: RwLock<HashMap<BucketUid, Arc<BucketKey>>>,
+}
+
+impl InternalKeys {
+    pub(crate) fn new(
+        store: Arc<dyn MetaStore>,
+        root: Arc<RootKey>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        let (metadata, secrets, sse_obs) = Default::default();
+        Self { store, root, clock, entropy, metadata, secrets, sse_obs }
+    }
+
+    pub(crate) async fn metadata(&self) -> Result<Arc<MetadataKey>, KmsError> {
+        self.metadata.get_or_try_init(|| self.find_or_make(InternalKey::Metadata)).await.cloned()
+    }
+
+    pub(crate) async fn secrets(&self) -> Result<Arc<SecretsKey>, KmsError> {
+        self.secrets.get_or_try_init(|| self.find_or_make(InternalKey::Secrets)).await.cloned()
+    }
+
+    pub(crate) async fn sse_obs(&self, bucket: BucketUid) -> Result<Arc<BucketKey>, KmsError> {
+        if let Some(key) = self.sse_obs.read().unwrap_or_else(PoisonError::into_inner).get(&bucket) {
+            return Ok(Arc::clone(key));
+        }
+        // Two first users both ask the store; both get the one key that is stored.
+        let key = self.find_or_make(InternalKey::SseObs(bucket)).await?;
+        let mut cache = self.sse_obs.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(Arc::clone(cache.entry(bucket).or_insert(key)))
+    }
+
+    pub(crate) fn forget_bucket(&self, bucket: BucketUid) -> Change {
+        self.sse_obs.write().unwrap_or_else(PoisonError::into_inner).remove(&bucket);
+        Change::Delete(Table::InternalKeys, InternalKey::SseObs(bucket).key().into())
+    }
+
+    async fn find_or_make<K: Wrappable>(&self, which: InternalKey) -> Result<Arc<K>, KmsError> {
+        if let Some(key) = self.find(which).await? {
+            return Ok(key);
+        }
+        let key = K::generate(&*self.entropy);
+        let wrapped = crypto::wrap(&*self.root, &key, &binding(which), &*self.entropy);
+        let record = InternalKeyRecord { created: self.clock.now(), wrapped: *wrapped.as_bytes() };
+        let mut tx = Transaction::new();
+        tx.expect(Expectation::Absent(Table::InternalKeys, which.key().into())).put(
+            Table::InternalKeys,
+            which.key(),
+            record.encode(),
+        );
+        match self.store.commit(tx).await {
+            Ok(()) => Ok(Arc::new(key)),
+            // Somebody was faster: theirs is the key, ours never sealed anything.
+            Err(CommitError::Conflict(_)) => self.find(which).await?.ok_or_else(|| damaged(which)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn find<K: Wrappable>(&self, which: InternalKey) -> Result<Option<Arc<K>>, KmsError> {
+        let row = store::read(&self.store, move |snapshot| snapshot.get(Table::InternalKeys, &which.key())).await?;
+        let Some(row) = row else { return Ok(None) };
+        let record = InternalKeyRecord::decode(&row).map_err(|_| damaged(which))?;
+        crypto::unwrap(&*self.root, &Wrapped::from_bytes(record.wrapped), &binding(which))
+            .map(|key| Some(Arc::new(key)))
+            .map_err(|_| damaged(which))
+    }
+}
+
+/// A key belongs to its row: moved to another bucket's, it does not unwrap.
+fn binding(which: InternalKey) -> Binding {
+    Binding::new("internal-key").field(&which.key())
+}
+
+fn damaged(which: InternalKey) -> KmsError {
+    KmsError::Damaged(match which {
+        InternalKey::Metadata => "the metadata key".to_owned(),
+        InternalKey::Secrets => "the secrets key".to_owned(),
+        InternalKey::SseObs(bucket) => format!("the SSE-OBS key of bucket {bucket}"),
+    })
+}

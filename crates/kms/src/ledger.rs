@@ -1,0 +1,91 @@
+//! Changes of the catalogue: committed first, seen afterwards.
+//!
+//! INVARIANT: memory is changed only by the holder of `writer`, and only to what the store has acknowledged. Changes
+//! are rare and take turns; reading takes a short lock that is never held across I/O, so using a CMK never waits for a
+//! change to reach the disk.
+
+use crate::KmsError;
+use crate::catalogue::Catalogue;
+use std::sync::{Arc, PoisonError, RwLock};
+use store::{CommitError, MetaStore, Transaction};
+
+/// How often a change is planned again after somebody else changed the same rows in the store.
+const ATTEMPTS_MAX: u32 = 4;
+
+/// What a change comes to, decided on the present catalogue.
+pub(crate) enum Plan<T> {
+    /// Nothing to write.
+    Done(T),
+    /// To be committed, with expectations about every row the decision rests on.
+    Commit(Transaction, T),
+}
+
+/// The catalogue and the store it mirrors.
+pub(crate) struct Ledger {
+    store: Arc<dyn MetaStore>,
+    catalogue: RwLock<Catalogue>,
+    writer: tokio::sync::Mutex<()>,
+}
+
+impl Ledger {
+    /// Loads the catalogue.
+    pub(crate) async fn load(store: Arc<dyn MetaStore>) -> Result<Arc<Self>, KmsError> {
+        let catalogue = store::read(&store, Catalogue::load).await??;
+        Ok(Arc::new(Self { store, catalogue: RwLock::new(catalogue), writer: tokio::sync::Mutex::default() }))
+    }
+
+    /// Looks at the catalogue. `look` is short and does no I/O.
+    pub(crate) fn read<T>(&self, look: impl FnOnce(&Catalogue) -> T) -> T {
+        look(&self.catalogue.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Plans a change on the present catalogue, commits it and applies it; on a conflict with another writer of the
+    /// store, reads the catalogue again and plans anew.
+    ///
+    /// Runs to its end even if the caller goes away: a change that the store has made must be seen by memory, or a CMK
+    /// disabled by a client that hung up would stay usable.
+    pub(crate) async fn change<T: Clone + Send + 'static>(
+        self: &Arc<Self>,
+        plan: impl Fn(&Catalogue) -> Result<Plan<T>, KmsError> + Send + 'static,
+    ) -> Result<T, KmsError> {
+        let ledger = Arc::clone(self);
+        tokio::spawn(async move { ledger.change_in_turn(plan).await })
+            .await
+            .unwrap_or_else(|e| Err(KmsError::Unavailable(format!("the change did not end: {e}"))))
+    }
+
+    async fn change_in_turn<T: Send>(
+        &self,
+        plan: impl Fn(&Catalogue) -> Result<Plan<T>, KmsError> + Send,
+    ) -> Result<T, KmsError> {
+        let _turn = self.writer.lock().await;
+        for _ in 0..ATTEMPTS_MAX {
+            let (transaction, outcome) = match self.read(&plan)? {
+                Plan::Done(outcome) => return Ok(outcome),
+                Plan::Commit(transaction, outcome) => (transaction, outcome),
+            };
+            let changes = transaction.changes.clone();
+            match self.store.commit(transaction).await {
+                Ok(()) => {
+                    self.catalogue.write().unwrap_or_else(PoisonError::into_inner).apply(&changes)?;
+                    return Ok(outcome);
+                }
+                Err(CommitError::Conflict(_)) => self.reload().await?,
+                Err(CommitError::Fault(fault)) => {
+                    // Whether it was applied is unknown; if the store still answers, memory follows it.
+                    if let Err(error) = self.reload().await {
+                        tracing::error!(%error, "the key catalogue could not be read again after a failed change");
+                    }
+                    return Err(fault.into());
+                }
+            }
+        }
+        Err(CommitError::Conflict(0).into())
+    }
+
+    async fn reload(&self) -> Result<(), KmsError> {
+        let catalogue = store::read(&self.store, Catalogue::load).await??;
+        *self.catalogue.write().unwrap_or_else(PoisonError::into_inner) = catalogue;
+        Ok(())
+    }
+}

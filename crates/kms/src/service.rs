@@ -1,0 +1,325 @@
+//! The key service: opening it, finding CMKs by the names callers use, and describing them. Changes of CMKs stand in
+//! `lifecycle.rs`, their use in `usage.rs`.
+
+use crate::embedded::EmbeddedProvider;
+use crate::internal::InternalKeys;
+use crate::key_ref::{KeyRef, Place};
+use crate::ledger::Ledger;
+use crate::provider::KeyProvider;
+use crate::record::CmkRecord;
+use crate::{AliasName, CmkId, KeyManager, KeyState, KeyUser, KmsCounters, KmsError, root_check};
+use crypto::{BucketKey, MetadataKey, RootKey, SecretsKey};
+use model::{AccountId, AccountNumber, BucketUid, Clock, CmkUid, Entropy, Principal, RegionName, Timestamp};
+use policy::{AccessRequest, Action, Authorized, Authorizer, Conditions, Resource};
+use std::sync::Arc;
+use store::{Change, MetaStore};
+
+/// What may be told about a CMK.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CmkDescription {
+    /// Its id.
+    pub id: CmkId,
+    /// Where it is in its life.
+    pub state: KeyState,
+    /// Who decides over its life.
+    pub manager: KeyManager,
+    /// When it was created.
+    pub created: Timestamp,
+    /// The creator's words.
+    pub description: String,
+    /// The version new wraps use, from 1.
+    pub current_version: u32,
+    /// Its aliases, in order of their names.
+    pub aliases: Vec<AliasName>,
+}
+
+/// What may be told about an alias.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AliasDescription {
+    /// Its name.
+    pub name: AliasName,
+    /// The CMK it names.
+    pub target: CmkId,
+    /// When it was created.
+    pub created: Timestamp,
+    /// When it was last pointed elsewhere.
+    pub updated: Timestamp,
+}
+
+impl AliasDescription {
+    /// The form in AWS replies: `arn:aws:kms:region:number:alias/name`.
+    pub fn to_arn(&self) -> String {
+        alias_arn(&self.target.region, &self.target.number, &self.name)
+    }
+}
+
+/// The key management service. One per data directory: it keeps the catalogue of CMKs in memory.
+pub struct KeyService {
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) provider: Arc<dyn KeyProvider>,
+    pub(crate) internal: InternalKeys,
+    pub(crate) authorizer: Arc<dyn Authorizer>,
+    pub(crate) region: RegionName,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) counters: Arc<KmsCounters>,
+}
+
+impl KeyService {
+    /// Opens the service with the embedded provider: verifies the root key, then loads the catalogue. The first start
+    /// of a data directory binds it to this root key.
+    ///
+    /// # Errors
+    /// [`KmsError::WrongRootKey`]; [`KmsError::Damaged`] for unreadable records; [`KmsError::Unavailable`] when the
+    /// store does not answer.
+    pub async fn open(
+        store: Arc<dyn MetaStore>,
+        root: RootKey,
+        authorizer: Arc<dyn Authorizer>,
+        region: RegionName,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Arc<Self>, KmsError> {
+        let root = Arc::new(root);
+        let provider = Arc::new(EmbeddedProvider::new(Arc::clone(&root), Arc::clone(&entropy)));
+        Self::open_with_provider(store, root, provider, authorizer, region, clock, entropy).await
+    }
+
+    /// As [`KeyService::open`] with another provider of CMK material. The root key still keeps the server's own keys.
+    ///
+    /// # Errors
+    /// As [`KeyService::open`].
+    pub async fn open_with_provider(
+        store: Arc<dyn MetaStore>,
+        root: Arc<RootKey>,
+        provider: Arc<dyn KeyProvider>,
+        authorizer: Arc<dyn Authorizer>,
+        region: RegionName,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Arc<Self>, KmsError> {
+        root_check::verify(&store, &root, &*entropy).await?;
+        let ledger = Ledger::load(Arc::clone(&store)).await?;
+        let internal = InternalKeys::new(store, root, Arc::clone(&clock), Arc::clone(&entropy));
+        let counters = Arc::default();
+        Ok(Arc::new(Self { ledger, provider, internal, authorizer, region, clock, entropy, counters }))
+    }
+
+    /// The region new CMKs live in.
+    pub fn region(&self) -> &RegionName {
+        &self.region
+    }
+
+    /// How many requests to use a CMK there were.
+    pub fn counters(&self) -> &Arc<KmsCounters> {
+        &self.counters
+    }
+
+    /// Finds the CMK a reference names, in any form of [`KeyRef::parse`]. Says nothing about its state, nor whether
+    /// the caller may use it.
+    ///
+    /// # Errors
+    /// [`KmsError::Denied`] without an account; [`KmsError::InvalidArn`]; [`KmsError::NotFound`] for what does not
+    /// exist, is deleted, or is of another account or region — also for the default key before its first use, see
+    /// [`KeyService::resolve_or_make`].
+    pub fn resolve(&self, user: &KeyUser, key_ref: &str) -> Result<CmkId, KmsError> {
+        self.find(user, &KeyRef::parse(key_ref)?)
+    }
+
+    /// As [`KeyService::resolve`]; a reference to the default key makes it at its first use.
+    ///
+    /// # Errors
+    /// As [`KeyService::resolve`], and those of [`KeyService::default_key`].
+    pub async fn resolve_or_make(&self, user: &KeyUser, key_ref: &str) -> Result<CmkId, KmsError> {
+        let key_ref = KeyRef::parse(key_ref)?;
+        let found = self.find(user, &key_ref);
+        match key_ref {
+            KeyRef::Alias(place, name) if found == Err(KmsError::NotFound) && name.is_default_key() => {
+                let (account, number) = account_of(user)?;
+                if place.is_of(&self.region, account, number) {
+                    self.default_key(user).await
+                } else {
+                    Err(KmsError::NotFound)
+                }
+            }
+            _ => found,
+        }
+    }
+
+    /// Finds the CMK of a parsed reference; errors as [`KeyService::resolve`].
+    pub fn find(&self, user: &KeyUser, key_ref: &KeyRef) -> Result<CmkId, KmsError> {
+        let (account, number) = account_of(user)?;
+        let now = self.clock.now();
+        self.ledger.read(|catalogue| {
+            let (place, uid) = match key_ref {
+                KeyRef::Key(place, uid) => (place, *uid),
+                KeyRef::Alias(place, name) => (place, catalogue.alias(account, name).ok_or(KmsError::NotFound)?.target),
+            };
+            let cmk = catalogue.cmk(uid, now).filter(|cmk| cmk.account == *account).ok_or(KmsError::NotFound)?;
+            if place.is_of(&cmk.region, account, number) { Ok(cmk.id(uid)) } else { Err(KmsError::NotFound) }
+        })
+    }
+
+    /// Describes a CMK (`kms:DescribeKey`).
+    ///
+    /// # Errors
+    /// [`KmsError::Denied`], then [`KmsError::NotFound`].
+    pub fn describe(&self, user: &KeyUser, cmk: &CmkId) -> Result<CmkDescription, KmsError> {
+        let _: Authorized = self.authorize(user, Action::KmsDescribeKey, cmk)?;
+        let now = self.clock.now();
+        self.ledger.read(|catalogue| {
+            let record = catalogue.find(cmk, now).ok_or(KmsError::NotFound)?;
+            let aliases = catalogue.aliases_of_cmk(cmk.uid).map(|(_, name)| name.clone()).collect();
+            Ok(record.describe(cmk.uid, aliases))
+        })
+    }
+
+    /// The account's CMKs in order of their ids (`kms:ListKeys`).
+    ///
+    /// # Errors
+    /// [`KmsError::Denied`].
+    pub fn list(&self, user: &KeyUser) -> Result<Vec<CmkId>, KmsError> {
+        let account = self.authorize_account(user, Action::KmsListKeys)?;
+        let now = self.clock.now();
+        Ok(self.ledger.read(|catalogue| catalogue.of_account(account, now).map(|(uid, cmk)| cmk.id(uid)).collect()))
+    }
+
+    /// The account's aliases in order of their names, all or those of one CMK (`kms:ListAliases`).
+    ///
+    /// # Errors
+    /// [`KmsError::Denied`]; [`KmsError::NotFound`] when the CMK does not exist.
+    pub fn list_aliases(&self, user: &KeyUser, of: Option<&CmkId>) -> Result<Vec<AliasDescription>, KmsError> {
+        let account = self.authorize_account(user, Action::KmsListAliases)?;
+        let now = self.clock.now();
+        self.ledger.read(|catalogue| {
+            if let Some(cmk) = of {
+                catalogue.find(cmk, now).filter(|cmk| cmk.account == *account).ok_or(KmsError::NotFound)?;
+            }
+            let wanted = |target: CmkUid| of.is_none_or(|cmk| cmk.uid == target);
+            Ok(catalogue
+                .aliases_of_account(account, now)
+                .filter(|(_, alias)| wanted(alias.target))
+                .filter_map(|(name, alias)| {
+                    Some(AliasDescription {
+                        name: name.clone(),
+                        target: catalogue.cmk(alias.target, now)?.id(alias.target),
+                        created: alias.created,
+                        updated: alias.updated,
+                    })
+                })
+                .collect())
+        })
+    }
+
+    /// A number that changes with every change of the CMK's state; 0 for a CMK that is not there. What was decided at
+    /// one epoch must be decided again at another.
+    pub fn epoch(&self, cmk: &CmkId) -> u64 {
+        let now = self.clock.now();
+        self.ledger.read(|catalogue| catalogue.find(cmk, now).map_or(0, |record| record.revision))
+    }
+
+    /// The key that seals object metadata which must not stand in clear. Made at first use.
+    ///
+    /// # Errors
+    /// [`KmsError::Unavailable`], [`KmsError::Damaged`].
+    pub async fn metadata_key(&self) -> Result<Arc<MetadataKey>, KmsError> {
+        self.internal.metadata().await
+    }
+
+    /// The key that seals the secrets of access keys. Made at first use.
+    ///
+    /// # Errors
+    /// [`KmsError::Unavailable`], [`KmsError::Damaged`].
+    pub async fn secrets_key(&self) -> Result<Arc<SecretsKey>, KmsError> {
+        self.internal.secrets().await
+    }
+
+    /// The key that takes a bucket key's place for SSE-OBS in one bucket. Made at first use.
+    ///
+    /// # Errors
+    /// [`KmsError::Unavailable`], [`KmsError::Damaged`].
+    pub async fn sse_obs_key(&self, bucket: BucketUid) -> Result<Arc<BucketKey>, KmsError> {
+        self.internal.sse_obs(bucket).await
+    }
+
+    /// The change that removes a deleted bucket's SSE-OBS key, to be made part of the transaction that deletes the
+    /// bucket. The cached key is dropped at once; should the transaction fail, it is read again at its next use.
+    #[must_use = "the key's row is removed by committing the change"]
+    pub fn forget_bucket(&self, bucket: BucketUid) -> Change {
+        self.internal.forget_bucket(bucket)
+    }
+
+    /// Asks the authoriser about an action on one CMK. The owner is the account the id names: for an id that lies, the
+    /// lookup that follows finds nothing.
+    pub(crate) fn authorize(&self, user: &KeyUser, action: Action, cmk: &CmkId) -> Result<Authorized, KmsError> {
+        self.ask(user, action, Resource::Cmk(cmk.uid), Some(&cmk.account))
+    }
+
+    /// Asks the authoriser about an action on the account's KMS as a whole; returns the account.
+    pub(crate) fn authorize_account<'u>(&self, user: &'u KeyUser, action: Action) -> Result<&'u AccountId, KmsError> {
+        let (account, _) = account_of(user)?;
+        let _: Authorized = self.ask(user, action, Resource::Service, Some(account))?;
+        Ok(account)
+    }
+
+    fn ask(
+        &self,
+        user: &KeyUser,
+        action: Action,
+        resource: Resource<'_>,
+        owner: Option<&AccountId>,
+    ) -> Result<Authorized, KmsError> {
+        let conditions = Conditions::default();
+        let request = AccessRequest { principal: &user.principal, action, resource, owner, conditions: &conditions };
+        self.authorizer.authorize(&request).map_err(|denied| {
+            tracing::info!(
+                principal = user.principal.urn(),
+                action = action.name(),
+                via = user.via,
+                request_id = user.request_id,
+                "KMS access denied"
+            );
+            denied.into()
+        })
+    }
+}
+
+impl Place {
+    fn is_of(&self, own_region: &RegionName, own_account: &AccountId, own_number: &AccountNumber) -> bool {
+        match self {
+            Self::Own => true,
+            Self::Arn { region, number } => region == own_region.as_str() && number == own_number.as_str(),
+            Self::Obs { region, account } => region == own_region.as_str() && account == own_account.as_str(),
+        }
+    }
+}
+
+impl CmkRecord {
+    pub(crate) fn id(&self, uid: CmkUid) -> CmkId {
+        CmkId { region: self.region.clone(), account: self.account.clone(), number: self.number.clone(), uid }
+    }
+
+    pub(crate) fn describe(&self, uid: CmkUid, aliases: Vec<AliasName>) -> CmkDescription {
+        CmkDescription {
+            id: self.id(uid),
+            state: self.state,
+            manager: self.manager,
+            created: self.created,
+            description: self.description.clone(),
+            current_version: self.current_version,
+            aliases,
+        }
+    }
+}
+
+/// The ARN of an alias, whether or not it exists.
+pub fn alias_arn(region: &RegionName, number: &AccountNumber, name: &AliasName) -> String {
+    format!("arn:aws:kms:{region}:{number}:{name}")
+}
+
+pub(crate) fn account_of(user: &KeyUser) -> Result<(&AccountId, &AccountNumber), KmsError> {
+    match &user.principal {
+        Principal::Root { account, number } => Ok((account, number)),
+        Principal::Anonymous => Err(KmsError::Denied),
+    }
+}

@@ -1,0 +1,51 @@
+//! Who uses a CMK, and the proof that they may.
+
+use crate::CmkId;
+use model::Principal;
+use policy::{Action, Authorized};
+
+/// Who asks, through which door.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyUser {
+    /// The caller's own identity: the KMS never acts on anybody's behalf.
+    pub principal: Principal,
+    /// The door: `obs`, `s3` or `kms`.
+    pub via: &'static str,
+    /// The request's id, for the log.
+    pub request_id: String,
+}
+
+/// Proof that a principal may use a CMK for one action, at the epoch named. Only
+/// [`KeyService::authorize_use`](crate::KeyService::authorize_use) makes it.
+///
+/// It belongs to the request it was made for. A change of the CMK's state after it was made is noticed: generating and
+/// unwrapping check the state again when the epoch has moved on.
+#[derive(Debug)]
+#[must_use = "the proof is what generating and unwrapping ask for"]
+pub struct KeyUse {
+    pub(crate) cmk: CmkId,
+    pub(crate) authorized: Authorized,
+    pub(crate) epoch: u64,
+}
+
+impl KeyUse {
+    /// The CMK.
+    pub fn cmk(&self) -> &CmkId {
+        &self.cmk
+    }
+
+    /// What was allowed.
+    pub fn action(&self) -> Action {
+        self.authorized.action()
+    }
+
+    /// To whom.
+    pub fn principal(&self) -> &Principal {
+        self.authorized.principal()
+    }
+
+    /// The CMK's epoch when this was decided; see [`KeyService::epoch`](crate::KeyService::epoch).
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+}
