@@ -3,7 +3,7 @@
 //! ```text
 //! root key ----- wraps --> CMK material -- wraps --> bucket key -- wraps --> DEK      customer key -- wraps --> DEK
 //!    |                          '-- wraps --> DEK, data key
-//!    '-- wraps --> bucket key (SSE-OBS), metadata key, secrets key
+//!    '-- wraps --> bucket key (SSE-OBS), metadata key, secrets key, check value
 //!
 //! KEK --wrap/<kek>/<key>--> (wrapping key, commitment key), once for each wrap
 //! DEK --dek/segment--> stream key      DEK --dek/meta--> record key      DEK --dek/note--> note keys
