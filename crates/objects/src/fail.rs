@@ -103,6 +103,8 @@ pub enum BodyError {
     MalformedChecksum,
     /// Nothing arrived for too long (400 `RequestTimeout`).
     TimedOut,
+    /// The source of a copy could not be read or does not authenticate (500 `InternalError`).
+    Source,
 }
 
 impl From<SseError> for Fail {

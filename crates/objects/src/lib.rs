@@ -3,6 +3,14 @@
 //! before it reads a body or tells whether an object exists.
 
 pub mod api;
+mod bodies;
+mod current;
 pub mod fail;
+mod ops;
+mod preconditions;
+mod records;
+mod registry;
+mod service;
 
 pub use fail::{BodyError, Fail};
+pub use service::{ObjectService, Parts};

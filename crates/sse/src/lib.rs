@@ -1,11 +1,32 @@
-//! Choice of encryption, envelopes, bucket keys, sealing and opening bodies.
+//! Choice of encryption, envelopes, bucket keys, sealing and opening bodies. Bodies stream through in clear; DEKs and
+//! bucket keys live here and nowhere above.
 
+mod body;
+mod bucket_keys;
+mod context;
+mod customer;
+mod digests;
+mod envelope;
 mod error;
+mod fingerprint;
+mod keys;
+mod plan;
 mod request;
+mod service;
 
-pub use crypto::{ChecksumAlgorithm, ChecksumValue};
+pub use body::{BodyOpener, BodySealer, EtagSource, SealFault, SealedBody, SealedSink, StreamGeometry, WantedDigests};
+pub use bucket_keys::BucketKeyCounters;
+pub use crypto::{ChecksumAlgorithm, ChecksumValue, Checksummer, OpenError, combine_crc, md5};
+pub use customer::CustomerKeySent;
+pub use digests::{Digests, KeptChecksum};
+pub use envelope::{Envelope, Through};
 pub use error::{EncryptionField, SseError};
-pub use kms::CmkId;
+pub use fingerprint::RequesterFingerprint;
+pub use keys::{BodyKeys, RecordAuth, etag_source};
+pub use kms::{CmkId, KeyUser};
+pub use plan::{EncryptionPlan, PlanInput, RequireHttps, check_bucket_encryption, plan};
 pub use request::{
-    AppliedEncryption, BucketEncryption, CustomerHeaders, DefaultMethod, EncryptionHeaders, EncryptionRules, EtagRule, Transport,
+    AppliedEncryption, BucketEncryption, CustomerHeaders, DefaultMethod, EncryptionHeaders, EncryptionRules, EtagRule,
+    Transport,
 };
+pub use service::{Reader, SseConfig, SseService, Target};

@@ -1,0 +1,258 @@
+//! The current version of an object: reading it, and replacing it in one transaction that also lets go of what it
+//! replaces.
+
+use crate::Fail;
+use crate::api::WriteExpectation;
+use crate::bodies::ReadLease;
+use crate::preconditions::check_write;
+use crate::records::{Content, Layout, LayoutPart, ObjectVersion, StoredStream, Version, keys};
+use crate::registry::Bucket;
+use crate::service::ObjectService;
+use bytes::Bytes;
+use model::{BlobId, ETag, ObjectName, VersionUid};
+use sse::SseService;
+use std::sync::Arc;
+use store::{CommitError, Expectation, ReadError, Snapshot, StoreFault, Table, Transaction};
+
+/// An object version as read, with what belongs to it.
+pub(crate) struct Found {
+    pub(crate) object: Box<ObjectVersion>,
+    pub(crate) layout: Option<Layout>,
+    /// The sealed bytes of a small body of one stream.
+    pub(crate) inline: Option<Bytes>,
+    /// Keeps its blobs from being removed.
+    pub(crate) lease: ReadLease,
+}
+
+/// The rows and blobs that a version holds.
+#[derive(Default)]
+pub(crate) struct Holdings {
+    inline: Vec<BlobId>,
+    files: Vec<BlobId>,
+    layout: Option<VersionUid>,
+}
+
+impl Holdings {
+    pub(crate) fn add(&mut self, stored: &StoredStream) {
+        if stored.inline { self.inline.push(stored.blob) } else { self.files.push(stored.blob) }
+    }
+
+    /// Lets go of everything: rows go with the transaction, blobs are entered for removal.
+    pub(crate) fn release(self, tx: &mut Transaction) -> Vec<BlobId> {
+        for id in self.inline {
+            tx.delete(Table::Inline, keys::blob(id));
+        }
+        for id in &self.files {
+            tx.delete(Table::BlobRefs, keys::blob(*id)).put(Table::BlobGc, keys::blob(*id), Bytes::new());
+        }
+        if let Some(uid) = self.layout {
+            tx.delete(Table::Layouts, keys::layout(uid));
+        }
+        self.files
+    }
+}
+
+/// Enters a new stream into the transaction that refers to it.
+pub(crate) fn hold(tx: &mut Transaction, stored: &StoredStream, inline: Option<Bytes>) {
+    match inline {
+        Some(bytes) => tx.put(Table::Inline, keys::blob(stored.blob), bytes),
+        None => tx.put(Table::BlobRefs, keys::blob(stored.blob), Bytes::from_static(&[1])),
+    };
+}
+
+fn corrupt(what: &str, error: impl std::fmt::Display) -> ReadError {
+    StoreFault::Corrupt(format!("{what}: {error}"))
+}
+
+fn read_version(snapshot: &dyn Snapshot, row: &Bytes) -> Result<Option<(Bytes, Version)>, ReadError> {
+    match snapshot.get(Table::Current, row)? {
+        None => Ok(None),
+        Some(bytes) => {
+            let version = Version::decode(&bytes).map_err(|e| corrupt("version record", e))?;
+            Ok(Some((bytes, version)))
+        }
+    }
+}
+
+fn read_layout(snapshot: &dyn Snapshot, object: &ObjectVersion) -> Result<Option<Layout>, ReadError> {
+    if object.content != Content::Parts {
+        return Ok(None);
+    }
+    let row = snapshot.get(Table::Layouts, object.uid.as_bytes())?;
+    let bytes = row.ok_or_else(|| corrupt("part layout", "missing"))?;
+    Layout::decode(&bytes).map(Some).map_err(|e| corrupt("part layout", e))
+}
+
+fn holdings(snapshot: &dyn Snapshot, version: &Version) -> Result<Holdings, ReadError> {
+    let mut held = Holdings::default();
+    if let Version::Object(object) = version {
+        match (&object.content, read_layout(snapshot, object)?) {
+            (Content::Single(stored), _) => held.add(stored),
+            (Content::Parts, layout) => {
+                held.layout = Some(object.uid);
+                layout.iter().flat_map(|l| &l.parts).for_each(|p| held.add(&p.stored));
+            }
+        }
+    }
+    Ok(held)
+}
+
+/// What a write replaces.
+struct Replaced {
+    row: Option<Bytes>,
+    etag: Option<ETag>,
+    held: Holdings,
+}
+
+impl ObjectService {
+    /// Reads the current version. `with_body`: also the sealed bytes of a small body, in the same snapshot.
+    pub(crate) async fn find(&self, bucket: &Bucket, name: &ObjectName, with_body: bool) -> Result<Found, Fail> {
+        let lease = self.epochs.enter();
+        let row = keys::current(bucket.uid(), name.as_str());
+        let found = store::read(&self.meta, move |snapshot| {
+            let Some((_, version)) = read_version(snapshot, &row)? else { return Ok(None) };
+            let Version::Object(object) = version else { return Ok(Some(None)) };
+            let layout = read_layout(snapshot, &object)?;
+            let inline = match object.content {
+                Content::Single(stored) if stored.inline && with_body => {
+                    snapshot.get(Table::Inline, stored.blob.as_bytes())?
+                }
+                _ => None,
+            };
+            Ok(Some(Some((object, layout, inline))))
+        })
+        .await?;
+        match found {
+            None => Err(Fail::NoSuchKey { delete_marker: false }),
+            Some(None) => Err(Fail::NoSuchKey { delete_marker: true }),
+            Some(Some((object, layout, inline))) => Ok(Found { object, layout, inline, lease }),
+        }
+    }
+
+    /// The ETag, from the record or from its sealed digests.
+    pub(crate) fn etag(&self, object: &ObjectVersion) -> Result<ETag, Fail> {
+        etag(&self.sse, object)
+    }
+
+    async fn replaced(&self, bucket: &Bucket, name: &ObjectName) -> Result<Replaced, Fail> {
+        let row = keys::current(bucket.uid(), name.as_str());
+        let sse = Arc::clone(&self.sse);
+        store::read(&self.meta, move |snapshot| {
+            let Some((bytes, version)) = read_version(snapshot, &row)? else {
+                return Ok(Replaced { row: None, etag: None, held: Holdings::default() });
+            };
+            let etag = match &version {
+                Version::Object(object) => {
+                    Some(etag(&sse, object).map_err(|_| corrupt("version record", "its ETag does not open"))?)
+                }
+                Version::DeleteMarker { .. } => None,
+            };
+            Ok(Replaced { row: Some(bytes), etag, held: holdings(snapshot, &version)? })
+        })
+        .await
+        .map_err(Fail::from)
+    }
+
+    /// A first look at a write's expectation, before its body is read. The commit decides.
+    pub(crate) async fn precheck(
+        &self,
+        bucket: &Bucket,
+        name: &ObjectName,
+        expectation: &WriteExpectation,
+    ) -> Result<(), Fail> {
+        if *expectation == WriteExpectation::default() {
+            return Ok(());
+        }
+        check_write(expectation, self.replaced(bucket, name).await?.etag)
+    }
+
+    /// Makes a version the current one. `prepare` adds what belongs to it; expectations that it adds come first, and a
+    /// conflict of one of those is given back as [`Replace::Conflict`].
+    ///
+    /// The expectation is decided together with the commit: of several writers who expect the object to be absent one
+    /// wins.
+    pub(crate) async fn replace_current(
+        &self,
+        bucket: &Bucket,
+        name: &ObjectName,
+        expectation: &WriteExpectation,
+        version: Option<&Version>,
+        prepare: impl Fn(&mut Transaction),
+    ) -> Result<(), Replace> {
+        let row = keys::current(bucket.uid(), name.as_str());
+        let encoded: Option<Bytes> = version.map(|v| v.encode().into());
+        loop {
+            let replaced = self.replaced(bucket, name).await?;
+            check_write(expectation, replaced.etag)?;
+            let mut tx = Transaction::new();
+            prepare(&mut tx);
+            let own = tx.expectations.len();
+            tx.expect(Expectation::Present(Table::BucketUids, keys::bucket_uid(bucket.uid())));
+            tx.expect(match replaced.row {
+                Some(old) => Expectation::Equals(Table::Current, row.clone(), old),
+                None => Expectation::Absent(Table::Current, row.clone()),
+            });
+            match &encoded {
+                Some(encoded) => tx.put(Table::Current, row.clone(), encoded.clone()),
+                None => tx.delete(Table::Current, row.clone()),
+            };
+            let removed = replaced.held.release(&mut tx);
+            match self.meta.commit(tx).await {
+                Ok(()) => {
+                    self.housekeeper.remove(removed);
+                    return Ok(());
+                }
+                Err(CommitError::Conflict(i)) if i < own => return Err(Replace::Conflict),
+                Err(CommitError::Conflict(i)) if i == own => return Err(Fail::NoSuchBucket.into()),
+                // Somebody else wrote the object in between: look again.
+                Err(CommitError::Conflict(_)) => {}
+                Err(CommitError::Fault(fault)) => return Err(Fail::from(fault).into()),
+            }
+        }
+    }
+}
+
+/// Why a version did not become the current one.
+pub(crate) enum Replace {
+    /// An expectation that the caller added does not hold.
+    Conflict,
+    /// Anything else.
+    Fail(Fail),
+}
+
+impl From<Fail> for Replace {
+    fn from(fail: Fail) -> Self {
+        Self::Fail(fail)
+    }
+}
+
+impl From<Replace> for Fail {
+    fn from(replace: Replace) -> Self {
+        match replace {
+            Replace::Conflict => Self::ConditionalConflict,
+            Replace::Fail(fail) => fail,
+        }
+    }
+}
+
+/// The ETag, from the record or from its sealed digests.
+pub(crate) fn etag(sse: &SseService, object: &ObjectVersion) -> Result<ETag, Fail> {
+    let md5 = match object.etag.public_md5 {
+        Some(md5) => md5,
+        None => {
+            let note = object.digests.as_deref().unwrap_or_default();
+            let digests = sse.open_digests_keyless(&object.envelope, object.uid.as_bytes(), note)?;
+            digests.and_then(|d| d.etag_md5).ok_or_else(|| StoreFault::Corrupt("version record: no ETag".to_owned()))?
+        }
+    };
+    Ok(ETag { md5, parts: object.etag.parts })
+}
+
+/// Which streams hold the body, in order.
+pub(crate) fn streams(object: &ObjectVersion, layout: Option<&Layout>) -> Vec<StoredStream> {
+    match (&object.content, layout) {
+        (Content::Single(stored), _) => vec![*stored],
+        (Content::Parts, Some(layout)) => layout.parts.iter().map(|p: &LayoutPart| p.stored).collect(),
+        (Content::Parts, None) => Vec::new(),
+    }
+}

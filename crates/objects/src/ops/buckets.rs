@@ -1,0 +1,89 @@
+//! ListBuckets, CreateBucket, HeadBucket, GetBucketLocation, DeleteBucket.
+
+use crate::Fail;
+use crate::api::{BucketInfo, CreateBucket, RequestContext};
+use crate::records::BucketRecord;
+use crate::registry::Bucket;
+use crate::service::ObjectService;
+use model::{BucketName, BucketUid};
+use policy::{Action, Resource};
+use sse::check_bucket_encryption;
+
+fn info(bucket: &Bucket) -> BucketInfo {
+    BucketInfo { name: bucket.name.clone(), created: bucket.record.created, owner: bucket.record.owner.clone() }
+}
+
+impl ObjectService {
+    /// ListBuckets: those of the principal's account, in byte order of their names.
+    pub async fn list_buckets(&self, cx: &RequestContext) -> Result<Vec<BucketInfo>, Fail> {
+        let account = cx.principal.account();
+        let _proof = self.authorize(cx, Action::ListAllMyBuckets, Resource::Service, account)?;
+        let own = self.registry.all().into_iter().filter(|b| Some(&b.record.owner) == account);
+        Ok(own.map(|b| info(&b)).collect())
+    }
+
+    /// CreateBucket. The location was checked by the dialect.
+    pub async fn create_bucket(
+        &self,
+        cx: &RequestContext,
+        name: &BucketName,
+        request: CreateBucket,
+    ) -> Result<(), Fail> {
+        let proof = self.authorize(cx, Action::CreateBucket, Resource::Bucket(name), cx.principal.account())?;
+        if let Some(encryption) = &request.encryption {
+            let _proof =
+                self.authorize(cx, Action::PutEncryptionConfiguration, Resource::Bucket(name), cx.principal.account())?;
+            let config = self.sse.config();
+            check_bucket_encryption(encryption, cx.transport, config.require_https, cx.rules.encryption)?;
+        }
+        let owner = proof.principal().account().cloned().ok_or(Fail::AccessDenied)?;
+        let record = BucketRecord {
+            uid: BucketUid::random(&*self.entropy),
+            owner: owner.clone(),
+            created: self.clock.now(),
+            revision: 0,
+            encryption: request.encryption,
+        };
+        if self.registry.create(name, record).await? {
+            return Ok(());
+        }
+        match self.registry.get(name) {
+            Some(bucket) if bucket.record.owner == owner && cx.rules.recreate_own_bucket => Ok(()),
+            Some(bucket) if bucket.record.owner == owner => Err(Fail::BucketAlreadyOwnedByYou),
+            _ => Err(Fail::BucketAlreadyExists),
+        }
+    }
+
+    /// HeadBucket.
+    pub async fn head_bucket(&self, cx: &RequestContext, name: &BucketName) -> Result<BucketInfo, Fail> {
+        self.describe(cx, name, Action::ListBucket)
+    }
+
+    /// GetBucketLocation.
+    pub async fn bucket_location(&self, cx: &RequestContext, name: &BucketName) -> Result<BucketInfo, Fail> {
+        self.describe(cx, name, Action::GetBucketLocation)
+    }
+
+    /// GetBucketVersioning. Versioning cannot be enabled yet: whoever may ask learns that it never was.
+    pub async fn bucket_versioning(&self, cx: &RequestContext, name: &BucketName) -> Result<BucketInfo, Fail> {
+        self.describe(cx, name, Action::GetBucketVersioning)
+    }
+
+    fn describe(&self, cx: &RequestContext, name: &BucketName, action: Action) -> Result<BucketInfo, Fail> {
+        let bucket = self.bucket(name)?;
+        let _proof = self.authorize_bucket(cx, action, &bucket)?;
+        Ok(info(&bucket))
+    }
+
+    /// Whether a bucket exists: the OBS SDKs' unsigned probe (`HEAD ?apiversion`) asks no more and learns no more.
+    pub async fn bucket_exists(&self, name: &BucketName) -> Result<bool, Fail> {
+        Ok(self.registry.get(name).is_some())
+    }
+
+    /// DeleteBucket: only an empty one. Its SSE-OBS key goes with it.
+    pub async fn delete_bucket(&self, cx: &RequestContext, name: &BucketName) -> Result<(), Fail> {
+        let bucket = self.bucket(name)?;
+        let _proof = self.authorize_bucket(cx, Action::DeleteBucket, &bucket)?;
+        self.registry.delete(&bucket, self.sse.forget_bucket(bucket.uid())).await
+    }
+}

@@ -1,0 +1,28 @@
+//! DeleteObject. Needs no key: deleting an object sealed under a customer key takes none (S3 behaviour §1).
+
+use crate::Fail;
+use crate::api::{DeleteOutcome, RequestContext, WriteExpectation};
+use crate::service::ObjectService;
+use model::{BucketName, ObjectName, VersionId};
+use policy::Action;
+
+impl ObjectService {
+    /// DeleteObject: succeeds also when there is no such object.
+    pub async fn delete_object(
+        &self,
+        cx: &RequestContext,
+        bucket: &BucketName,
+        name: &ObjectName,
+        version: Option<VersionId>,
+    ) -> Result<DeleteOutcome, Fail> {
+        let bucket = self.bucket(bucket)?;
+        let action = if version.is_some() { Action::DeleteObjectVersion } else { Action::DeleteObject };
+        let _proof = self.authorize_object(cx, action, &bucket, name)?;
+        // Only null versions exist while versioning cannot be enabled; any other is absent already.
+        if !matches!(version, None | Some(VersionId::Null)) {
+            return Ok(DeleteOutcome { version, delete_marker: false });
+        }
+        self.replace_current(&bucket, name, &WriteExpectation::default(), None, |_| {}).await?;
+        Ok(DeleteOutcome { version, delete_marker: false })
+    }
+}

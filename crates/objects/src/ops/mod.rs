@@ -1,0 +1,10 @@
+//! One file per operation.
+
+mod buckets;
+mod copy;
+mod delete;
+mod encryption;
+mod list;
+mod multipart;
+mod put;
+mod read;

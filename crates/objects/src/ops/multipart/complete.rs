@@ -1,0 +1,280 @@
+//! CompleteMultipartUpload: checks the parts that the client names against those that are there, and makes them the
+//! object, in one transaction that moves no data.
+
+use super::part::not_of_upload;
+use super::{Part, Upload};
+use crate::Fail;
+use crate::api::{CompleteUpload, CompletedPart, RequestContext, StoredChecksum, WriteOutcome};
+use crate::current::{Holdings, Replace};
+use crate::ops::put::etag_is_public;
+use crate::records::{Content, Layout, LayoutPart, ObjectVersion, StoredEtag, Version, keys};
+use crate::registry::Bucket;
+use crate::service::{ObjectService, key_user, target};
+use model::{ETag, VersionId};
+use policy::Action;
+use sse::{
+    AppliedEncryption, BodyKeys, ChecksumAlgorithm, ChecksumValue, Checksummer, Digests, Envelope, KeptChecksum,
+    Reader, SseService, combine_crc, md5,
+};
+use store::{Expectation, Table, Transaction};
+
+/// Largest object in plaintext bytes (OBS: 48.8 TiB, S3 5 TiB and lately 50 TB): 10,000 parts of 5 GiB.
+const OBJECT_BYTES_MAX: u64 = 10_000 * (5 << 30);
+
+/// A part that was chosen, its digests open.
+struct Chosen<'a> {
+    part: &'a Part,
+    md5: [u8; 16],
+    checksum: Option<ChecksumValue>,
+}
+
+impl ObjectService {
+    /// CompleteMultipartUpload.
+    pub async fn complete_upload(&self, cx: &RequestContext, request: CompleteUpload) -> Result<WriteOutcome, Fail> {
+        let bucket = self.bucket(&request.bucket)?;
+        let _proof = self.authorize_object(cx, Action::PutObject, &bucket, &request.name)?;
+        loop {
+            match self.try_complete(cx, &bucket, &request).await {
+                Ok(outcome) => return Ok(outcome),
+                // The upload or one of its parts changed in between: look again.
+                Err(Replace::Conflict) => {}
+                Err(Replace::Fail(fail)) => return Err(fail),
+            }
+        }
+    }
+
+    async fn try_complete(
+        &self,
+        cx: &RequestContext,
+        bucket: &Bucket,
+        request: &CompleteUpload,
+    ) -> Result<WriteOutcome, Replace> {
+        let upload = self.upload(bucket, &request.name, request.upload).await?;
+        let parts = self.parts(request.upload).await?;
+        let keys = self.completion_keys(cx, bucket, request, &upload).await?;
+        let chosen = choose(&self.sse, &upload, keys.as_ref(), &parts, &request.parts)?;
+        check_sizes(&chosen, cx.rules.part_bytes_min)?;
+
+        let etag = ETag {
+            md5: md5(&chosen.iter().flat_map(|c| c.md5).collect::<Vec<u8>>()),
+            parts: Some(chosen.len() as u32),
+        };
+        let checksum = match &keys {
+            Some(_) => whole_checksum(&upload, &chosen, request.checksum.as_ref())?,
+            None => None,
+        };
+        let layout = Layout {
+            parts: chosen
+                .iter()
+                .map(|c| LayoutPart {
+                    part: c.part.number,
+                    stored: c.part.record.stored,
+                    digests: c.part.record.digests.clone(),
+                })
+                .collect(),
+        };
+        let version =
+            self.completed_version(bucket, request, &upload, keys.as_ref(), etag, checksum.as_ref(), &layout)?;
+        let (size, created) = (version.size, version.created);
+
+        self.precheck(bucket, &request.name, &request.expectation).await?;
+        let version = Version::Object(Box::new(version));
+        let removed = std::sync::Mutex::new(Vec::new());
+        let prepare = |tx: &mut Transaction| {
+            tx.expect(Expectation::Equals(Table::Uploads, upload.key.clone(), upload.row.clone()));
+            tx.delete(Table::Uploads, upload.key.clone());
+            let mut left_out = Holdings::default();
+            for part in &parts {
+                // Every part, named or not: one that is sent again in between must not be lost without a trace.
+                tx.expect(Expectation::Equals(Table::Parts, part.key.clone(), part.row.clone()));
+                tx.delete(Table::Parts, part.key.clone());
+                if !chosen.iter().any(|c| c.part.number == part.number) {
+                    left_out.add(&part.record.stored);
+                }
+            }
+            tx.put(Table::Layouts, keys::layout(upload.record.uid), layout.encode());
+            *removed.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = left_out.release(tx);
+        };
+        self.replace_current(bucket, &request.name, &request.expectation, Some(&version), prepare).await?;
+        self.housekeeper.remove(removed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner));
+        Ok(WriteOutcome {
+            etag,
+            last_modified: created,
+            version: None,
+            encryption: self.shown(&upload.record.envelope, request),
+            checksum: checksum.map(StoredChecksum::from),
+            size,
+        })
+    }
+
+    /// The upload's keys. `None`: an upload under a customer key whose completion does not carry it, which S3 allows.
+    async fn completion_keys(
+        &self,
+        cx: &RequestContext,
+        bucket: &Bucket,
+        request: &CompleteUpload,
+        upload: &Upload,
+    ) -> Result<Option<BodyKeys>, Fail> {
+        let envelope = &upload.record.envelope;
+        if envelope.is_customer() && request.customer.is_empty() {
+            if upload.record.checksum.is_some() {
+                return Err(Fail::InvalidRequest(
+                    "The multipart upload names a checksum algorithm: its completion needs the customer key."
+                        .to_owned(),
+                ));
+            }
+            return Ok(None);
+        }
+        // No body passes: completion may come over either transport (obs-api §4.7).
+        let reader = Reader { customer: &request.customer, transport: cx.transport, metadata_only: true };
+        let customer = self.sse.check_reader(envelope, reader, &cx.principal)?;
+        let target = target(bucket, &request.name, upload.record.uid);
+        let keys = self.sse.begin_read(envelope, target, customer, &key_user(cx)).await;
+        keys.map(Some).map_err(not_of_upload)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what a version is made of")]
+    fn completed_version(
+        &self,
+        bucket: &Bucket,
+        request: &CompleteUpload,
+        upload: &Upload,
+        keys: Option<&BodyKeys>,
+        etag: ETag,
+        checksum: Option<&KeptChecksum>,
+        layout: &Layout,
+    ) -> Result<ObjectVersion, Fail> {
+        let record = &upload.record;
+        let public = keys.is_none_or(|keys| etag_is_public(keys, record.etag_rule));
+        let digests = Digests { etag_md5: (!public).then_some(etag.md5), checksum: checksum.cloned() };
+        let mut version = ObjectVersion {
+            version: VersionId::Null,
+            uid: record.uid,
+            created: self.clock.now(),
+            owner: record.owner.clone(),
+            size: layout.size(),
+            etag: StoredEtag { public_md5: public.then_some(etag.md5), parts: etag.parts },
+            headers: record.headers.clone(),
+            envelope: record.envelope.clone(),
+            content: Content::Parts,
+            checksum: checksum.map(|kept| (kept.value.algorithm(), kept.composite_parts.is_some())),
+            digests: keys.map(|keys| keys.seal_digests(record.uid.as_bytes(), &digests)),
+            code: None,
+        };
+        if version.size > OBJECT_BYTES_MAX {
+            return Err(Fail::EntityTooLarge);
+        }
+        let auth = match (keys, &record.escrow) {
+            (Some(keys), _) => keys.record_auth(),
+            (None, Some(escrow)) => Some(self.sse.record_auth_from_escrow(record.uid.as_bytes(), escrow)?),
+            (None, None) => return Err(Fail::Internal("an SSE-C upload without its record key".to_owned())),
+        };
+        let bytes = version.authenticated_bytes(bucket.uid(), &request.name, Some(&layout.encode()));
+        version.code = auth.map(|auth| auth.code(&bytes));
+        Ok(version)
+    }
+
+    fn shown(&self, envelope: &Envelope, request: &CompleteUpload) -> AppliedEncryption {
+        SseService::applied(envelope, request.customer.key_md5.as_deref())
+    }
+}
+
+/// Matches the parts that the client names with those that are there.
+fn choose<'a>(
+    sse: &SseService,
+    upload: &Upload,
+    keys: Option<&BodyKeys>,
+    parts: &'a [Part],
+    named: &[CompletedPart],
+) -> Result<Vec<Chosen<'a>>, Fail> {
+    if named.is_empty() {
+        return Err(Fail::InvalidRequest("You must specify at least one part".to_owned()));
+    }
+    if !named.is_sorted_by(|a, b| a.part < b.part) {
+        return Err(Fail::InvalidPartOrder);
+    }
+    let composite = upload.record.checksum.is_some_and(|(_, composite)| composite);
+    let mut chosen = Vec::with_capacity(named.len());
+    for name in named {
+        let index = parts.binary_search_by_key(&name.part, |p| p.number).map_err(|_| Fail::InvalidPart)?;
+        let part = &parts[index];
+        let id = part.record.stored.stream;
+        let digests = match keys {
+            Some(keys) => Some(keys.open_digests(id.as_bytes(), &part.record.digests)?),
+            None => sse.open_digests_keyless(&upload.record.envelope, id.as_bytes(), &part.record.digests)?,
+        };
+        let (hidden_md5, checksum) = digests.map_or((None, None), |d| (d.etag_md5, d.checksum.map(|kept| kept.value)));
+        let md5 = part.record.public_md5.or(hidden_md5).ok_or_else(|| super::corrupt("a part has no ETag"))?;
+        if name.etag != ETag::single(md5).to_string() {
+            return Err(Fail::InvalidPart);
+        }
+        match (&name.checksum, &checksum) {
+            (Some(sent), Some(kept)) if sent.algorithm() == kept.algorithm() && sent != kept => {
+                return Err(Fail::InvalidPart);
+            }
+            (None, _) if composite => {
+                return Err(Fail::InvalidRequest(
+                    "The upload was created using a composite checksum: every part must carry its value.".to_owned(),
+                ));
+            }
+            _ => {}
+        }
+        chosen.push(Chosen { part, md5, checksum });
+    }
+    Ok(chosen)
+}
+
+fn check_sizes(chosen: &[Chosen<'_>], min: u64) -> Result<(), Fail> {
+    let (_last, before) = chosen.split_last().ok_or(Fail::InvalidPart)?;
+    if before.iter().any(|c| c.part.record.stored.plain_bytes < min) { Err(Fail::EntityTooSmall) } else { Ok(()) }
+}
+
+/// The checksum of the whole: combined for CRCs of the full object, a checksum of checksums for composite ones. Where
+/// the upload named no algorithm and its parts do not agree on a CRC there is none.
+fn whole_checksum(
+    upload: &Upload,
+    chosen: &[Chosen<'_>],
+    sent: Option<&ChecksumValue>,
+) -> Result<Option<KeptChecksum>, Fail> {
+    let common = chosen.first().and_then(|c| c.checksum.as_ref()).map(ChecksumValue::algorithm).filter(|algorithm| {
+        chosen.iter().all(|c| c.checksum.as_ref().map(ChecksumValue::algorithm) == Some(*algorithm))
+    });
+    let (algorithm, composite) = match (upload.record.checksum, common) {
+        (Some(named), _) => named,
+        (None, Some(common)) if common.is_crc() => (common, false),
+        (None, _) => return Ok(None),
+    };
+    let values: Option<Vec<&ChecksumValue>> = chosen.iter().map(|c| c.checksum.as_ref()).collect();
+    let values = values.ok_or(Fail::InvalidPart)?;
+    let kept = if composite {
+        let mut whole = Checksummer::new(algorithm);
+        values.iter().for_each(|v| whole.update(v.bytes()));
+        KeptChecksum { value: whole.finish(), composite_parts: Some(chosen.len() as u32) }
+    } else {
+        KeptChecksum { value: combined(algorithm, chosen, &values)?, composite_parts: None }
+    };
+    match sent {
+        Some(sent) if sent.algorithm() != algorithm => {
+            Err(Fail::InvalidRequest("The checksum is not of the upload's algorithm.".to_owned()))
+        }
+        Some(sent) if !composite && *sent != kept.value => {
+            Err(Fail::BadDigest(format!("The {algorithm:?} you specified did not match the calculated checksum.")))
+        }
+        _ => Ok(Some(kept)),
+    }
+}
+
+fn combined(
+    algorithm: ChecksumAlgorithm,
+    chosen: &[Chosen<'_>],
+    values: &[&ChecksumValue],
+) -> Result<ChecksumValue, Fail> {
+    let mut pairs = values.iter().zip(chosen);
+    let (first, _) = pairs.next().ok_or(Fail::InvalidPart)?;
+    let mut whole = (*first).clone();
+    for (value, c) in pairs {
+        whole = combine_crc(algorithm, &whole, value, c.part.record.stored.plain_bytes)
+            .ok_or_else(|| Fail::Internal("checksums of parts do not combine".to_owned()))?;
+    }
+    Ok(whole)
+}

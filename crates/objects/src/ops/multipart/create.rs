@@ -1,0 +1,65 @@
+//! CreateMultipartUpload: fixes method, keys, metadata and checksum of the object to be.
+
+use crate::Fail;
+use crate::api::{CreateUpload, CreateUploadOutcome, RequestContext};
+use crate::ops::put::check_metadata;
+use crate::records::{UploadRecord, keys};
+use crate::service::{ObjectService, key_user, owner, target};
+use model::{UploadId, VersionUid};
+use policy::Action;
+use sse::ChecksumAlgorithm;
+use store::{CommitError, Expectation, Table, Transaction};
+
+impl ObjectService {
+    /// CreateMultipartUpload.
+    pub async fn create_upload(&self, cx: &RequestContext, request: CreateUpload) -> Result<CreateUploadOutcome, Fail> {
+        let bucket = self.bucket(&request.bucket)?;
+        let proof = self.authorize_object(cx, Action::PutObject, &bucket, &request.name)?;
+        let plan = self.plan(cx, &bucket, &request.encryption)?;
+        let checksum = request.checksum.map(checksum_kind).transpose()?;
+        check_metadata(&request.headers)?;
+        let (upload, uid) = (UploadId::random(&*self.entropy), VersionUid::random(&*self.entropy));
+        let (keys, applied) = self.sse.begin_write(plan, target(&bucket, &request.name, uid), &key_user(cx)).await?;
+        let record = UploadRecord {
+            uid,
+            created: self.clock.now(),
+            owner: owner(&proof, &bucket),
+            etag_rule: cx.rules.encryption.etag_rule,
+            headers: request.headers,
+            envelope: keys.envelope().clone(),
+            checksum,
+            escrow: if keys.envelope().is_customer() { keys.escrow_record_key(uid.as_bytes()) } else { None },
+        };
+        let mut tx = Transaction::new();
+        tx.expect(Expectation::Present(Table::BucketUids, keys::bucket_uid(bucket.uid()))).put(
+            Table::Uploads,
+            keys::upload(bucket.uid(), &request.name, upload),
+            record.encode(),
+        );
+        match self.meta.commit(tx).await {
+            Ok(()) => Ok(CreateUploadOutcome { upload, encryption: applied, checksum }),
+            Err(CommitError::Conflict(_)) => Err(Fail::NoSuchBucket),
+            Err(CommitError::Fault(fault)) => Err(fault.into()),
+        }
+    }
+}
+
+/// Whether the checksum is composite: CRC-64 values are of the full object, the hashes are composite, the other CRCs
+/// are composite unless asked otherwise (S3 behaviour §13).
+fn checksum_kind(
+    (algorithm, full_object): (ChecksumAlgorithm, Option<bool>),
+) -> Result<(ChecksumAlgorithm, bool), Fail> {
+    use ChecksumAlgorithm::{Crc32, Crc32c, Crc64Nvme, Crc64Xz, Sha1, Sha256};
+    let refuse = |what: &str| {
+        Err(Fail::InvalidRequest(format!(
+            "The {what} checksum type cannot be used with the {algorithm:?} checksum algorithm."
+        )))
+    };
+    match (algorithm, full_object) {
+        (Crc64Nvme | Crc64Xz, Some(false)) => refuse("COMPOSITE"),
+        (Sha1 | Sha256, Some(true)) => refuse("FULL_OBJECT"),
+        (Crc64Nvme | Crc64Xz, _) => Ok((algorithm, false)),
+        (Sha1 | Sha256, _) => Ok((algorithm, true)),
+        (Crc32 | Crc32c, full) => Ok((algorithm, full != Some(true))),
+    }
+}

@@ -1,0 +1,107 @@
+//! ListParts and ListMultipartUploads. Need no key; encryption does not show.
+
+use crate::Fail;
+use crate::api::{ListParts, ListUploads, ListedPart, ListedUpload, PartPage, RequestContext, UploadPage};
+use crate::ops::list::{PAGE_MAX, grouped, past};
+use crate::records::{UploadRecord, keys};
+use crate::service::ObjectService;
+use model::ETag;
+use policy::Action;
+use store::{StoreFault, Table};
+
+impl ObjectService {
+    /// ListParts.
+    pub async fn list_parts(&self, cx: &RequestContext, request: ListParts) -> Result<PartPage, Fail> {
+        let bucket = self.bucket(&request.bucket)?;
+        let _proof = self.authorize_object(cx, Action::ListMultipartUploadParts, &bucket, &request.name)?;
+        let upload = self.upload(&bucket, &request.name, request.upload).await?;
+        let all = self.parts(request.upload).await?;
+        let mut rest = all.iter().filter(|p| p.number.get() > request.after);
+        let mut page = PartPage { parts: Vec::new(), next: None, owner: upload.record.owner.clone() };
+        for part in rest.by_ref().take(request.max.min(PAGE_MAX)) {
+            let md5 = match part.record.public_md5 {
+                Some(md5) => md5,
+                None => {
+                    let id = part.record.stored.stream;
+                    let note = &part.record.digests;
+                    let digests = self.sse.open_digests_keyless(&upload.record.envelope, id.as_bytes(), note)?;
+                    digests.and_then(|d| d.etag_md5).ok_or_else(|| super::corrupt("a part has no ETag"))?
+                }
+            };
+            page.parts.push(ListedPart {
+                part: part.number,
+                etag: ETag::single(md5),
+                size: part.record.stored.plain_bytes,
+                last_modified: part.record.created,
+            });
+        }
+        if rest.next().is_some() {
+            page.next = page.parts.last().map(|p| p.part.get());
+        }
+        Ok(page)
+    }
+
+    /// ListMultipartUploads.
+    pub async fn list_uploads(&self, cx: &RequestContext, request: ListUploads) -> Result<UploadPage, Fail> {
+        let bucket = self.bucket(&request.bucket)?;
+        let _proof = self.authorize_bucket(cx, Action::ListBucketMultipartUploads, &bucket)?;
+        let uid = bucket.uid();
+        let page = store::read(&self.meta, move |snapshot| {
+            let delimiter = request.delimiter.as_deref().filter(|d| !d.is_empty());
+            let max = request.max.min(PAGE_MAX);
+            let mut page = UploadPage::default();
+            if max == 0 {
+                return Ok(page);
+            }
+            let prefix = keys::upload_prefix(uid, &request.prefix);
+            let mut from = request.after_name.as_ref().map(|name| {
+                let escaped = keys::upload_prefix(uid, name);
+                match (grouped(name, &request.prefix, delimiter), request.after_upload) {
+                    (Some(group), _) if group == name => past(escaped),
+                    (_, Some(upload)) => [&escaped[..], &[0, 0], upload.as_bytes(), &[0]].concat(),
+                    // Past all uploads of this name, before any longer name.
+                    (_, None) => [&escaped[..], &[0, 1]].concat(),
+                }
+            });
+            let mut last = None;
+            loop {
+                let mut jump = None;
+                let mut failed = None;
+                let mut full = false;
+                snapshot.scan(Table::Uploads, &prefix, from.as_deref(), &mut |key, row| {
+                    let parsed = keys::parse_upload(key).zip(UploadRecord::decode(row).ok());
+                    let Some(((name, upload), record)) = parsed else {
+                        failed = Some(StoreFault::Corrupt("an upload's record".to_owned()));
+                        return false;
+                    };
+                    if page.uploads.len() + page.common_prefixes.len() == max {
+                        full = true;
+                        return false;
+                    }
+                    if let Some(group) = grouped(&name, &request.prefix, delimiter) {
+                        last = Some((group.to_owned(), None));
+                        page.common_prefixes.push(group.to_owned());
+                        jump = Some(past(keys::upload_prefix(uid, group)));
+                        return false;
+                    }
+                    last = Some((name.clone(), Some(upload)));
+                    page.uploads.push(ListedUpload { name, upload, initiated: record.created, owner: record.owner });
+                    true
+                })?;
+                if let Some(error) = failed {
+                    return Err(error);
+                }
+                if full {
+                    page.next = last;
+                    return Ok(page);
+                }
+                match jump {
+                    Some(next) => from = Some(next),
+                    None => return Ok(page),
+                }
+            }
+        })
+        .await?;
+        Ok(page)
+    }
+}

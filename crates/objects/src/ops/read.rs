@@ -1,0 +1,196 @@
+//! GetObject and HeadObject.
+
+use crate::Fail;
+use crate::api::{GetOutcome, ObjectInfo, ReadObject, RequestContext};
+use crate::bodies::{ObjectBody, spans};
+use crate::current::{Found, streams};
+use crate::preconditions::{State, check_read};
+use crate::records::{Layout, ObjectVersion};
+use crate::registry::Bucket;
+use crate::service::{ObjectService, key_user, target};
+use model::{ETag, ResolvedRange, VersionId};
+use policy::Action;
+use sse::{BodyKeys, CustomerKeySent, SseError, SseService};
+use std::sync::Arc;
+
+/// An object that may be read: it exists, the principal has the right to it, and the encryption headers fit.
+struct Admitted {
+    bucket: Arc<Bucket>,
+    found: Found,
+    etag: ETag,
+    customer: Option<CustomerKeySent>,
+    span: Span,
+}
+
+/// Which bytes are asked for.
+#[derive(Clone, Copy)]
+struct Span {
+    start: u64,
+    length: u64,
+    partial: bool,
+}
+
+impl ObjectService {
+    /// GetObject. The first piece of the body is verified before this returns.
+    pub async fn get_object(&self, cx: &RequestContext, request: ReadObject) -> Result<GetOutcome, Fail> {
+        let Admitted { bucket, found, etag, customer, span } = self.admit(cx, &request, false).await?;
+        let Found { object, layout, inline, lease } = found;
+        let customer_md5 = request.customer.key_md5.clone();
+        let keys = self
+            .sse
+            .begin_read(&object.envelope, target(&bucket, &request.name, object.uid), customer, &key_user(cx))
+            .await?;
+        verify(&keys, &object, &bucket, &request, layout.as_ref())?;
+        let mut info = info(&object, etag, layout.as_ref(), span, customer_md5.as_deref());
+        if request.want_checksum && !span.partial {
+            info.checksum = self.checksum(&keys, &object)?;
+        }
+        let plan = spans(streams(&object, layout.as_ref()), span.start, span.length);
+        let (meta, blobs) = (Arc::clone(&self.meta), Arc::clone(&self.blobs));
+        let body = ObjectBody::open(Arc::new(keys), meta, blobs, plan, inline, lease).await?;
+        Ok(GetOutcome { info, body: Box::new(body) })
+    }
+
+    /// HeadObject. Asks no KMS, unless the client wants the checksum of an SSE-KMS object, which is sealed under its
+    /// DEK. A wrong customer key is refused here as well, also for an empty object.
+    pub async fn head_object(&self, cx: &RequestContext, request: ReadObject) -> Result<ObjectInfo, Fail> {
+        let Admitted { bucket, found, etag, customer, span } = self.admit(cx, &request, true).await?;
+        let Found { object, layout, .. } = found;
+        let customer_md5 = request.customer.key_md5.clone();
+        let mut info = info(&object, etag, layout.as_ref(), span, customer_md5.as_deref());
+        let want_checksum = request.want_checksum && !span.partial && object.checksum.is_some();
+        if want_checksum || !object.envelope.is_kms() {
+            let keys = self
+                .sse
+                .begin_read(&object.envelope, target(&bucket, &request.name, object.uid), customer, &key_user(cx))
+                .await?;
+            verify(&keys, &object, &bucket, &request, layout.as_ref())?;
+            if want_checksum {
+                info.checksum = self.checksum(&keys, &object)?;
+            }
+        }
+        Ok(info)
+    }
+
+    async fn admit(&self, cx: &RequestContext, request: &ReadObject, metadata_only: bool) -> Result<Admitted, Fail> {
+        let bucket = self.bucket(&request.bucket)?;
+        let action = if request.version.is_some() { Action::GetObjectVersion } else { Action::GetObject };
+        let _proof = self.authorize_object(cx, action, &bucket, &request.name)?;
+        if request.other_encryption_headers {
+            return Err(SseError::HeadersOnRead.into());
+        }
+        // Only null versions exist while versioning cannot be enabled.
+        if request.version.is_some_and(|v| v != VersionId::Null) {
+            return Err(Fail::NoSuchVersion);
+        }
+        let found = self.find(&bucket, &request.name, !metadata_only).await?;
+        let reader = sse::Reader { customer: &request.customer, transport: cx.transport, metadata_only };
+        let customer = self.sse.check_reader(&found.object.envelope, reader, &cx.principal)?;
+        let etag = self.etag(&found.object)?;
+        let state = State { etag, last_modified: found.object.created };
+        let span = match check_read(&request.preconditions, state, self.clock.now()) {
+            Ok(()) => place(request, &found.object, found.layout.as_ref())?,
+            // The answer to a condition also needs the right customer key (S3 behaviour §5).
+            Err(fail) if found.object.envelope.is_customer() => {
+                let target = target(&bucket, &request.name, found.object.uid);
+                self.sse.begin_read(&found.object.envelope, target, customer, &key_user(cx)).await?;
+                return Err(fail);
+            }
+            Err(fail) => return Err(fail),
+        };
+        Ok(Admitted { bucket, found, etag, customer, span })
+    }
+
+    fn checksum(&self, keys: &BodyKeys, object: &ObjectVersion) -> Result<Option<crate::api::StoredChecksum>, Fail> {
+        match &object.digests {
+            Some(note) => Ok(keys.open_digests(object.uid.as_bytes(), note)?.checksum.map(Into::into)),
+            None => Ok(None),
+        }
+    }
+}
+
+fn verify(
+    keys: &BodyKeys,
+    object: &ObjectVersion,
+    bucket: &Bucket,
+    request: &ReadObject,
+    layout: Option<&Layout>,
+) -> Result<(), Fail> {
+    verify_record(keys, object, bucket, &request.name, layout)
+}
+
+/// Checks the record's authentication code: name, size, ETag, metadata and part layout are what the writer wrote.
+pub(crate) fn verify_record(
+    keys: &BodyKeys,
+    object: &ObjectVersion,
+    bucket: &Bucket,
+    name: &model::ObjectName,
+    layout: Option<&Layout>,
+) -> Result<(), Fail> {
+    let layout_bytes = layout.map(Layout::encode);
+    let bytes = object.authenticated_bytes(bucket.uid(), name, layout_bytes.as_deref());
+    keys.verify_record(&bytes, object.code.as_ref()).map_err(|error| {
+        tracing::error!(bucket = %bucket.name, version = %object.uid, "an object's record does not authenticate");
+        error
+    })?;
+    let stored: u64 = streams(object, layout).iter().map(|s| s.plain_bytes).sum();
+    if stored == object.size { Ok(()) } else { Err(SseError::Damaged.into()) }
+}
+
+fn info(
+    object: &ObjectVersion,
+    etag: ETag,
+    layout: Option<&Layout>,
+    span: Span,
+    customer_md5: Option<&str>,
+) -> ObjectInfo {
+    ObjectInfo {
+        size: object.size,
+        etag,
+        last_modified: object.created,
+        version: None,
+        headers: object.headers.clone(),
+        encryption: SseService::applied(&object.envelope, customer_md5),
+        checksum: None,
+        parts: layout.map(|l| l.parts.len() as u32),
+        start: span.start,
+        length: span.length,
+        partial: span.partial,
+    }
+}
+
+/// Which bytes a range or a part number asks for. Pure.
+fn place(request: &ReadObject, object: &ObjectVersion, layout: Option<&Layout>) -> Result<Span, Fail> {
+    if let Some(part) = request.part {
+        if request.range.is_some() {
+            return Err(Fail::InvalidRequest(
+                "Cannot specify both Range header and partNumber query parameter".to_owned(),
+            ));
+        }
+        let Some(layout) = layout else {
+            // An object that was written at once is its own first part.
+            return if part.get() == 1 {
+                Ok(Span { start: 0, length: object.size, partial: object.size > 0 })
+            } else {
+                Err(Fail::InvalidPartNumber)
+            };
+        };
+        let mut start = 0;
+        for (index, p) in layout.parts.iter().enumerate() {
+            // Parts are addressed by their place, as S3 does: numbers need not be consecutive at upload.
+            if index + 1 == usize::from(part.get()) {
+                return Ok(Span { start, length: p.stored.plain_bytes, partial: true });
+            }
+            start += p.stored.plain_bytes;
+        }
+        return Err(Fail::InvalidPartNumber);
+    }
+    match request.range {
+        None => Ok(Span { start: 0, length: object.size, partial: false }),
+        Some(range) => {
+            let ResolvedRange { start, length } =
+                range.resolve(object.size).map_err(|_| Fail::InvalidRange { size: object.size })?;
+            Ok(Span { start, length, partial: true })
+        }
+    }
+}

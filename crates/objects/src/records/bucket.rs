@@ -1,0 +1,80 @@
+//! The record of a bucket.
+
+use super::version::decode_account;
+use model::codec::{DecodeError, Reader, Writer};
+use model::{AccountId, BucketUid, Timestamp};
+use sse::{BucketEncryption, DefaultMethod};
+
+const FORMAT_VERSION: u8 = 1;
+
+/// A bucket and its configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BucketRecord {
+    pub(crate) uid: BucketUid,
+    pub(crate) owner: AccountId,
+    pub(crate) created: Timestamp,
+    /// Grows with every change of the record: of two that were read, the larger is the newer.
+    pub(crate) revision: u64,
+    pub(crate) encryption: Option<BucketEncryption>,
+}
+
+impl BucketRecord {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut w = Writer::new(FORMAT_VERSION);
+        w.raw(self.uid.as_bytes()).str(self.owner.as_str()).u64(self.created.as_millis()).u64(self.revision);
+        w.option(self.encryption.as_ref(), |w, encryption| {
+            let BucketEncryption { method, key_ref, project_id, data_encryption, bucket_key, rotation_days } =
+                encryption;
+            w.u8(match method {
+                DefaultMethod::Obs => 1,
+                DefaultMethod::Kms => 2,
+            });
+            for text in [key_ref, project_id, data_encryption] {
+                w.option(text.as_deref(), |w, v| {
+                    w.str(v);
+                });
+            }
+            w.option(*bucket_key, |w, v| {
+                w.bool(v);
+            });
+            w.option(*rotation_days, |w, v| {
+                w.u32(v);
+            });
+        });
+        w.finish()
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let (format, mut r) = Reader::open(bytes)?;
+        if format != FORMAT_VERSION {
+            return Err(DecodeError("bucket record of unknown format version"));
+        }
+        let record = Self {
+            uid: BucketUid::from_bytes(r.array()?),
+            owner: decode_account(&mut r)?,
+            created: Timestamp::from_millis(r.u64()?),
+            revision: r.u64()?,
+            encryption: r.option(decode_encryption)?,
+        };
+        r.finish()?;
+        Ok(record)
+    }
+}
+
+fn decode_encryption(r: &mut Reader<'_>) -> Result<BucketEncryption, DecodeError> {
+    let method = match r.u8()? {
+        1 => DefaultMethod::Obs,
+        2 => DefaultMethod::Kms,
+        _ => return Err(DecodeError("default encryption of unknown method")),
+    };
+    let mut text = || r.option(|r| r.str().map(str::to_owned));
+    let (key_ref, project_id, data_encryption) = (text()?, text()?, text()?);
+    Ok(BucketEncryption {
+        method,
+        key_ref,
+        project_id,
+        data_encryption,
+        bucket_key: r.option(|r| r.bool())?,
+        rotation_days: r.option(|r| r.u32())?,
+    })
+}

@@ -1,0 +1,137 @@
+//! Buckets in memory: every request needs its bucket, and there are few. Loaded at start, written through.
+
+use crate::Fail;
+use crate::records::{BucketRecord, keys};
+use bytes::Bytes;
+use model::{BucketName, BucketUid};
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use store::{CommitError, Expectation, MetaStore, StoreFault, Table, Transaction};
+
+/// A bucket as requests see it.
+#[derive(Debug)]
+pub(crate) struct Bucket {
+    pub(crate) name: BucketName,
+    pub(crate) record: BucketRecord,
+}
+
+impl Bucket {
+    pub(crate) fn uid(&self) -> BucketUid {
+        self.record.uid
+    }
+}
+
+/// All buckets.
+pub(crate) struct Registry {
+    meta: Arc<dyn MetaStore>,
+    /// INVARIANT: never newer than the store, and equal to it when no change is under way. The lock is not held across
+    /// I/O.
+    buckets: RwLock<BTreeMap<BucketName, Arc<Bucket>>>,
+}
+
+impl Registry {
+    pub(crate) async fn load(meta: Arc<dyn MetaStore>) -> Result<Self, StoreFault> {
+        let rows = store::read(&meta, |snapshot| {
+            let mut rows = Vec::new();
+            snapshot.scan(Table::Buckets, &[], None, &mut |key, value| {
+                rows.push((Bytes::copy_from_slice(key), Bytes::copy_from_slice(value)));
+                true
+            })?;
+            Ok(rows)
+        })
+        .await?;
+        let mut buckets = BTreeMap::new();
+        for (key, value) in rows {
+            let corrupt = || StoreFault::Corrupt(format!("bucket record {}", String::from_utf8_lossy(&key)));
+            let name = std::str::from_utf8(&key).ok().and_then(|k| BucketName::parse(k).ok()).ok_or_else(corrupt)?;
+            let record = BucketRecord::decode(&value).map_err(|_| corrupt())?;
+            buckets.insert(name.clone(), Arc::new(Bucket { name, record }));
+        }
+        Ok(Self { meta, buckets: RwLock::new(buckets) })
+    }
+
+    pub(crate) fn get(&self, name: &BucketName) -> Option<Arc<Bucket>> {
+        self.buckets.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Bucket>> {
+        self.buckets.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Creates a bucket; `false` when the name is taken.
+    pub(crate) async fn create(&self, name: &BucketName, record: BucketRecord) -> Result<bool, Fail> {
+        let mut tx = Transaction::new();
+        tx.expect(Expectation::Absent(Table::Buckets, keys::bucket(name)))
+            .put(Table::Buckets, keys::bucket(name), record.encode())
+            .put(Table::BucketUids, keys::bucket_uid(record.uid), keys::bucket(name));
+        match self.meta.commit(tx).await {
+            Ok(()) => {
+                self.publish(name, record);
+                Ok(true)
+            }
+            Err(CommitError::Conflict(_)) => Ok(false),
+            Err(CommitError::Fault(fault)) => Err(fault.into()),
+        }
+    }
+
+    /// Changes a bucket's record. Another change in between is not lost: the change is applied to what is there.
+    pub(crate) async fn update(&self, bucket: &Bucket, change: impl Fn(&mut BucketRecord)) -> Result<(), Fail> {
+        loop {
+            let key = keys::bucket(&bucket.name);
+            let row = key.clone();
+            let old = store::read(&self.meta, move |s| s.get(Table::Buckets, &row)).await?.ok_or(Fail::NoSuchBucket)?;
+            let mut record =
+                BucketRecord::decode(&old).map_err(|e| StoreFault::Corrupt(format!("bucket record: {e}")))?;
+            if record.uid != bucket.uid() {
+                return Err(Fail::NoSuchBucket);
+            }
+            change(&mut record);
+            record.revision += 1;
+            let mut tx = Transaction::new();
+            tx.expect(Expectation::Equals(Table::Buckets, key.clone(), old)).put(Table::Buckets, key, record.encode());
+            match self.meta.commit(tx).await {
+                Ok(()) => {
+                    self.publish(&bucket.name, record);
+                    return Ok(());
+                }
+                Err(CommitError::Conflict(_)) => {}
+                Err(CommitError::Fault(fault)) => return Err(fault.into()),
+            }
+        }
+    }
+
+    /// Removes an empty bucket together with `also`. Tells which kind of content keeps it.
+    pub(crate) async fn delete(&self, bucket: &Bucket, also: Vec<store::Change>) -> Result<(), Fail> {
+        let uid = keys::bucket_uid(bucket.uid());
+        let mut tx = Transaction::new();
+        tx.expect(Expectation::Present(Table::BucketUids, uid.clone()))
+            .expect(Expectation::EmptyPrefix(Table::Current, uid.clone()))
+            .expect(Expectation::EmptyPrefix(Table::Versions, uid.clone()))
+            .expect(Expectation::EmptyPrefix(Table::Uploads, uid.clone()))
+            .delete(Table::Buckets, keys::bucket(&bucket.name))
+            .delete(Table::BucketUids, uid);
+        tx.changes.extend(also);
+        match self.meta.commit(tx).await {
+            Ok(()) => {
+                let mut buckets = self.buckets.write().unwrap_or_else(PoisonError::into_inner);
+                if buckets.get(&bucket.name).is_some_and(|b| b.uid() == bucket.uid()) {
+                    buckets.remove(&bucket.name);
+                }
+                Ok(())
+            }
+            Err(CommitError::Conflict(0)) => Err(Fail::NoSuchBucket),
+            Err(CommitError::Conflict(1)) => Err(Fail::BucketNotEmpty("objects")),
+            Err(CommitError::Conflict(2)) => Err(Fail::BucketNotEmpty("object versions")),
+            Err(CommitError::Conflict(_)) => Err(Fail::BucketNotEmpty("unfinished multipart uploads")),
+            Err(CommitError::Fault(fault)) => Err(fault.into()),
+        }
+    }
+
+    fn publish(&self, name: &BucketName, record: BucketRecord) {
+        let mut buckets = self.buckets.write().unwrap_or_else(PoisonError::into_inner);
+        let newer = buckets.get(name).is_none_or(|b| b.uid() != record.uid || b.record.revision < record.revision);
+        if newer {
+            buckets.insert(name.clone(), Arc::new(Bucket { name: name.clone(), record }));
+        }
+    }
+}

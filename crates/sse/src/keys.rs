@@ -1,0 +1,115 @@
+//! The keys of one object version, opaque to whoever moves its bytes: they seal and open its streams, authenticate its
+//! record and seal the digests of its plaintext.
+
+use crate::body::{BodyOpener, BodySealer, EtagSource, StreamGeometry, WantedDigests};
+use crate::digests::Digests;
+use crate::{Envelope, EtagRule, SseError};
+use crypto::{Dek, MetadataKey, RecordKey, SecretBytes, StreamOpener, StreamSealer};
+use model::{Entropy, StreamUid};
+use std::sync::Arc;
+
+/// The keys of one object version.
+pub struct BodyKeys {
+    dek: Option<Dek>,
+    envelope: Envelope,
+    metadata: Arc<MetadataKey>,
+}
+
+/// What authenticates a record: a key derived from the DEK.
+pub struct RecordAuth(RecordKey);
+
+impl RecordAuth {
+    /// The authentication code of a record.
+    pub fn code(&self, record: &[u8]) -> [u8; 32] {
+        self.0.mac(record)
+    }
+}
+
+impl BodyKeys {
+    pub(crate) fn new(dek: Option<Dek>, envelope: Envelope, metadata: Arc<MetadataKey>) -> Self {
+        Self { dek, envelope, metadata }
+    }
+
+    /// How the body is sealed.
+    pub fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
+    /// Begins a stream under a fresh identity: re-uploading a part never repeats a key and nonce.
+    pub fn sealer(&self, entropy: &dyn Entropy, rule: EtagRule, wanted: WantedDigests) -> BodySealer {
+        let stream = StreamUid::random(entropy);
+        let sealer = match &self.dek {
+            Some(dek) => StreamSealer::sealed(dek, stream),
+            None => StreamSealer::plain(stream),
+        };
+        BodySealer::new(stream, sealer, etag_source(&self.envelope, rule), wanted)
+    }
+
+    /// Opens a stream of `plain_bytes` bytes.
+    pub fn opener(&self, stream: StreamUid, plain_bytes: u64) -> BodyOpener {
+        let opener = match &self.dek {
+            Some(dek) => StreamOpener::sealed(dek, stream),
+            None => StreamOpener::plain(stream),
+        };
+        BodyOpener::new(opener, StreamGeometry::new(self.envelope.suite(), plain_bytes))
+    }
+
+    /// What authenticates the record; `None` for an object that is plain.
+    pub fn record_auth(&self) -> Option<RecordAuth> {
+        self.dek.as_ref().map(|dek| RecordAuth(dek.record_key()))
+    }
+
+    /// Verifies a record's authentication code. A sealed object without one is damaged; a plain one has none.
+    pub fn verify_record(&self, record: &[u8], code: Option<&[u8; 32]>) -> Result<(), SseError> {
+        match (&self.dek, code) {
+            (None, None) => Ok(()),
+            (Some(dek), Some(code)) => dek.verify_record(record, code).map_err(|_| SseError::Damaged),
+            _ => Err(SseError::Damaged),
+        }
+    }
+
+    /// Seals digests of the plaintext. `id` is the uid of the version or of the stream that they belong to.
+    pub fn seal_digests(&self, id: &[u8; 16], digests: &Digests) -> Vec<u8> {
+        let encoded = digests.encode();
+        match (&self.dek, &self.envelope) {
+            (_, Envelope::Obs { .. }) => self.metadata.seal_note(id, &encoded),
+            (Some(dek), _) => dek.seal_note(id, &encoded),
+            (None, _) => encoded,
+        }
+    }
+
+    /// Opens what [`Self::seal_digests`] sealed.
+    pub fn open_digests(&self, id: &[u8; 16], note: &[u8]) -> Result<Digests, SseError> {
+        let plain = match (&self.dek, &self.envelope) {
+            (_, Envelope::Obs { .. }) => self.metadata.open_note(id, note),
+            (Some(dek), _) => dek.open_note(id, note),
+            (None, _) => return Digests::decode(note).map_err(|_| SseError::Damaged),
+        };
+        plain.map_err(|_| SseError::Damaged).and_then(|p| Digests::decode(&p).map_err(|_| SseError::Damaged))
+    }
+
+    /// Puts the record key, not the DEK, under the server's metadata key: an SSE-C upload can then be completed by a
+    /// request that does not carry the customer key, as S3 allows, and its record is authenticated all the same.
+    pub fn escrow_record_key(&self, id: &[u8; 16]) -> Option<Vec<u8>> {
+        self.dek.as_ref().map(|dek| self.metadata.seal_note(id, dek.record_key().expose()))
+    }
+}
+
+/// Takes a record key back from [`BodyKeys::escrow_record_key`].
+pub(crate) fn record_auth_from_escrow(
+    metadata: &MetadataKey,
+    id: &[u8; 16],
+    note: &[u8],
+) -> Result<RecordAuth, SseError> {
+    let plain = metadata.open_note(id, note).map_err(|_| SseError::Damaged)?;
+    let bytes: &[u8; 32] = plain.as_slice().try_into().map_err(|_| SseError::Damaged)?;
+    Ok(RecordAuth(RecordKey::from_secret(SecretBytes::fill_with(|out: &mut [u8; 32]| out.copy_from_slice(bytes)))))
+}
+
+/// Which bytes the ETag is made of (DESIGN: SSE-KMS and SSE-C the ciphertext in every dialect; SSE-OBS by dialect).
+pub fn etag_source(envelope: &Envelope, rule: EtagRule) -> EtagSource {
+    match (envelope, rule) {
+        (Envelope::Plain, _) | (Envelope::Obs { .. }, EtagRule::PlaintextMd5) => EtagSource::Plaintext,
+        _ => EtagSource::Sealed,
+    }
+}

@@ -1,0 +1,246 @@
+//! The one effective-encryption decision. Every way to write (put, form, copy, multipart, replication) goes through
+//! [`plan`], a pure function: headers over bucket default over server default, and the rules of transport and
+//! anonymity. Sources: obs-api §4.2, §4.4, §4.7, §4.8; S3 behaviour §3-§8.
+
+use crate::customer::CustomerKeySent;
+use crate::error::EncryptionField as Field;
+use crate::{BucketEncryption, DefaultMethod, EncryptionHeaders, EncryptionRules, SseError, Transport};
+use kms::EncryptionContext;
+
+/// For which methods plain HTTP is refused (`sse.require_https`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequireHttps {
+    /// SSE-KMS and SSE-C need TLS.
+    Strict,
+    /// SSE-C needs TLS.
+    SsecOnly,
+    /// Nothing needs TLS: for networks that are closed by other means, and for tests.
+    Off,
+}
+
+/// What the decision sees.
+#[derive(Clone, Copy, Debug)]
+pub struct PlanInput<'a> {
+    /// The request's raw headers.
+    pub request: &'a EncryptionHeaders,
+    /// The bucket's default.
+    pub bucket: Option<&'a BucketEncryption>,
+    /// The server's default, for buckets without one.
+    pub server_default: Option<DefaultMethod>,
+    /// How the request came.
+    pub transport: Transport,
+    /// What needs TLS.
+    pub require_https: RequireHttps,
+    /// Whether the request carried no credentials.
+    pub anonymous: bool,
+    /// What the dialect decides.
+    pub rules: EncryptionRules,
+}
+
+/// The encryption a write will have.
+pub enum EncryptionPlan {
+    /// None.
+    Plain,
+    /// SSE-OBS (SSE-S3).
+    Obs,
+    /// SSE-KMS.
+    Kms {
+        /// The CMK as it was given; `None` is the account's default key.
+        key_ref: Option<String>,
+        /// Whether through a bucket key.
+        bucket_key: bool,
+        /// The caller's encryption context.
+        context: EncryptionContext,
+    },
+    /// SSE-C.
+    Customer(CustomerKeySent),
+}
+
+const fn invalid(field: Field, message: &'static str) -> SseError {
+    SseError::InvalidArgument { field, message }
+}
+
+/// Decides the encryption of a write, or says why it cannot be written.
+pub fn plan(input: &PlanInput<'_>) -> Result<EncryptionPlan, SseError> {
+    let plan = choose(input)?;
+    match &plan {
+        EncryptionPlan::Kms { .. } if input.anonymous => Err(SseError::NeedsSignature),
+        EncryptionPlan::Kms { .. }
+            if input.require_https == RequireHttps::Strict && input.transport == Transport::Plain =>
+        {
+            Err(SseError::NeedsTls)
+        }
+        _ => Ok(plan),
+    }
+}
+
+fn choose(input: &PlanInput<'_>) -> Result<EncryptionPlan, SseError> {
+    let request = input.request;
+    if !request.customer.is_empty() {
+        require_tls_for_customer_key(input.transport, input.require_https)?;
+        if request.has_managed() {
+            let field = if request.method.is_some() { Field::Method } else { Field::CustomerAlgorithm };
+            return Err(invalid(field, "SSE-C cannot be combined with another encryption method"));
+        }
+        return Ok(EncryptionPlan::Customer(CustomerKeySent::parse(&request.customer)?));
+    }
+    match request.method.as_deref() {
+        Some("AES256" | "aws:AES256") => explicit_obs(request),
+        Some("kms" | "aws:kms") => explicit_kms(input),
+        Some("aws:kms:dsse") => Err(SseError::NotOffered("DSSE-KMS (aws:kms:dsse) is not offered by this server")),
+        Some(_) => Err(invalid(Field::Method, "the server-side encryption method is not supported")),
+        None => inherited(input),
+    }
+}
+
+/// SSE-C travels with the key itself.
+pub(crate) fn require_tls_for_customer_key(transport: Transport, rule: RequireHttps) -> Result<(), SseError> {
+    if transport == Transport::Plain && rule != RequireHttps::Off { Err(SseError::NeedsTls) } else { Ok(()) }
+}
+
+fn explicit_obs(request: &EncryptionHeaders) -> Result<EncryptionPlan, SseError> {
+    let stray = [
+        (request.key_id.is_some(), Field::KeyId),
+        (request.key_project_id.is_some(), Field::KeyProjectId),
+        (request.context.is_some(), Field::Context),
+        (request.bucket_key_enabled.is_some(), Field::BucketKeyEnabled),
+        (request.data_encryption.as_deref().is_some_and(|d| d != "AES256"), Field::DataEncryption),
+    ];
+    match stray.iter().find(|(sent, _)| *sent) {
+        Some((_, field)) => Err(invalid(*field, "this header goes with SSE-KMS only")),
+        None => Ok(EncryptionPlan::Obs),
+    }
+}
+
+fn explicit_kms(input: &PlanInput<'_>) -> Result<EncryptionPlan, SseError> {
+    let request = input.request;
+    let kms_default = input.bucket.filter(|b| b.method == DefaultMethod::Kms);
+    refuse_unoffered_cipher(request.data_encryption.as_deref())?;
+    refuse_project(request.key_project_id.as_deref(), request.key_id.as_deref(), Field::KeyProjectId)?;
+    let asked = bucket_key_flag(request)?;
+    if input.rules.bucket_key_needs_key_id && asked == Some(true) && request.key_id.is_none() {
+        return Err(invalid(Field::BucketKeyEnabled, "a bucket key needs a named CMK"));
+    }
+    let key_ref = match &request.key_id {
+        Some(id) if id.is_empty() => return Err(invalid(Field::KeyId, "the CMK id is empty")),
+        Some(id) => Some(id.clone()),
+        None if input.rules.cmk_from_bucket_default => kms_default.and_then(|b| b.key_ref.clone()),
+        None => None,
+    };
+    Ok(EncryptionPlan::Kms {
+        key_ref,
+        bucket_key: asked.or(kms_default.and_then(|b| b.bucket_key)).unwrap_or(false),
+        context: parse_context(request.context.as_deref())?,
+    })
+}
+
+fn inherited(input: &PlanInput<'_>) -> Result<EncryptionPlan, SseError> {
+    let request = input.request;
+    if request.key_id.is_some() {
+        return Err(invalid(Field::KeyId, "a CMK id needs the SSE-KMS method header"));
+    }
+    if request.key_project_id.is_some() {
+        return Err(invalid(Field::KeyProjectId, "a project id needs the SSE-KMS method header"));
+    }
+    if request.context.is_some() {
+        return Err(invalid(Field::Context, "an encryption context needs the SSE-KMS method header"));
+    }
+    let asked = bucket_key_flag(request)?;
+    let method = input.bucket.map(|b| b.method).or(input.server_default);
+    if method == Some(DefaultMethod::Kms) {
+        let default = input.bucket;
+        refuse_unoffered_cipher(request.data_encryption.as_deref())?;
+        return Ok(EncryptionPlan::Kms {
+            key_ref: default.and_then(|b| b.key_ref.clone()),
+            bucket_key: asked.or(default.and_then(|b| b.bucket_key)).unwrap_or(false),
+            context: EncryptionContext::default(),
+        });
+    }
+    if request.data_encryption.is_some() {
+        return Err(invalid(Field::DataEncryption, "this header goes with SSE-KMS only"));
+    }
+    if asked.is_some() && input.rules.refuse_stray_bucket_key {
+        return Err(invalid(Field::BucketKeyEnabled, "a bucket key goes with SSE-KMS only"));
+    }
+    Ok(if method.is_some() { EncryptionPlan::Obs } else { EncryptionPlan::Plain })
+}
+
+fn bucket_key_flag(request: &EncryptionHeaders) -> Result<Option<bool>, SseError> {
+    match request.bucket_key_enabled.as_deref() {
+        None => Ok(None),
+        Some("true") => Ok(Some(true)),
+        Some("false") => Ok(Some(false)),
+        Some(_) => Err(invalid(Field::BucketKeyEnabled, "the value is neither true nor false")),
+    }
+}
+
+fn refuse_unoffered_cipher(data_encryption: Option<&str>) -> Result<(), SseError> {
+    match data_encryption {
+        None | Some("AES256") => Ok(()),
+        Some("SM4") => Err(SseError::NotOffered("SM4 is not offered by this server yet; use AES256")),
+        Some(_) => Err(invalid(Field::DataEncryption, "the data cipher is neither AES256 nor SM4")),
+    }
+}
+
+/// IAM projects do not exist here yet: a CMK belongs to its account's default project, which has no id.
+fn refuse_project(project: Option<&str>, key_id: Option<&str>, field: Field) -> Result<(), SseError> {
+    match (project, key_id) {
+        (None, _) => Ok(()),
+        (Some(_), None) => Err(invalid(field, "a project id needs a CMK id")),
+        (Some(_), Some(_)) => Err(invalid(field, "the CMK is not of this project")),
+    }
+}
+
+/// Parses the encryption context: base64 of a JSON object of strings. S3's own `aws:s3:arn` is refused.
+fn parse_context(header: Option<&str>) -> Result<EncryptionContext, SseError> {
+    let Some(header) = header else { return Ok(EncryptionContext::default()) };
+    let json = data_encoding::BASE64
+        .decode(header.as_bytes())
+        .map_err(|_| invalid(Field::Context, "the encryption context is not base64"))?;
+    let pairs: std::collections::BTreeMap<String, String> = serde_json::from_slice(&json)
+        .map_err(|_| invalid(Field::Context, "the encryption context is not a JSON object of strings"))?;
+    if pairs.contains_key(CONTEXT_ARN) {
+        return Err(invalid(Field::Context, "aws:s3:arn is set by the server"));
+    }
+    EncryptionContext::from_pairs(pairs).map_err(|_| invalid(Field::Context, "the encryption context is too large"))
+}
+
+/// The pair that the server adds to the encryption context: the ARN of the object, or of the bucket with a bucket key.
+pub(crate) const CONTEXT_ARN: &str = "aws:s3:arn";
+
+/// Checks a bucket default before it is stored. Whether the CMK exists is not checked, as in S3: the first write tells.
+pub fn check_bucket_encryption(
+    config: &BucketEncryption,
+    transport: Transport,
+    require_https: RequireHttps,
+    rules: EncryptionRules,
+) -> Result<(), SseError> {
+    match config.method {
+        DefaultMethod::Obs => {
+            if config.key_ref.is_some() {
+                return Err(invalid(Field::KeyId, "a CMK goes with SSE-KMS only"));
+            }
+            if config.project_id.is_some() {
+                return Err(invalid(Field::KeyProjectId, "a project id goes with SSE-KMS only"));
+            }
+            if config.data_encryption.as_deref().is_some_and(|d| d != "AES256") {
+                return Err(invalid(Field::DataEncryption, "this data cipher goes with SSE-KMS only"));
+            }
+            Ok(())
+        }
+        DefaultMethod::Kms => {
+            if require_https == RequireHttps::Strict && transport == Transport::Plain {
+                return Err(SseError::NeedsTls);
+            }
+            refuse_unoffered_cipher(config.data_encryption.as_deref())?;
+            refuse_project(config.project_id.as_deref(), config.key_ref.as_deref(), Field::KeyProjectId)?;
+            if rules.bucket_key_needs_key_id && config.bucket_key == Some(true) && config.key_ref.is_none() {
+                return Err(invalid(Field::BucketKeyEnabled, "a bucket key needs a named CMK"));
+            }
+            if config.rotation_days.is_some_and(|days| !(1..=3650).contains(&days)) {
+                return Err(invalid(Field::BucketKeyEnabled, "the rotation period is 1 to 3650 days"));
+            }
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! The door of this room: from a plan to the keys of a new object version, and from an envelope back to its keys.
+
+use crate::bucket_keys::{BucketKeyCounters, BucketKeys};
+use crate::customer::CustomerKeySent;
+use crate::digests::Digests;
+use crate::envelope::{Envelope, Through};
+use crate::fingerprint::RequesterFingerprint;
+use crate::keys::{BodyKeys, RecordAuth, record_auth_from_escrow};
+use crate::plan::{EncryptionPlan, RequireHttps, require_tls_for_customer_key};
+use crate::{AppliedEncryption, CustomerHeaders, DefaultMethod, SseError, Transport, context};
+use crypto::{Binding, Dek, Kek, MetadataKey, Suite, Wrapped};
+use kms::{CmkId, EncryptionContext, KeyService, KeyUser, KmsError};
+use model::{BucketName, BucketUid, Clock, Entropy, ObjectName, Principal, VersionUid};
+use policy::Action;
+use std::sync::Arc;
+use store::MetaStore;
+
+/// Settings of this room.
+#[derive(Clone, Copy, Debug)]
+pub struct SseConfig {
+    /// What needs TLS (`sse.require_https`).
+    pub require_https: RequireHttps,
+    /// Encryption of objects in buckets without a default (`default_encryption`).
+    pub server_default: Option<DefaultMethod>,
+    /// How long a bucket key serves new objects and a cached unwrap is used, in milliseconds.
+    pub bucket_key_ttl_millis: u64,
+}
+
+/// What an object version is, for the bindings of its keys.
+#[derive(Clone, Copy)]
+pub struct Target<'a> {
+    /// The bucket's uid.
+    pub bucket_uid: BucketUid,
+    /// The bucket's name.
+    pub bucket: &'a BucketName,
+    /// The object's name.
+    pub object: &'a ObjectName,
+    /// The version's uid.
+    pub version: VersionUid,
+}
+
+/// How a reader came.
+#[derive(Clone, Copy)]
+pub struct Reader<'a> {
+    /// Raw SSE-C headers.
+    pub customer: &'a CustomerHeaders,
+    /// TLS or plain.
+    pub transport: Transport,
+    /// Whether only metadata is read (HEAD): SSE-KMS then needs neither TLS nor the KMS.
+    pub metadata_only: bool,
+}
+
+/// Encryption of objects.
+pub struct SseService {
+    kms: Arc<KeyService>,
+    bucket_keys: BucketKeys,
+    metadata: Arc<MetadataKey>,
+    entropy: Arc<dyn Entropy>,
+    config: SseConfig,
+}
+
+impl SseService {
+    /// Opens the room: takes the metadata key from the KMS.
+    pub async fn open(
+        kms: Arc<KeyService>,
+        store: Arc<dyn MetaStore>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        config: SseConfig,
+    ) -> Result<Self, SseError> {
+        let metadata = kms.metadata_key().await?;
+        let bucket_keys =
+            BucketKeys::new(Arc::clone(&kms), store, clock, Arc::clone(&entropy), config.bucket_key_ttl_millis);
+        Ok(Self { kms, bucket_keys, metadata, entropy, config })
+    }
+
+    /// The settings.
+    pub fn config(&self) -> SseConfig {
+        self.config
+    }
+
+    /// How often bucket keys were found in the cache.
+    pub fn bucket_key_counters(&self) -> Arc<BucketKeyCounters> {
+        Arc::clone(&self.bucket_keys.counters)
+    }
+
+    /// Makes the keys of a new object version: a fresh DEK, wrapped as planned.
+    pub async fn begin_write(
+        &self,
+        plan: EncryptionPlan,
+        target: Target<'_>,
+        user: &KeyUser,
+    ) -> Result<(BodyKeys, AppliedEncryption), SseError> {
+        let (dek, envelope, applied) = match plan {
+            EncryptionPlan::Plain => (None, Envelope::Plain, AppliedEncryption::None),
+            EncryptionPlan::Obs => {
+                let dek = Dek::generate(&*self.entropy);
+                let kek = self.kms.sse_obs_key(target.bucket_uid).await?;
+                let wrapped = self.wrap(&*kek, &dek, METHOD_OBS, target, None, &EncryptionContext::new());
+                (Some(dek), Envelope::Obs { dek: wrapped }, AppliedEncryption::Obs)
+            }
+            EncryptionPlan::Customer(sent) => {
+                let dek = Dek::generate(&*self.entropy);
+                let wrapped = self.wrap(&sent.key, &dek, METHOD_CUSTOMER, target, None, &EncryptionContext::new());
+                let applied = AppliedEncryption::Customer { key_md5: sent.key_md5 };
+                (Some(dek), Envelope::Customer { dek: wrapped }, applied)
+            }
+            EncryptionPlan::Kms { key_ref, bucket_key, context } => {
+                let cmk = match &key_ref {
+                    Some(key_ref) => self.kms.resolve(user, key_ref)?,
+                    None => self.kms.default_key(user).await?,
+                };
+                let (dek, through) = self.kms_dek(&cmk, bucket_key, &context, target, user).await?;
+                let applied = AppliedEncryption::Kms { cmk: cmk.clone(), bucket_key };
+                (Some(dek), Envelope::Kms { cmk, context, through }, applied)
+            }
+        };
+        Ok((BodyKeys::new(dek, envelope, Arc::clone(&self.metadata)), applied))
+    }
+
+    async fn kms_dek(
+        &self,
+        cmk: &CmkId,
+        bucket_key: bool,
+        context: &EncryptionContext,
+        target: Target<'_>,
+        user: &KeyUser,
+    ) -> Result<(Dek, Through), SseError> {
+        let proof = self.kms.authorize_use(user, cmk, Action::KmsGenerateDataKey)?;
+        if !bucket_key {
+            let context = context::of_object(context, target.bucket, target.object)?;
+            let (dek, wrapped) = self.kms.generate::<Dek>(&proof, &context).await?;
+            return Ok((dek, Through::Cmk(wrapped)));
+        }
+        let requester = RequesterFingerprint::of(&user.principal);
+        let live = self.bucket_keys.for_sealing(&proof, target.bucket_uid, target.bucket, requester).await?;
+        let dek = Dek::generate(&*self.entropy);
+        let wrapped = self.wrap(&*live.key, &dek, METHOD_KMS, target, Some(live.id.as_bytes()), context);
+        Ok((dek, Through::BucketKey { id: live.id, bucket_key: live.wrapped, dek: wrapped }))
+    }
+
+    fn wrap(
+        &self,
+        kek: &impl Kek,
+        dek: &Dek,
+        method: u8,
+        target: Target<'_>,
+        bucket_key: Option<&[u8; 16]>,
+        context: &EncryptionContext,
+    ) -> Wrapped<Dek> {
+        crypto::wrap(kek, dek, &dek_binding(method, target, bucket_key, context), &*self.entropy)
+    }
+
+    /// What a reader must satisfy before preconditions are looked at: transport, and for SSE-C the presence and form of
+    /// the headers. Asks no KMS. Returns the customer key, if the object needs one.
+    pub fn check_reader(
+        &self,
+        envelope: &Envelope,
+        reader: Reader<'_>,
+        principal: &Principal,
+    ) -> Result<Option<CustomerKeySent>, SseError> {
+        if !reader.customer.is_empty() {
+            require_tls_for_customer_key(reader.transport, self.config.require_https)?;
+        }
+        match envelope {
+            Envelope::Customer { .. } => {
+                if reader.customer.is_empty() {
+                    return Err(SseError::CustomerKeyMissing);
+                }
+                CustomerKeySent::parse(reader.customer).map(Some)
+            }
+            _ if !reader.customer.is_empty() => Err(SseError::CustomerKeyUnexpected),
+            Envelope::Kms { .. } => {
+                if *principal == Principal::Anonymous {
+                    return Err(SseError::NeedsSignature);
+                }
+                if !reader.metadata_only
+                    && reader.transport == Transport::Plain
+                    && self.config.require_https == RequireHttps::Strict
+                {
+                    return Err(SseError::NeedsTls);
+                }
+                Ok(None)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Unwraps the keys of an object version.
+    pub async fn begin_read(
+        &self,
+        envelope: &Envelope,
+        target: Target<'_>,
+        customer: Option<CustomerKeySent>,
+        user: &KeyUser,
+    ) -> Result<BodyKeys, SseError> {
+        let dek = match envelope {
+            Envelope::Plain => None,
+            Envelope::Obs { dek } => {
+                let kek = self.kms.sse_obs_key(target.bucket_uid).await?;
+                let binding = dek_binding(METHOD_OBS, target, None, &EncryptionContext::new());
+                Some(crypto::unwrap(&*kek, dek, &binding).map_err(|_| SseError::Damaged)?)
+            }
+            Envelope::Customer { dek } => {
+                let sent = customer.ok_or(SseError::CustomerKeyMissing)?;
+                let binding = dek_binding(METHOD_CUSTOMER, target, None, &EncryptionContext::new());
+                Some(crypto::unwrap(&sent.key, dek, &binding).map_err(|_| SseError::CustomerKeyWrong)?)
+            }
+            Envelope::Kms { cmk, context, through } => {
+                let proof = self.kms.authorize_use(user, cmk, Action::KmsDecrypt)?;
+                Some(match through {
+                    Through::Cmk(wrapped) => {
+                        let context = context::of_object(context, target.bucket, target.object)?;
+                        self.kms.unwrap::<Dek>(&proof, wrapped, &context).await?
+                    }
+                    Through::BucketKey { id, bucket_key, dek } => {
+                        let requester = RequesterFingerprint::of(&user.principal);
+                        let (uid, name) = (target.bucket_uid, target.bucket);
+                        let key = self.bucket_keys.for_opening(&proof, *id, bucket_key, uid, name, requester).await?;
+                        let binding = dek_binding(METHOD_KMS, target, Some(id.as_bytes()), context);
+                        crypto::unwrap(&*key, dek, &binding).map_err(|_| SseError::Damaged)?
+                    }
+                })
+            }
+        };
+        Ok(BodyKeys::new(dek, envelope.clone(), Arc::clone(&self.metadata)))
+    }
+
+    /// The encryption in force, as replies show it. `customer_key_md5`: of the key that the request carried.
+    pub fn applied(envelope: &Envelope, customer_key_md5: Option<&str>) -> AppliedEncryption {
+        match envelope {
+            Envelope::Plain => AppliedEncryption::None,
+            Envelope::Obs { .. } => AppliedEncryption::Obs,
+            Envelope::Kms { cmk, through, .. } => {
+                AppliedEncryption::Kms { cmk: cmk.clone(), bucket_key: matches!(through, Through::BucketKey { .. }) }
+            }
+            Envelope::Customer { .. } => {
+                AppliedEncryption::Customer { key_md5: customer_key_md5.unwrap_or_default().to_owned() }
+            }
+        }
+    }
+
+    /// Digests that can be had without the object's own keys: those of plain and SSE-OBS objects.
+    pub fn open_digests_keyless(
+        &self,
+        envelope: &Envelope,
+        id: &[u8; 16],
+        note: &[u8],
+    ) -> Result<Option<Digests>, SseError> {
+        match envelope {
+            Envelope::Plain | Envelope::Obs { .. } => {
+                let keys = BodyKeys::new(None, envelope.clone(), Arc::clone(&self.metadata));
+                keys.open_digests(id, note).map(Some)
+            }
+            Envelope::Kms { .. } | Envelope::Customer { .. } => Ok(None),
+        }
+    }
+
+    /// Takes back a record key that an upload left for its completion.
+    pub fn record_auth_from_escrow(&self, id: &[u8; 16], note: &[u8]) -> Result<RecordAuth, SseError> {
+        record_auth_from_escrow(&self.metadata, id, note)
+    }
+
+    /// Forgets a bucket's SSE-OBS key: the changes that remove it, to be committed with the bucket's own removal.
+    pub fn forget_bucket(&self, bucket: BucketUid) -> Vec<store::Change> {
+        vec![self.kms.forget_bucket(bucket)]
+    }
+}
+
+const METHOD_OBS: u8 = 1;
+const METHOD_KMS: u8 = 2;
+const METHOD_CUSTOMER: u8 = 3;
+
+/// What a wrapped DEK belongs to (docs/formats/envelope.md).
+fn dek_binding(method: u8, target: Target<'_>, bucket_key: Option<&[u8; 16]>, context: &EncryptionContext) -> Binding {
+    Binding::new("dek")
+        .field(&[method])
+        .field(&[Suite::Aes256Gcm as u8])
+        .field(target.bucket_uid.as_bytes())
+        .field(target.version.as_bytes())
+        .field(bucket_key.map_or(&[][..], |id| &id[..]))
+        .field(&context.canonical())
+}
+
+impl From<KmsError> for SseError {
+    fn from(error: KmsError) -> Self {
+        match error {
+            KmsError::NotFound | KmsError::InvalidArn | KmsError::InvalidAlias(_) | KmsError::Validation(_) => {
+                Self::KeyNotFound
+            }
+            KmsError::Denied => Self::KeyDenied,
+            KmsError::Disabled => Self::KeyDisabled,
+            KmsError::PendingDeletion => Self::KeyPendingDeletion,
+            KmsError::Throttled => Self::KmsThrottled,
+            KmsError::InvalidCiphertext | KmsError::IncorrectKey => Self::Damaged,
+            KmsError::Damaged(what) => {
+                tracing::error!(what, "a record of the KMS is damaged");
+                Self::Damaged
+            }
+            other => {
+                tracing::error!(error = %other, "the KMS did not serve a key");
+                Self::KmsUnavailable
+            }
+        }
+    }
+}
