@@ -85,12 +85,6 @@ macro_rules! role {
             pub fn from_secret(secret: SecretBytes<KEY_BYTES>) -> Self {
                 Self(secret)
             }
-
-            /// The key's bytes, for the arrows of the key tree.
-            #[allow(dead_code, reason = "a role that only wraps has no derivations of its own")]
-            pub(crate) fn secret(&self) -> &SecretBytes<KEY_BYTES> {
-                &self.0
-            }
         }
 
         impl sealed::Sealed for $name {}

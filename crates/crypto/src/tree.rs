@@ -14,7 +14,7 @@
 
 use crate::SecretBytes;
 use crate::kdf::derive;
-use crate::roles::{Dek, KEY_BYTES, Kek, KeyRole, MetadataKey, SecretsKey};
+use crate::roles::{Dek, KEY_BYTES, Kek, KeyRole, MetadataKey, SecretsKey, Wrappable};
 use crate::wrap::Binding;
 use model::StreamUid;
 
@@ -53,12 +53,12 @@ pub(crate) fn wrap_keys<W: Kek>(kek: &W, role: KeyRole, salt: &[u8], binding: &B
 
 /// DEK to stream key. A stream uid is never used twice, hence neither is a stream key.
 pub(crate) fn stream_key(dek: &Dek, stream: StreamUid) -> SecretBytes<KEY_BYTES> {
-    derive(dek.secret(), &[DEK_SEGMENT], &[stream.as_bytes()])
+    derive(dek.as_secret(), &[DEK_SEGMENT], &[stream.as_bytes()])
 }
 
 /// DEK to the record key.
 pub(crate) fn record_key(dek: &Dek) -> SecretBytes<KEY_BYTES> {
-    derive(dek.secret(), &[DEK_META], &[])
+    derive(dek.as_secret(), &[DEK_META], &[])
 }
 
 /// A key that seals notes: the arrow to a note's keys.
@@ -69,18 +69,18 @@ pub(crate) trait NoteParent {
 
 impl NoteParent for Dek {
     fn note_keys(&self, id: &[u8; 16]) -> KeyPair {
-        KeyPair(derive(self.secret(), &[DEK_NOTE], &[id]))
+        KeyPair(derive(self.as_secret(), &[DEK_NOTE], &[id]))
     }
 }
 
 impl NoteParent for MetadataKey {
     fn note_keys(&self, id: &[u8; 16]) -> KeyPair {
-        KeyPair(derive(self.secret(), &[METADATA_NOTE], &[id]))
+        KeyPair(derive(self.as_secret(), &[METADATA_NOTE], &[id]))
     }
 }
 
 impl NoteParent for SecretsKey {
     fn note_keys(&self, id: &[u8; 16]) -> KeyPair {
-        KeyPair(derive(self.secret(), &[SECRETS_NOTE], &[id]))
+        KeyPair(derive(self.as_secret(), &[SECRETS_NOTE], &[id]))
     }
 }
