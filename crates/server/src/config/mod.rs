@@ -1,0 +1,214 @@
+//! The server's configuration: a table of settings, the layers that give them values, and the parsed result. Parsed
+//! once; inside nobody validates again.
+
+mod explain;
+mod layers;
+mod table;
+
+use crate::failure::Failure;
+pub(crate) use explain::explain;
+pub(crate) use layers::{Layers, SettingFlags};
+use model::RegionName;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Longest life of a bucket key for new objects, in seconds.
+const BUCKET_KEY_TTL_SECONDS_MAX: u64 = 24 * 60 * 60;
+
+/// Which encrypted requests must come over HTTPS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RequireHttps {
+    /// SSE-KMS and SSE-C.
+    Strict,
+    /// SSE-C only.
+    SseC,
+    /// None.
+    Off,
+}
+
+/// What new objects get when neither request nor bucket says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DefaultEncryption {
+    /// Nothing.
+    None,
+    /// SSE-KMS under the account's default key.
+    Kms,
+    /// SSE-OBS.
+    Obs,
+}
+
+/// Whose behaviour to follow where the references disagree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Compat {
+    /// Amazon S3.
+    Aws,
+    /// Ceph's test suite.
+    Ceph,
+}
+
+/// Where the server's certificate comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CertificateSource {
+    /// Issued by the local authority in the data directory.
+    Local,
+    /// The operator's own files.
+    Files {
+        /// PEM chain.
+        cert: PathBuf,
+        /// PEM private key.
+        key: PathBuf,
+    },
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// All settings, parsed.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) address: SocketAddr,
+    pub(crate) control_address: SocketAddr,
+    pub(crate) region: RegionName,
+    /// Lower case, without outer dots.
+    pub(crate) domains: Vec<String>,
+    pub(crate) root_key_file: PathBuf,
+    pub(crate) certificate: CertificateSource,
+    pub(crate) require_https: RequireHttps,
+    pub(crate) bucket_key_ttl: Duration,
+    pub(crate) default_encryption: DefaultEncryption,
+    pub(crate) compat: Compat,
+    pub(crate) drain: Duration,
+    pub(crate) log: String,
+    pub(crate) log_format: LogFormat,
+}
+
+impl Settings {
+    /// Gathers the layers and parses them.
+    pub(crate) fn load(flags: &SettingFlags, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Failure> {
+        Self::parse(&Layers::gather(flags, env)?)
+    }
+
+    fn parse(layers: &Layers) -> Result<Self, Failure> {
+        let data_dir = layers.data_dir.clone();
+        let file = |key: &str| layers.one(key).map(|(path, _)| PathBuf::from(path));
+        let certificate = match (file("tls_cert"), file("tls_key")) {
+            (None, None) => CertificateSource::Local,
+            (Some(cert), Some(key)) => CertificateSource::Files { cert, key },
+            _ => return Err(Failure::usage("tls_cert and tls_key go together: one of them is missing")),
+        };
+        Ok(Self {
+            address: parsed(layers, "address", |text| text.parse().ok())?,
+            control_address: parsed(layers, "control_address", |text| text.parse().ok())?,
+            region: parsed(layers, "region", RegionName::parse)?,
+            domains: layers.many("domain").iter().map(|text| domain(text)).collect::<Result<_, _>>()?,
+            root_key_file: file("root_key_file").unwrap_or_else(|| data_dir.join("root.key")),
+            certificate,
+            require_https: parsed(layers, "sse.require_https", |text| match text {
+                "strict" => Some(RequireHttps::Strict),
+                "ssec" => Some(RequireHttps::SseC),
+                "off" => Some(RequireHttps::Off),
+                _ => None,
+            })?,
+            bucket_key_ttl: parsed(layers, "bucket_key_ttl_seconds", |text| {
+                let seconds = text.parse().ok().filter(|s| (1..=BUCKET_KEY_TTL_SECONDS_MAX).contains(s))?;
+                Some(Duration::from_secs(seconds))
+            })?,
+            default_encryption: parsed(layers, "default_encryption", |text| match text {
+                "none" => Some(DefaultEncryption::None),
+                "kms" => Some(DefaultEncryption::Kms),
+                "obs" => Some(DefaultEncryption::Obs),
+                _ => None,
+            })?,
+            compat: parsed(layers, "compat", |text| match text {
+                "aws" => Some(Compat::Aws),
+                "ceph" => Some(Compat::Ceph),
+                _ => None,
+            })?,
+            drain: parsed(layers, "drain_seconds", |text| text.parse().ok().map(Duration::from_secs))?,
+            log: parsed(layers, "log", |text| Some(text.to_owned()))?,
+            log_format: parsed(layers, "log_format", |text| match text {
+                "text" => Some(LogFormat::Text),
+                "json" => Some(LogFormat::Json),
+                _ => None,
+            })?,
+            data_dir,
+        })
+    }
+}
+
+fn parsed<T>(layers: &Layers, key: &str, parse: impl Fn(&str) -> Option<T>) -> Result<T, Failure> {
+    let placeholder = table::by_key(key).map_or("", |setting| setting.placeholder);
+    let (text, origin) = layers.one(key).ok_or_else(|| Failure::usage(format!("`{key}` is not set")))?;
+    parse(text).ok_or_else(|| Failure::usage(format!("`{key}` is `{text}` (from {origin}); it takes {placeholder}")))
+}
+
+/// A base domain: labels of letters, digits and hyphens. A leading `*.` or an outer dot is a misunderstanding that is
+/// refused rather than repaired.
+fn domain(text: &str) -> Result<String, Failure> {
+    let lower = text.to_ascii_lowercase();
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let is_address = lower.parse::<std::net::IpAddr>().is_ok();
+    if lower.len() <= 253 && !is_address && lower.split('.').all(label) {
+        Ok(lower)
+    } else {
+        Err(Failure::usage(format!("`{text}` is not a domain name; say for example `--domain obs.example.com`")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(of: &[(&str, &str)]) -> Result<Settings, Failure> {
+        let env = |name: &str| of.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        Settings::load(&SettingFlags::default(), &env)
+    }
+
+    #[test]
+    fn defaults_are_as_documented() {
+        let settings = load(&[("STRONGROOM_DATA", "/nowhere")]).unwrap();
+        assert_eq!(settings.address.to_string(), "127.0.0.1:9000");
+        assert_eq!(settings.control_address.to_string(), "127.0.0.1:9001");
+        assert_eq!(settings.region.as_str(), "local-1");
+        assert_eq!(settings.root_key_file, PathBuf::from("/nowhere/root.key"));
+        assert_eq!(settings.certificate, CertificateSource::Local);
+        assert_eq!(settings.require_https, RequireHttps::Strict);
+        assert_eq!(settings.bucket_key_ttl, Duration::from_secs(180));
+        assert_eq!(settings.default_encryption, DefaultEncryption::None);
+        assert_eq!(settings.compat, Compat::Aws);
+    }
+
+    #[test]
+    fn wrong_values_are_refused_with_their_name() {
+        for (variable, value, name) in [
+            ("STRONGROOM_ADDRESS", "9000", "`address`"),
+            ("STRONGROOM_REGION", "Local", "`region`"),
+            ("STRONGROOM_SSE_REQUIRE_HTTPS", "no", "`sse.require_https`"),
+            ("STRONGROOM_BUCKET_KEY_TTL_SECONDS", "0", "`bucket_key_ttl_seconds`"),
+            ("STRONGROOM_BUCKET_KEY_TTL_SECONDS", "86401", "`bucket_key_ttl_seconds`"),
+            ("STRONGROOM_DEFAULT_ENCRYPTION", "ssec", "`default_encryption`"),
+            ("STRONGROOM_COMPAT", "minio", "`compat`"),
+            ("STRONGROOM_LOG_FORMAT", "xml", "`log_format`"),
+            ("STRONGROOM_DOMAIN", "*.example.com", "`*.example.com`"),
+            ("STRONGROOM_DOMAIN", "127.0.0.1", "`127.0.0.1`"),
+            ("STRONGROOM_TLS_CERT", "only.pem", "tls_key"),
+        ] {
+            let complaint = load(&[("STRONGROOM_DATA", "/nowhere"), (variable, value)]).unwrap_err();
+            assert!(complaint.to_string().contains(name), "{variable}={value}: {complaint}");
+            assert_eq!(complaint.exit_code(), 2);
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Every setting of the server, defined once: its flag, its environment variable, its name in `strongroom.toml`, its
+//! default and its documentation. The command line, the file reader, `--help` and `strongroom config` all read this
+//! table, so that none of them can disagree with another.
+
+/// One setting.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// Name in `strongroom.toml`; a dot stands for a table.
+    pub(crate) key: &'static str,
+    /// Long flag, without the dashes.
+    pub(crate) flag: &'static str,
+    /// Environment variable.
+    pub(crate) env: &'static str,
+    /// What stands for the value in the help.
+    pub(crate) placeholder: &'static str,
+    /// Value when nothing is said; `None` where there is no fixed one (`doc` says what happens then).
+    pub(crate) default: Option<&'static str>,
+    /// Whether it may be given several times (in the environment: separated by commas; in the file: an array).
+    pub(crate) repeats: bool,
+    /// Whether the configuration file may say it. Only the place of the data directory, where that file lies, may not.
+    pub(crate) in_file: bool,
+    /// What it does. Whole sentences.
+    pub(crate) doc: &'static str,
+}
+
+const fn setting(
+    key: &'static str,
+    flag: &'static str,
+    env: &'static str,
+    placeholder: &'static str,
+    default: Option<&'static str>,
+    doc: &'static str,
+) -> Setting {
+    Setting { key, flag, env, placeholder, default, repeats: false, in_file: true, doc }
+}
+
+/// All settings, in the order in which they are explained.
+pub(crate) const SETTINGS: &[Setting] = &[
+    Setting {
+        in_file: false,
+        ..setting(
+            "data",
+            "data",
+            "STRONGROOM_DATA",
+            "DIR",
+            None,
+            "Directory for everything the server keeps. Made with mode 0700 at the first start. Required.",
+        )
+    },
+    setting(
+        "address",
+        "address",
+        "STRONGROOM_ADDRESS",
+        "IP:PORT",
+        Some("127.0.0.1:9000"),
+        "Where objects are served, in both dialects. HTTP and HTTPS share the port: the first byte tells them apart. \
+         Port 0 takes a free one.",
+    ),
+    setting(
+        "control_address",
+        "control-address",
+        "STRONGROOM_CONTROL_ADDRESS",
+        "IP:PORT",
+        Some("127.0.0.1:9001"),
+        "Where the key management API, health and metrics are served, over HTTP and HTTPS. Key operations in plain \
+         HTTP are taken from loopback only.",
+    ),
+    setting(
+        "region",
+        "region",
+        "STRONGROOM_REGION",
+        "NAME",
+        Some("local-1"),
+        "Name of the region that this server is: part of signatures, of CMK ids and of bucket locations.",
+    ),
+    Setting {
+        repeats: true,
+        ..setting(
+            "domain",
+            "domain",
+            "STRONGROOM_DOMAIN",
+            "BASE",
+            None,
+            "Base domain for virtual-hosted requests: with `obs.example.com`, the host `photos.obs.example.com` is the \
+             bucket `photos`. May be repeated. The generated certificate covers it and its subdomains.",
+        )
+    },
+    setting(
+        "root_key_file",
+        "root-key-file",
+        "STRONGROOM_ROOT_KEY_FILE",
+        "FILE",
+        None,
+        "File with the root key, 64 hexadecimal digits, mode 0600. Made at the first start; by default `root.key` in \
+         the data directory. Keep a copy apart from the data: without it nothing sealed can be opened.",
+    ),
+    setting(
+        "tls_cert",
+        "tls-cert",
+        "STRONGROOM_TLS_CERT",
+        "FILE",
+        None,
+        "Your own certificate chain (PEM), together with tls_key. By default a certificate is issued by a local \
+         authority, whose certificate is `tls/ca.crt` in the data directory. Read again on SIGHUP.",
+    ),
+    setting(
+        "tls_key",
+        "tls-key",
+        "STRONGROOM_TLS_KEY",
+        "FILE",
+        None,
+        "The private key (PEM) of tls_cert. Read again on SIGHUP.",
+    ),
+    setting(
+        "sse.require_https",
+        "sse-require-https",
+        "STRONGROOM_SSE_REQUIRE_HTTPS",
+        "strict|ssec|off",
+        Some("strict"),
+        "Which encrypted requests must come over HTTPS: `strict` those with SSE-KMS and SSE-C, `ssec` those with SSE-C \
+         only, `off` none. `off` sends customer keys in the clear: for closed test networks.",
+    ),
+    setting(
+        "bucket_key_ttl_seconds",
+        "bucket-key-ttl-seconds",
+        "STRONGROOM_BUCKET_KEY_TTL_SECONDS",
+        "SECONDS",
+        Some("180"),
+        "How long a bucket key serves new objects before the next one is asked of the KMS; 1 to 86400.",
+    ),
+    setting(
+        "default_encryption",
+        "default-encryption",
+        "STRONGROOM_DEFAULT_ENCRYPTION",
+        "none|kms|obs",
+        Some("none"),
+        "What a new object gets when neither the request nor the bucket says: nothing, SSE-KMS under the account's \
+         default key, or SSE-OBS (which S3 calls SSE-S3).",
+    ),
+    setting(
+        "compat",
+        "compat",
+        "STRONGROOM_COMPAT",
+        "aws|ceph",
+        Some("aws"),
+        "Whose behaviour to follow where Amazon S3 and Ceph's test suite disagree.",
+    ),
+    setting(
+        "drain_seconds",
+        "drain-seconds",
+        "STRONGROOM_DRAIN_SECONDS",
+        "SECONDS",
+        Some("30"),
+        "How long requests under way may take to end after SIGTERM before they are cut.",
+    ),
+    setting(
+        "log",
+        "log",
+        "STRONGROOM_LOG",
+        "FILTER",
+        Some("info"),
+        "What is logged, to standard error: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as \
+         `info,strongroom_gateway=debug`. RUST_LOG is taken where this is not set. Keys are logged at no level.",
+    ),
+    setting(
+        "log_format",
+        "log-format",
+        "STRONGROOM_LOG_FORMAT",
+        "text|json",
+        Some("text"),
+        "Log lines for people or for machines.",
+    ),
+];
+
+/// The setting of a name in the configuration file.
+pub(crate) fn by_key(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.key == key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flag_variable_and_key_are_one_name() {
+        for setting in SETTINGS {
+            assert_eq!(setting.flag, setting.key.replace(['.', '_'], "-"), "flag of {}", setting.key);
+            let env = format!("STRONGROOM_{}", setting.key.replace('.', "_").to_uppercase());
+            assert_eq!(setting.env, env, "variable of {}", setting.key);
+            assert!(setting.doc.ends_with('.'), "the documentation of {} is not a sentence", setting.key);
+        }
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let mut keys: Vec<_> = SETTINGS.iter().map(|s| s.key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), SETTINGS.len());
+    }
+}

@@ -1,0 +1,102 @@
+//! The data directory: made closed to others, refused when it is not.
+//!
+//! ```text
+//! DIR/strongroom.toml    settings, if the operator wrote any
+//! DIR/root.key           the root key, unless --root-key-file says another place
+//! DIR/tls/               local authority and server certificate
+//! DIR/meta/              metadata engine
+//! DIR/blobs/             sealed bodies
+//! ```
+
+use crate::failure::Failure;
+use crate::private_file::refuse_if_open_to_others;
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+/// A data directory that exists and is closed to other users.
+#[derive(Debug)]
+pub(crate) struct DataDir {
+    path: PathBuf,
+}
+
+impl DataDir {
+    /// Makes the directory (mode 0700) or checks an existing one.
+    ///
+    /// # Errors
+    /// When it cannot be made, is not a directory, or gives the group or others any right.
+    pub(crate) fn prepare(path: &Path) -> Result<Self, Failure> {
+        match fs::metadata(path) {
+            Ok(found) if !found.is_dir() => {
+                return Err(Failure::new(format!("`{}` is not a directory", path.display())));
+            }
+            Ok(_) => refuse_if_open_to_others(path, "chmod 700")?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => make(path)?,
+            Err(error) => return Err(Failure::io("look at", path, &error)),
+        }
+        // Absolute, so that what is printed can be pasted anywhere.
+        let path = fs::canonicalize(path).map_err(|error| Failure::io("resolve", path, &error))?;
+        Ok(Self { path })
+    }
+
+    /// The directory itself, absolute.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the metadata engine keeps its files.
+    pub(crate) fn meta(&self) -> PathBuf {
+        self.path.join("meta")
+    }
+
+    /// Where sealed bodies lie.
+    pub(crate) fn blobs(&self) -> PathBuf {
+        self.path.join("blobs")
+    }
+
+    /// Certificates and their keys; made when missing.
+    pub(crate) fn tls(&self) -> Result<PathBuf, Failure> {
+        let path = self.path.join("tls");
+        if !path.is_dir() {
+            make(&path)?;
+        }
+        Ok(path)
+    }
+
+    /// Whether a server has kept anything here before.
+    pub(crate) fn is_in_use(&self) -> bool {
+        self.meta().exists()
+    }
+}
+
+fn make(path: &Path) -> Result<(), Failure> {
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        fs::create_dir_all(parent).map_err(|error| Failure::io("make", parent, &error))?;
+    }
+    DirBuilder::new().mode(0o700).create(path).map_err(|error| Failure::io("make", path, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_new_directory_is_closed_and_an_open_one_refused() {
+        let outer = tempfile::tempdir().unwrap();
+        let path = outer.path().join("a/b");
+        DataDir::prepare(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o700);
+        DataDir::prepare(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o750)).unwrap();
+        assert!(DataDir::prepare(&path).unwrap_err().to_string().contains("chmod 700"));
+    }
+
+    #[test]
+    fn a_file_is_not_a_data_directory() {
+        let outer = tempfile::tempdir().unwrap();
+        let path = outer.path().join("file");
+        fs::write(&path, b"").unwrap();
+        assert!(DataDir::prepare(&path).is_err());
+    }
+}

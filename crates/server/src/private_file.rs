@@ -1,0 +1,103 @@
+//! Files that only their owner may read: written whole or not at all, with their mode set before the first byte is in
+//! them, and refused when found open to others.
+
+use crate::failure::Failure;
+use rustix::fs::{Mode, OFlags};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// Any right of the group or of others.
+const OTHERS: u32 = 0o077;
+
+/// Writes a file with mode 0600 so that a crash leaves either the old content or the new: a temporary file beside it,
+/// synchronised, renamed, and the directory synchronised.
+pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<(), Failure> {
+    write(path, content, Mode::RUSR | Mode::WUSR).map_err(|error| Failure::io("write", path, &error))
+}
+
+/// As [`write_private`], readable by everybody: for certificates, which clients need.
+pub(crate) fn write_public(path: &Path, content: &[u8]) -> Result<(), Failure> {
+    write(path, content, Mode::from_raw_mode(0o644)).map_err(|error| Failure::io("write", path, &error))
+}
+
+fn write(path: &Path, content: &[u8], mode: Mode) -> io::Result<()> {
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut name = path.file_name().ok_or_else(|| io::Error::other("the path names no file"))?.to_owned();
+    name.push(".new");
+    let fresh = directory.join(name);
+    match fs::remove_file(&fresh) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut file = File::from(rustix::fs::open(&fresh, flags, mode)?);
+    // The process's mask may have taken bits away, never added any.
+    file.set_permissions(fs::Permissions::from_mode(mode.as_raw_mode()))?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    fs::rename(&fresh, path)?;
+    File::open(directory)?.sync_all()
+}
+
+/// Refuses a file or directory on which the group or others have any right. `remedy` is what to type.
+pub(crate) fn refuse_if_open_to_others(path: &Path, remedy: &str) -> Result<(), Failure> {
+    let mode = fs::metadata(path).map_err(|error| Failure::io("look at", path, &error))?.permissions().mode();
+    if mode & OTHERS == 0 {
+        return Ok(());
+    }
+    let shown = path.display();
+    Err(Failure::new(format!(
+        "`{shown}` is open to other users (mode {:04o}); close it with `{remedy} {shown}`",
+        mode & 0o7777
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    #[test]
+    fn modes_are_exact_and_content_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secret");
+        write_private(&path, b"one").unwrap();
+        write_private(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file is left");
+        write_public(&path, b"three").unwrap();
+        assert_eq!(mode(&path), 0o644);
+    }
+
+    #[test]
+    fn a_link_in_the_way_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("target");
+        fs::write(&target, b"old").unwrap();
+        std::os::unix::fs::symlink(&target, dir.path().join("secret.new")).unwrap();
+        write_private(&dir.path().join("secret"), b"new").unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"old");
+    }
+
+    #[test]
+    fn open_files_are_refused_with_the_remedy() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secret");
+        write_private(&path, b"x").unwrap();
+        assert!(refuse_if_open_to_others(&path, "chmod 600").is_ok());
+        for open in [0o640, 0o604, 0o610, 0o660] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(open)).unwrap();
+            let complaint = refuse_if_open_to_others(&path, "chmod 600").unwrap_err().to_string();
+            assert!(complaint.contains("chmod 600"), "{complaint}");
+        }
+    }
+}
