@@ -1,1 +1,26 @@
 //! Accounts, access keys, and the one authoriser.
+//!
+//! One account exists so far, made at the first start, with its root identity as the only principal. Stored records are
+//! drawn in docs/formats/kms-records.md.
+//!
+//! What is absent: this room has no keys of its own. Secrets of access keys are sealed by whoever opens the directory
+//! hands in ([`SecretSealer`]); in clear they are in memory only, and wiped.
+
+mod access_key;
+mod authorizer;
+mod directory;
+mod error;
+mod first_start;
+mod record;
+mod sealer;
+mod secret;
+mod strength;
+
+pub use access_key::AccessKey;
+pub use authorizer::RootAuthorizer;
+pub use directory::Directory;
+pub use error::IamError;
+pub use first_start::{GivenRoot, NewRoot};
+pub use sealer::SecretSealer;
+pub use secret::SecretAccessKey;
+pub use strength::{SECRET_CHARS_ADVISED_MIN, Weakness, check_strength};

@@ -44,7 +44,7 @@ impl Ledger {
     ///
     /// Runs to its end even if the caller goes away: a change that the store has made must be seen by memory, or a CMK
     /// disabled by a client that hung up would stay usable.
-    pub(crate) async fn change<T: Clone + Send + 'static>(
+    pub(crate) async fn change<T: Send + 'static>(
         self: &Arc<Self>,
         plan: impl Fn(&Catalogue) -> Result<Plan<T>, KmsError> + Send + 'static,
     ) -> Result<T, KmsError> {

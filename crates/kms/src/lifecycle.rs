@@ -29,7 +29,7 @@ impl KeyService {
         let new = self.new_cmk(account, number, KeyManager::Customer, description).await?;
         let described = new.record.describe(new.uid, Vec::new());
         self.ledger.change(move |_| Ok(Plan::Commit(new.transaction(), ()))).await?;
-        self.log(user, "created", &described.id);
+        self.log(user, "CreateKey", &described.id);
         Ok(described)
     }
 
@@ -66,7 +66,7 @@ impl KeyService {
             })
             .await?;
         if id == made {
-            self.log(user, "made the default key", &id);
+            self.log(user, "CreateDefaultKey", &id);
         }
         Ok(id)
     }
@@ -95,7 +95,7 @@ impl KeyService {
                 Ok(Plan::Commit(transaction, ()))
             })
             .await?;
-        self.log(user, "gave an alias to", cmk);
+        self.log(user, "CreateAlias", cmk);
         Ok(())
     }
 
@@ -131,7 +131,7 @@ impl KeyService {
                 Ok(Plan::Commit(transaction, ()))
             })
             .await?;
-        self.log(user, "took an alias from", &cmk);
+        self.log(user, "DeleteAlias", &cmk);
         Ok(())
     }
 
@@ -142,7 +142,7 @@ impl KeyService {
     pub async fn enable(&self, user: &KeyUser, cmk: &CmkId) -> Result<(), KmsError> {
         let _: Authorized = self.authorize(user, Action::KmsEnableKey, cmk)?;
         self.set_state(cmk, KeyOperation::Enable, KeyState::Enabled).await?;
-        self.log(user, "enabled", cmk);
+        self.log(user, "EnableKey", cmk);
         Ok(())
     }
 
@@ -153,7 +153,7 @@ impl KeyService {
     pub async fn disable(&self, user: &KeyUser, cmk: &CmkId) -> Result<(), KmsError> {
         let _: Authorized = self.authorize(user, Action::KmsDisableKey, cmk)?;
         self.set_state(cmk, KeyOperation::Disable, KeyState::Disabled).await?;
-        self.log(user, "disabled", cmk);
+        self.log(user, "DisableKey", cmk);
         Ok(())
     }
 
@@ -171,7 +171,7 @@ impl KeyService {
         }
         let delete_at = self.clock.now().plus_millis(u64::from(days) * DAY_MILLIS);
         self.set_state(cmk, KeyOperation::ScheduleDeletion, KeyState::PendingDeletion { delete_at }).await?;
-        self.log(user, "scheduled the deletion of", cmk);
+        self.log(user, "ScheduleKeyDeletion", cmk);
         Ok(delete_at)
     }
 
@@ -182,7 +182,7 @@ impl KeyService {
     pub async fn cancel_deletion(&self, user: &KeyUser, cmk: &CmkId) -> Result<(), KmsError> {
         let _: Authorized = self.authorize(user, Action::KmsCancelKeyDeletion, cmk)?;
         self.set_state(cmk, KeyOperation::CancelDeletion, KeyState::Disabled).await?;
-        self.log(user, "cancelled the deletion of", cmk);
+        self.log(user, "CancelKeyDeletion", cmk);
         Ok(())
     }
 
@@ -260,13 +260,14 @@ impl KeyService {
         Ok(NewCmk { uid, record, version })
     }
 
-    fn log(&self, user: &KeyUser, what: &str, cmk: &CmkId) {
+    fn log(&self, user: &KeyUser, operation: &str, cmk: &CmkId) {
         tracing::info!(
+            operation,
             principal = user.principal.urn(),
             via = user.via,
             request_id = user.request_id,
             cmk = cmk.to_obs(),
-            "{what} a CMK"
+            "a CMK was changed"
         );
     }
 }
