@@ -44,7 +44,7 @@ impl BucketName {
             || (name.split('.').count() == 4
                 && name.split('.').all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit())));
         if (3..=63).contains(&bytes.len())
-            && bytes.iter().all(|b| charset(b))
+            && bytes.iter().all(charset)
             && edge(bytes.first())
             && edge(bytes.last())
             && !adjacent_dots
