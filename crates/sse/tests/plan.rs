@@ -1,0 +1,315 @@
+//! The one effective-encryption decision as a table: obs-api §4.2, §4.4, §4.7, §4.8; S3 behaviour §3-§8.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use data_encoding::BASE64;
+use strongroom_sse::{
+    BucketEncryption, CustomerHeaders, DefaultMethod, EncryptionField as F, EncryptionHeaders, EncryptionPlan,
+    EncryptionRules, PlanInput, RequireHttps, SseError, Transport, check_bucket_encryption, plan,
+};
+
+/// What came of it, in a form a table can hold.
+#[derive(Debug, PartialEq)]
+enum Out {
+    Plain,
+    Obs,
+    Kms(Option<&'static str>, bool),
+    Customer,
+    Invalid(F),
+    Refused(SseError),
+}
+use Out::*;
+
+fn headers(pairs: &[(&str, &str)]) -> EncryptionHeaders {
+    let mut h = EncryptionHeaders::default();
+    for (name, value) in pairs {
+        let value = (*value).to_owned();
+        match *name {
+            "method" => h.method = Some(value),
+            "key" => h.key_id = Some(value),
+            "project" => h.key_project_id = Some(value),
+            "context" => h.context = Some(BASE64.encode(value.as_bytes())),
+            "raw-context" => h.context = Some(value),
+            "data" => h.data_encryption = Some(value),
+            "bk" => h.bucket_key_enabled = Some(value),
+            "c-alg" => h.customer.algorithm = Some(value),
+            "c-key" => h.customer.key = Some(value.into()),
+            "c-md5" => h.customer.key_md5 = Some(value),
+            other => unreachable!("{other}"),
+        }
+    }
+    h
+}
+
+fn trio() -> [(&'static str, String); 3] {
+    let key = b"0123456789abcdef0123456789abcdef";
+    // obs-api §2.4, the SSE-C vector.
+    assert_eq!(BASE64.encode(&md5(key)), "hRasmdxgYDKV3nvbahU1MA==");
+    [("c-alg", "AES256".into()), ("c-key", BASE64.encode(key)), ("c-md5", BASE64.encode(&md5(key)))]
+}
+
+fn md5(data: &[u8]) -> [u8; 16] {
+    strongroom_sse::md5(data)
+}
+
+fn kms_default(key: Option<&str>, bucket_key: Option<bool>) -> BucketEncryption {
+    BucketEncryption {
+        method: DefaultMethod::Kms,
+        key_ref: key.map(str::to_owned),
+        project_id: None,
+        data_encryption: None,
+        bucket_key,
+        rotation_days: None,
+    }
+}
+
+fn obs_default() -> BucketEncryption {
+    BucketEncryption { method: DefaultMethod::Obs, ..kms_default(None, None) }
+}
+
+struct Case<'a> {
+    bucket: Option<&'a BucketEncryption>,
+    server: Option<DefaultMethod>,
+    transport: Transport,
+    require: RequireHttps,
+    anonymous: bool,
+    rules: EncryptionRules,
+}
+
+impl Default for Case<'_> {
+    fn default() -> Self {
+        Case {
+            bucket: None,
+            server: None,
+            transport: Transport::Tls,
+            require: RequireHttps::Strict,
+            anonymous: false,
+            rules: EncryptionRules::S3,
+        }
+    }
+}
+
+fn run(case: &Case<'_>, request: &EncryptionHeaders) -> Out {
+    let result = plan(&PlanInput {
+        request,
+        bucket: case.bucket,
+        server_default: case.server,
+        transport: case.transport,
+        require_https: case.require,
+        anonymous: case.anonymous,
+        rules: case.rules,
+    });
+    match result {
+        Ok(EncryptionPlan::Plain) => Plain,
+        Ok(EncryptionPlan::Obs) => Obs,
+        Ok(EncryptionPlan::Kms { key_ref, bucket_key, .. }) => Kms(key_ref.map(|k| &*k.leak()), bucket_key),
+        Ok(EncryptionPlan::Customer(_)) => Customer,
+        Err(SseError::InvalidArgument { field, .. }) => Invalid(field),
+        Err(error) => Refused(error),
+    }
+}
+
+fn check(case: &Case<'_>, rows: &[(&[(&str, &str)], Out)]) {
+    for (request, wanted) in rows {
+        assert_eq!(run(case, &headers(request)), *wanted, "{request:?}");
+    }
+}
+
+#[test]
+fn headers_decide() {
+    check(
+        &Case::default(),
+        &[
+            (&[], Plain),
+            (&[("method", "AES256")], Obs),
+            (&[("method", "aws:AES256")], Obs),
+            (&[("method", "kms")], Kms(None, false)),
+            (&[("method", "aws:kms")], Kms(None, false)),
+            (&[("method", "aws:kms"), ("key", "k")], Kms(Some("k"), false)),
+            (&[("method", "aws:kms"), ("bk", "true")], Kms(None, true)),
+            (&[("method", "aws:kms"), ("data", "AES256")], Kms(None, false)),
+            (&[("method", "aws:kms"), ("context", r#"{"a":"b"}"#)], Kms(None, false)),
+        ],
+    );
+}
+
+#[test]
+fn misuse_is_refused() {
+    let not_offered = |what| Refused(SseError::NotOffered(what));
+    check(
+        &Case::default(),
+        &[
+            (&[("method", "")], Invalid(F::Method)),
+            (&[("method", "aes256")], Invalid(F::Method)),
+            (&[("method", "AES512")], Invalid(F::Method)),
+            (&[("method", "aws:fsx")], Invalid(F::Method)),
+            (&[("method", "AES256"), ("key", "k")], Invalid(F::KeyId)),
+            (&[("method", "AES256"), ("context", "{}")], Invalid(F::Context)),
+            (&[("method", "AES256"), ("bk", "true")], Invalid(F::BucketKeyEnabled)),
+            (&[("method", "AES256"), ("data", "SM4")], Invalid(F::DataEncryption)),
+            (&[("method", "AES256"), ("project", "p")], Invalid(F::KeyProjectId)),
+            (&[("key", "k")], Invalid(F::KeyId)),
+            (&[("project", "p")], Invalid(F::KeyProjectId)),
+            (&[("context", "{}")], Invalid(F::Context)),
+            (&[("data", "AES256")], Invalid(F::DataEncryption)),
+            (&[("method", "kms"), ("key", "")], Invalid(F::KeyId)),
+            (&[("method", "kms"), ("bk", "True")], Invalid(F::BucketKeyEnabled)),
+            (&[("method", "kms"), ("bk", "")], Invalid(F::BucketKeyEnabled)),
+            (&[("method", "kms"), ("data", "DES")], Invalid(F::DataEncryption)),
+            (&[("method", "kms"), ("project", "p")], Invalid(F::KeyProjectId)),
+            (&[("method", "kms"), ("raw-context", "###")], Invalid(F::Context)),
+            (&[("method", "kms"), ("context", "[]")], Invalid(F::Context)),
+            (&[("method", "kms"), ("context", r#"{"a":1}"#)], Invalid(F::Context)),
+            (&[("method", "kms"), ("context", r#"{"aws:s3:arn":"x"}"#)], Invalid(F::Context)),
+            (&[("method", "kms"), ("data", "SM4")], not_offered("SM4 is not offered by this server yet; use AES256")),
+            (&[("method", "aws:kms:dsse")], not_offered("DSSE-KMS (aws:kms:dsse) is not offered by this server")),
+        ],
+    );
+}
+
+#[test]
+fn the_customer_trio_goes_together() {
+    let [alg, key, md5] = trio();
+    let (alg, key, md5) = ((alg.0, &*alg.1), (key.0, &*key.1), (md5.0, &*md5.1));
+    let wrong_md5 = ("c-md5", "AAAAAAAAAAAAAAAAAAAAAA==");
+    let short = BASE64.encode(b"short");
+    let short_md5 = BASE64.encode(&strongroom_sse::md5(b"short"));
+    // A client that base64-encodes the encoded key sends 44 bytes (obs-api §4.2).
+    let twice = BASE64.encode(key.1.as_bytes());
+    let twice_md5 = BASE64.encode(&strongroom_sse::md5(key.1.as_bytes()));
+    check(
+        &Case::default(),
+        &[
+            (&[alg, key, md5], Customer),
+            (&[alg], Invalid(F::CustomerKey)),
+            (&[key], Invalid(F::CustomerAlgorithm)),
+            (&[md5], Invalid(F::CustomerAlgorithm)),
+            (&[key, md5], Invalid(F::CustomerAlgorithm)),
+            (&[alg, key], Invalid(F::CustomerKeyMd5)),
+            (&[alg, md5], Invalid(F::CustomerKey)),
+            (&[("c-alg", "AES192"), key, md5], Refused(SseError::CustomerAlgorithm)),
+            (&[("c-alg", "AES192")], Refused(SseError::CustomerAlgorithm)),
+            (&[alg, key, wrong_md5], Invalid(F::CustomerKeyMd5)),
+            (&[alg, ("c-key", &short), md5], Invalid(F::CustomerKeyMd5)),
+            (&[alg, ("c-key", &short), ("c-md5", &short_md5)], Invalid(F::CustomerKey)),
+            (&[alg, ("c-key", &twice), ("c-md5", &twice_md5)], Invalid(F::CustomerKey)),
+            (&[alg, ("c-key", "not base64!"), md5], Invalid(F::CustomerKey)),
+            (&[alg, key, md5, ("method", "AES256")], Invalid(F::Method)),
+            (&[alg, key, md5, ("method", "aws:kms")], Invalid(F::Method)),
+            (&[("c-alg", "AES192"), ("method", "AES256")], Invalid(F::Method)),
+            (&[alg, key, md5, ("key", "k")], Invalid(F::CustomerAlgorithm)),
+            (&[alg, key, md5, ("bk", "true")], Invalid(F::CustomerAlgorithm)),
+        ],
+    );
+}
+
+#[test]
+fn the_bucket_default_is_inherited_and_overridden() {
+    let named = kms_default(Some("named"), Some(true));
+    let case = Case { bucket: Some(&named), ..Case::default() };
+    let [alg, key, md5] = trio();
+    check(
+        &case,
+        &[
+            (&[], Kms(Some("named"), true)),
+            (&[("bk", "false")], Kms(Some("named"), false)),
+            (&[("method", "aws:kms")], Kms(Some("named"), true)),
+            (&[("method", "aws:kms"), ("key", "other")], Kms(Some("other"), true)),
+            (&[("method", "aws:kms"), ("bk", "false")], Kms(Some("named"), false)),
+            (&[("method", "AES256")], Obs),
+            (&[(alg.0, &*alg.1), (key.0, &*key.1), (md5.0, &*md5.1)], Customer),
+            // A key id alone is refused even where it would fit.
+            (&[("key", "named")], Invalid(F::KeyId)),
+        ],
+    );
+    let unnamed = kms_default(None, None);
+    check(
+        &Case { bucket: Some(&unnamed), ..Case::default() },
+        &[(&[], Kms(None, false)), (&[("bk", "true")], Kms(None, true))],
+    );
+    let obs = obs_default();
+    check(
+        &Case { bucket: Some(&obs), ..Case::default() },
+        &[(&[], Obs), (&[("bk", "true")], Obs), (&[("method", "kms")], Kms(None, false))],
+    );
+    // The server's default serves buckets without one.
+    check(&Case { server: Some(DefaultMethod::Kms), ..Case::default() }, &[(&[], Kms(None, false))]);
+    check(&Case { server: Some(DefaultMethod::Kms), bucket: Some(&obs), ..Case::default() }, &[(&[], Obs)]);
+}
+
+#[test]
+fn obs_differs_where_its_documents_do() {
+    let named = kms_default(Some("named"), None);
+    let obs = Case { rules: EncryptionRules::OBS, ..Case::default() };
+    check(
+        &obs,
+        &[
+            (&[("method", "kms"), ("bk", "true")], Invalid(F::BucketKeyEnabled)),
+            (&[("method", "kms"), ("bk", "true"), ("key", "k")], Kms(Some("k"), true)),
+            (&[("bk", "true")], Invalid(F::BucketKeyEnabled)),
+        ],
+    );
+    // `kms` without a key id is the account's default key although the bucket's default names one.
+    let case = Case { bucket: Some(&named), rules: EncryptionRules::OBS, ..Case::default() };
+    check(&case, &[(&[("method", "kms")], Kms(None, false)), (&[], Kms(Some("named"), false))]);
+}
+
+#[test]
+fn transport_and_anonymity() {
+    let [alg, key, md5] = trio();
+    let customer: &[(&str, &str)] = &[(alg.0, &*alg.1), (key.0, &*key.1), (md5.0, &*md5.1)];
+    let kms: &[(&str, &str)] = &[("method", "kms")];
+    let needs = || Refused(SseError::NeedsTls);
+    for (require, kms_out, customer_out) in [
+        (RequireHttps::Strict, needs(), needs()),
+        (RequireHttps::SsecOnly, Kms(None, false), needs()),
+        (RequireHttps::Off, Kms(None, false), Customer),
+    ] {
+        let case = Case { transport: Transport::Plain, require, ..Case::default() };
+        assert_eq!(run(&case, &headers(kms)), kms_out, "{require:?}");
+        assert_eq!(run(&case, &headers(customer)), customer_out, "{require:?}");
+        assert_eq!(run(&case, &headers(&[("method", "AES256")])), Obs, "SSE-OBS takes either transport");
+    }
+    // Inherited SSE-KMS counts as SSE-KMS.
+    let default = kms_default(None, None);
+    let case = Case { transport: Transport::Plain, bucket: Some(&default), ..Case::default() };
+    check(&case, &[(&[], needs())]);
+    // A part of the trio over plain HTTP is refused for the transport, before its consistency is looked at.
+    check(&Case { transport: Transport::Plain, ..Case::default() }, &[(&[("c-alg", "AES192")], needs())]);
+    let anonymous = Case { anonymous: true, ..Case::default() };
+    check(&anonymous, &[(&[("method", "kms")], Refused(SseError::NeedsSignature)), (&[], Plain)]);
+}
+
+#[test]
+fn bucket_defaults_are_checked() {
+    let check =
+        |config: &BucketEncryption, rules| check_bucket_encryption(config, Transport::Tls, RequireHttps::Strict, rules);
+    let both = [EncryptionRules::S3, EncryptionRules::OBS];
+    for rules in both {
+        assert_eq!(check(&obs_default(), rules), Ok(()));
+        assert_eq!(check(&kms_default(None, None), rules), Ok(()));
+        assert_eq!(check(&kms_default(Some("k"), Some(true)), rules), Ok(()));
+        let with_key = BucketEncryption { key_ref: Some("k".into()), ..obs_default() };
+        assert!(matches!(check(&with_key, rules), Err(SseError::InvalidArgument { field: F::KeyId, .. })));
+        let sm4 = BucketEncryption { data_encryption: Some("SM4".into()), ..kms_default(None, None) };
+        assert!(matches!(check(&sm4, rules), Err(SseError::NotOffered(_))));
+        let project = BucketEncryption { project_id: Some("p".into()), ..kms_default(None, None) };
+        assert!(matches!(check(&project, rules), Err(SseError::InvalidArgument { field: F::KeyProjectId, .. })));
+        let rotation = BucketEncryption { rotation_days: Some(0), ..kms_default(Some("k"), None) };
+        assert!(check(&rotation, rules).is_err());
+        let plain = check_bucket_encryption(&kms_default(None, None), Transport::Plain, RequireHttps::Strict, rules);
+        assert_eq!(plain, Err(SseError::NeedsTls));
+    }
+    assert!(check(&kms_default(None, Some(true)), EncryptionRules::OBS).is_err());
+    assert_eq!(check(&kms_default(None, Some(true)), EncryptionRules::S3), Ok(()));
+}
+
+#[test]
+fn debug_output_holds_no_customer_key() {
+    let [_, key, _] = trio();
+    let headers = EncryptionHeaders {
+        customer: CustomerHeaders { key: Some(key.1.clone().into()), ..CustomerHeaders::default() },
+        ..EncryptionHeaders::default()
+    };
+    assert!(!format!("{headers:?}").contains(&key.1));
+}
