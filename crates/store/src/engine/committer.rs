@@ -38,7 +38,7 @@ struct Waiting {
     transaction: Transaction,
     answer: oneshot::Sender<Answer>,
     /// Its place in the queue, given back when it is answered.
-    _place: Option<OwnedSemaphorePermit>,
+    place: Option<OwnedSemaphorePermit>,
 }
 
 /// The committer's near end. Dropping it commits what waits, then ends the thread.
@@ -100,7 +100,7 @@ impl Submission {
     fn submit(&mut self, place: Option<OwnedSemaphorePermit>) {
         if let Some((transaction, answer)) = self.content.take() {
             // When the thread has ended the answer's sender is dropped here, which reads as "closed" at the other end.
-            let _ = self.queue.send(Message::Commit(Waiting { transaction, answer, _place: place }));
+            let _ = self.queue.send(Message::Commit(Waiting { transaction, answer, place }));
         }
     }
 }
@@ -161,18 +161,17 @@ impl<E: Engine> Worker<E> {
     }
 
     fn commit_group(&mut self, group: Vec<Waiting>) {
-        let transactions: Vec<_> = group.into_iter().map(|w| (w.transaction, w.answer, w._place)).collect();
-        let mut verdicts = Vec::with_capacity(transactions.len());
-        let mut answers = Vec::with_capacity(transactions.len());
-        let mut judged = Vec::with_capacity(transactions.len());
-        for (transaction, answer, place) in transactions {
-            judged.push(transaction);
+        let mut verdicts = Vec::with_capacity(group.len());
+        let mut transactions = Vec::with_capacity(group.len());
+        let mut answers = Vec::with_capacity(group.len());
+        for Waiting { transaction, answer, place } in group {
+            transactions.push(transaction);
             answers.push((answer, place));
         }
         let outcome = match &self.failed {
             Some(why) => Err(ApplyFault::Failed(why.clone())),
             // A panic below (an engine's assertion on damaged data) must not leave every later commit without an answer.
-            None => catch_unwind(AssertUnwindSafe(|| self.judge_and_apply(judged, &mut verdicts)))
+            None => catch_unwind(AssertUnwindSafe(|| self.judge_and_apply(transactions, &mut verdicts)))
                 .unwrap_or_else(|_| Err(ApplyFault::Failed("the engine panicked".to_owned()))),
         };
         let fault = match outcome {
@@ -187,7 +186,7 @@ impl<E: Engine> Worker<E> {
             }
         };
         verdicts.resize(answers.len(), Ok(()));
-        for ((answer, _place), verdict) in answers.into_iter().zip(verdicts) {
+        for ((answer, place), verdict) in answers.into_iter().zip(verdicts) {
             // A refusal may rest on changes of the same batch: when those were not applied, neither is it given.
             let verdict = fault.clone().map_or(verdict, |fault| Err(fault.into()));
             match &verdict {
@@ -195,6 +194,7 @@ impl<E: Engine> Worker<E> {
                 Err(CommitError::Conflict(_)) => self.counters.add_conflicts(1),
                 Err(CommitError::Fault(_)) => self.counters.add_faults(1),
             }
+            drop(place);
             // Nobody may be waiting any more; the commit stands all the same.
             let _ = answer.send(verdict);
         }
@@ -255,3 +255,6 @@ fn size_bytes(transaction: &Transaction) -> usize {
     };
     transaction.changes.iter().map(change).sum()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,14 +1,27 @@
 //! The embedded engine: fjall 3, a log-structured merge tree, one keyspace per table. Why this one, and how it is kept
 //! from losing acknowledged commits in silence: docs/decisions/0001-embedded-engine.md.
 
+mod journal;
+mod manifests;
+mod seal;
+
+use super::acknowledged::Acknowledged;
 use super::{ApplyFault, Engine, EngineStore, KEY_BYTES_MAX, View, Write, prefix_end, scan_start};
 use crate::space::{Disk, Room};
 use crate::{StoreFault, Table, checksum};
 use bytes::Bytes;
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode, Readable};
+use fjall::{
+    CompressionType, Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, OwnedWriteBatch, PersistMode,
+    Readable,
+};
+use seal::{Seal, Sealer};
+use std::fs::DirBuilder;
 use std::ops::Bound;
+use std::os::unix::fs::DirBuilderExt;
+use std::panic::catch_unwind;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// Memory for cached blocks, all tables together.
 const CACHE_BYTES: u64 = 48 << 20;
@@ -32,6 +45,13 @@ const JOURNALS_BYTES_MAX: u64 = 128 << 20;
 pub struct FjallEngine {
     database: Database,
     keyspaces: Arc<[Keyspace]>,
+    seals: Keyspace,
+    /// Number of the last batch.
+    number: AtomicU64,
+    /// What readers see. Taken between batches, because fjall's own "now" moves while a batch is being applied whenever
+    /// a table happens to be written out meanwhile, and would show half of it.
+    current: RwLock<fjall::Snapshot>,
+    acknowledged: Acknowledged,
     disk: Disk,
 }
 
@@ -44,18 +64,63 @@ impl FjallStore {
     ///
     /// # Errors
     ///
-    /// [`StoreFault::Unavailable`] when the directory cannot be used, [`StoreFault::Corrupt`] when its files are damaged.
+    /// [`StoreFault::Unavailable`] when the directory cannot be used, [`StoreFault::Full`] when a new store finds no
+    /// room, [`StoreFault::Corrupt`] when files are damaged or an acknowledged commit is missing.
     pub fn open(dir: &Path) -> Result<Self, StoreFault> {
         Self::over(FjallEngine::open(dir)?)
+    }
+
+    /// Writes all tables out of memory and waits until it is done, for tests of what is then on the disk.
+    #[doc(hidden)]
+    pub fn write_out(&self) -> Result<(), StoreFault> {
+        let engine = self.engine();
+        engine.keyspaces.iter().chain([&engine.seals]).try_for_each(|k| k.rotate_memtable_and_wait()).map_err(fault)
     }
 }
 
 impl FjallEngine {
     fn open(dir: &Path) -> Result<Self, StoreFault> {
+        let inner = dir.join("fjall");
+        let unusable = |e: std::io::Error| StoreFault::Unavailable(format!("`{}`: {e}", dir.display()));
+        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(unusable)?;
+        let fresh = !inner.try_exists().map_err(unusable)?;
+        let (acknowledged, last_acknowledged) = Acknowledged::open(dir, fresh)?;
+        if last_acknowledged == 0 && !fresh && !inner.join("version").try_exists().map_err(unusable)? {
+            // A crash while it was being created: nothing was ever stored.
+            std::fs::remove_dir_all(&inner).map_err(unusable)?;
+        }
+        let in_journal = if inner.try_exists().map_err(unusable)? {
+            manifests::verify(&inner)?;
+            journal::verify(&inner, last_acknowledged)?
+        } else {
+            None
+        };
+
+        // fjall asserts what it believes about its files; where they are damaged that is a panic.
+        let (database, keyspaces, seals) = catch_unwind(|| Self::open_database(&inner))
+            .unwrap_or_else(|_| Err(StoreFault::Corrupt(format!("`{}`: the engine panicked", inner.display()))))?;
+        let current = database.snapshot();
+        let last = current.get(&seals, seal::KEY).map_err(fault)?;
+        let number = match last {
+            Some(value) => Seal::decode(&value).map(|seal| seal.number),
+            None => Some(0),
+        };
+        let number = number.ok_or_else(|| StoreFault::Corrupt("the seal of the last commit".to_owned()))?;
+        if in_journal.is_some_and(|n| n != number) || number < last_acknowledged {
+            return Err(StoreFault::Corrupt(format!(
+                "commit {last_acknowledged} was acknowledged, the store ends at {number}"
+            )));
+        }
+        acknowledged.note(number);
+        let (number, current, disk) = (AtomicU64::new(number), RwLock::new(current), Disk::of(dir));
+        Ok(Self { database, keyspaces, seals, number, current, acknowledged, disk })
+    }
+
+    fn open_database(dir: &Path) -> Result<(Database, Arc<[Keyspace]>, Keyspace), StoreFault> {
         let database = Database::builder(dir)
             .cache_size(CACHE_BYTES)
             .max_journaling_size(JOURNALS_BYTES_MAX)
-            .journal_compression(fjall::CompressionType::None)
+            .journal_compression(CompressionType::None)
             .manual_journal_persist(true)
             .worker_threads(2)
             .open()
@@ -64,8 +129,17 @@ impl FjallEngine {
             .iter()
             .map(|table| database.keyspace(table.name(), || options(*table)).map_err(fault))
             .collect::<Result<_, _>>()?;
-        Ok(Self { database, keyspaces, disk: Disk::of(dir) })
+        let seals = database.keyspace(seal::KEYSPACE, seal_options).map_err(fault)?;
+        Ok((database, keyspaces, seals))
     }
+
+    fn snapshot(&self) -> fjall::Snapshot {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn seal_options() -> KeyspaceCreateOptions {
+    KeyspaceCreateOptions::default().manual_journal_persist(true).max_memtable_size(MEMTABLE_BYTES)
 }
 
 fn options(table: Table) -> KeyspaceCreateOptions {
@@ -74,7 +148,7 @@ fn options(table: Table) -> KeyspaceCreateOptions {
         Table::Inline => {
             let apart = KvSeparationOptions::default()
                 .separation_threshold(INLINE_SEPARATION_BYTES)
-                .compression(fjall::CompressionType::None);
+                .compression(CompressionType::None);
             options.max_memtable_size(MEMTABLE_BYTES_INLINE).with_kv_separation(Some(apart))
         }
         Table::Current | Table::Versions | Table::Parts => options.max_memtable_size(MEMTABLE_BYTES_BUSY),
@@ -84,21 +158,35 @@ fn options(table: Table) -> KeyspaceCreateOptions {
 
 impl Engine for FjallEngine {
     fn view(&self) -> Box<dyn View> {
-        Box::new(FjallView { snapshot: self.database.snapshot(), keyspaces: Arc::clone(&self.keyspaces) })
+        Box::new(FjallView { snapshot: self.snapshot(), keyspaces: Arc::clone(&self.keyspaces) })
     }
 
     fn apply(&self, batch: &[Write]) -> Result<(), ApplyFault> {
-        let mut writes = fjall::OwnedWriteBatch::with_capacity(self.database.clone(), batch.len())
+        let number = self.number.load(Ordering::Relaxed) + 1;
+        let mut writes = OwnedWriteBatch::with_capacity(self.database.clone(), batch.len() + 1)
             .durability(Some(PersistMode::SyncData));
+        let mut sealer = Sealer::new();
         for (table, key, row) in batch {
             let keyspace = &self.keyspaces[usize::from(table.id())];
             match row {
-                Some(stored) => writes.insert(keyspace, &key[..], &stored[..]),
-                None => writes.remove(keyspace, &key[..]),
+                Some(stored) => {
+                    sealer.item(keyspace.id(), 0, key, stored);
+                    writes.insert(keyspace, &key[..], &stored[..]);
+                }
+                None => {
+                    sealer.item(keyspace.id(), 1, key, &[]);
+                    writes.remove(keyspace, &key[..]);
+                }
             }
         }
+        let seal = sealer.seal(number, self.snapshot().seqno());
+        writes.insert(&self.seals, &seal::KEY[..], &seal.encode()[..]);
         // fjall refuses all writes after one has failed: what reached its journal is then only known at the next start.
-        writes.commit().map_err(|e| ApplyFault::Failed(e.to_string()))
+        writes.commit().map_err(|e| ApplyFault::Failed(e.to_string()))?;
+        self.acknowledged.note(number);
+        self.number.store(number, Ordering::Relaxed);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = self.database.snapshot();
+        Ok(())
     }
 
     fn room(&self) -> Room {

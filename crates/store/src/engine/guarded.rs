@@ -23,6 +23,15 @@ impl<E: Engine> EngineStore<E> {
         Ok(Self { committer, engine, counters })
     }
 
+    pub(super) fn engine(&self) -> &Arc<E> {
+        &self.engine
+    }
+
+    #[cfg(test)]
+    pub(super) fn committer(&self) -> &Committer {
+        &self.committer
+    }
+
     /// What this store has done.
     pub fn counters(&self) -> Arc<Counters> {
         Arc::clone(&self.counters)

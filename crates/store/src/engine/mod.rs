@@ -2,6 +2,7 @@
 //! is written once, in [`committer`] and [`EngineStore`]; an engine itself only gets, scans and applies a batch, and so
 //! stays small enough to be swapped.
 
+mod acknowledged;
 mod committer;
 pub mod files;
 pub mod fjall;
