@@ -2,6 +2,8 @@
 //! them byte by byte; golden files in vectors/records hold them.
 
 mod bucket;
+#[cfg(test)]
+mod golden;
 mod headers;
 pub(crate) mod keys;
 mod layout;
