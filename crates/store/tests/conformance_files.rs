@@ -1,5 +1,7 @@
 //! The file engine keeps the promises of the blob seam.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test reports by panicking")]
+
 use std::sync::Arc;
 use strongroom_store::BlobStore;
 use strongroom_store::engine::files::FileBlobs;

@@ -1,5 +1,7 @@
 //! The fjall engine keeps the promises of the metadata seam.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test reports by panicking")]
+
 use std::sync::Arc;
 use strongroom_store::MetaStore;
 use strongroom_store::engine::fjall::FjallStore;

@@ -1,6 +1,8 @@
 //! What was acknowledged is there after reopening, and what is missing is noticed: fjall's journal cut, damaged, deleted
 //! or put back to an older state (docs/decisions/0001-embedded-engine.md).
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test reports by panicking")]
+
 mod common;
 
 use common::{Image, put, rows};
@@ -28,7 +30,7 @@ fn keys(dir: &Path) -> Result<Vec<u32>, StoreFault> {
 
 #[test]
 fn commits_survive_reopening_again_and_again() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = common::tempdir();
     for i in 0..5_u32 {
         assert_eq!(keys(dir.path()), Ok((0..i).collect()));
         let store = FjallStore::open(dir.path()).unwrap();
@@ -39,7 +41,7 @@ fn commits_survive_reopening_again_and_again() {
 
 #[test]
 fn deletes_survive_reopening() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = common::tempdir();
     store_with(dir.path(), 3);
     let store = FjallStore::open(dir.path()).unwrap();
     let mut transaction = Transaction::new();
@@ -53,7 +55,7 @@ fn deletes_survive_reopening() {
 /// refusal.
 #[test]
 fn a_torn_end_is_repaired_only_when_it_was_not_acknowledged() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = common::tempdir();
     let before = store_with(dir.path(), 5);
     put(&FjallStore::open(dir.path()).unwrap(), T, 5_u32.to_be_bytes(), "value 5");
     let after = Image::of(dir.path());
@@ -84,7 +86,7 @@ fn a_torn_end_is_repaired_only_when_it_was_not_acknowledged() {
 
 #[test]
 fn a_commit_that_reached_the_journal_unacknowledged_is_kept_whole() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = common::tempdir();
     let before = store_with(dir.path(), 5);
     put(&FjallStore::open(dir.path()).unwrap(), T, 5_u32.to_be_bytes(), "value 5");
     let mut after = Image::of(dir.path());
@@ -100,7 +102,7 @@ fn a_commit_that_reached_the_journal_unacknowledged_is_kept_whole() {
 
 #[test]
 fn an_older_state_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = common::tempdir();
     let old = store_with(dir.path(), 3);
     put(&FjallStore::open(dir.path()).unwrap(), T, 3_u32.to_be_bytes(), "");
     let mut mixed = Image::of(dir.path());
@@ -113,7 +115,7 @@ fn an_older_state_is_refused() {
 #[test]
 fn missing_files_are_noticed() {
     for name in ["0.jnl", "version", "acknowledged"] {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = common::tempdir();
         let mut image = store_with(dir.path(), 3);
         image.files.retain(|file| !file.path.ends_with(name));
         image.restore(dir.path());
@@ -123,7 +125,7 @@ fn missing_files_are_noticed() {
 
 #[test]
 fn a_crash_while_the_store_is_created_is_forgotten() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = common::tempdir();
     let image = store_with(dir.path(), 0);
     for keep in 0..image.files.len() {
         let mut part = image.clone();
@@ -141,7 +143,7 @@ fn a_crash_while_the_store_is_created_is_forgotten() {
 /// Sequence numbers order the batches and stand outside fjall's checksum: exchanged, an old value would win silently.
 #[test]
 fn batches_out_of_order_are_refused() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = common::tempdir();
     let store = FjallStore::open(dir.path()).unwrap();
     for value in ["first", "second", "third"] {
         put(&store, T, "key", value);

@@ -1,6 +1,7 @@
 //! What the tests of recovery share: a directory as an image that can be damaged and put back.
 
 #![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -91,4 +92,9 @@ pub(crate) fn rows(store: &dyn MetaStore) -> Vec<(Table, Vec<u8>, Vec<u8>)> {
         scanned.unwrap();
     }
     rows
+}
+
+/// A directory in memory where that is possible: hundreds of stores are opened, and none has to survive a power failure.
+pub(crate) fn tempdir() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
