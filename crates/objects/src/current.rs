@@ -3,7 +3,7 @@
 
 use crate::Fail;
 use crate::api::WriteExpectation;
-use crate::bodies::ReadLease;
+use crate::bodies::{ReadLease, Upkeep};
 use crate::preconditions::check_write;
 use crate::records::{Content, Layout, LayoutPart, ObjectVersion, StoredStream, Version, keys};
 use crate::registry::Bucket;
@@ -53,11 +53,17 @@ impl Holdings {
 }
 
 /// Enters a new stream into the transaction that refers to it.
-pub(crate) fn hold(tx: &mut Transaction, stored: &StoredStream, inline: Option<Bytes>) {
+pub(crate) fn hold(tx: &mut Transaction, stored: &StoredStream, inline: Option<Bytes>) -> Upkeep {
     match inline {
-        Some(bytes) => tx.put(Table::Inline, keys::blob(stored.blob), bytes),
-        None => tx.put(Table::BlobRefs, keys::blob(stored.blob), Bytes::from_static(&[1])),
-    };
+        Some(bytes) => {
+            tx.put(Table::Inline, keys::blob(stored.blob), bytes);
+            Upkeep::default()
+        }
+        None => {
+            tx.put(Table::BlobRefs, keys::blob(stored.blob), Bytes::from_static(&[1]));
+            Upkeep { confirm: vec![stored.blob], remove: Vec::new() }
+        }
+    }
 }
 
 fn corrupt(what: &str, error: impl std::fmt::Display) -> ReadError {
@@ -177,7 +183,7 @@ impl ObjectService {
         name: &ObjectName,
         expectation: &WriteExpectation,
         version: Option<&Version>,
-        prepare: impl Fn(&mut Transaction),
+        prepare: impl Fn(&mut Transaction) -> Upkeep,
     ) -> Result<(), Replace> {
         let row = keys::current(bucket.uid(), name.as_str());
         let encoded: Option<Bytes> = version.map(|v| v.encode().into());
@@ -185,7 +191,7 @@ impl ObjectService {
             let replaced = self.replaced(bucket, name).await?;
             check_write(expectation, replaced.etag)?;
             let mut tx = Transaction::new();
-            prepare(&mut tx);
+            let mut upkeep = prepare(&mut tx);
             let own = tx.expectations.len();
             tx.expect(Expectation::Present(Table::BucketUids, keys::bucket_uid(bucket.uid())));
             tx.expect(match replaced.row {
@@ -196,12 +202,9 @@ impl ObjectService {
                 Some(encoded) => tx.put(Table::Current, row.clone(), encoded.clone()),
                 None => tx.delete(Table::Current, row.clone()),
             };
-            let removed = replaced.held.release(&mut tx);
-            match self.meta.commit(tx).await {
-                Ok(()) => {
-                    self.housekeeper.remove(removed);
-                    return Ok(());
-                }
+            upkeep.remove.extend(replaced.held.release(&mut tx));
+            match self.housekeeper.commit(&self.meta, tx, upkeep).await {
+                Ok(()) => return Ok(()),
                 Err(CommitError::Conflict(i)) if i < own => return Err(Replace::Conflict),
                 Err(CommitError::Conflict(i)) if i == own => return Err(Fail::NoSuchBucket.into()),
                 // Somebody else wrote the object in between: look again.

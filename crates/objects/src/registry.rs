@@ -24,8 +24,8 @@ impl Bucket {
 /// All buckets.
 pub(crate) struct Registry {
     meta: Arc<dyn MetaStore>,
-    /// INVARIANT: never newer than the store, and equal to it when no change is under way. The lock is not held across
-    /// I/O.
+    /// INVARIANT: never newer than the store, and equal to it when no change is under way: a change runs to its end even
+    /// if its request goes away. The lock is not held across I/O.
     buckets: RwLock<BTreeMap<BucketName, Arc<Bucket>>>,
 }
 
@@ -59,7 +59,12 @@ impl Registry {
     }
 
     /// Creates a bucket; `false` when the name is taken.
-    pub(crate) async fn create(&self, name: &BucketName, record: BucketRecord) -> Result<bool, Fail> {
+    pub(crate) async fn create(self: &Arc<Self>, name: &BucketName, record: BucketRecord) -> Result<bool, Fail> {
+        let (registry, name) = (Arc::clone(self), name.clone());
+        settle(async move { registry.create_in_full(&name, record).await }).await
+    }
+
+    async fn create_in_full(&self, name: &BucketName, record: BucketRecord) -> Result<bool, Fail> {
         let mut tx = Transaction::new();
         tx.expect(Expectation::Absent(Table::Buckets, keys::bucket(name)))
             .put(Table::Buckets, keys::bucket(name), record.encode())
@@ -75,7 +80,16 @@ impl Registry {
     }
 
     /// Changes a bucket's record. Another change in between is not lost: the change is applied to what is there.
-    pub(crate) async fn update(&self, bucket: &Bucket, change: impl Fn(&mut BucketRecord)) -> Result<(), Fail> {
+    pub(crate) async fn update(
+        self: &Arc<Self>,
+        bucket: &Arc<Bucket>,
+        change: impl Fn(&mut BucketRecord) + Send + 'static,
+    ) -> Result<(), Fail> {
+        let (registry, bucket) = (Arc::clone(self), Arc::clone(bucket));
+        settle(async move { registry.update_in_full(&bucket, change).await }).await
+    }
+
+    async fn update_in_full(&self, bucket: &Bucket, change: impl Fn(&mut BucketRecord)) -> Result<(), Fail> {
         loop {
             let key = keys::bucket(&bucket.name);
             let row = key.clone();
@@ -101,7 +115,12 @@ impl Registry {
     }
 
     /// Removes an empty bucket together with `also`. Tells which kind of content keeps it.
-    pub(crate) async fn delete(&self, bucket: &Bucket, also: Vec<store::Change>) -> Result<(), Fail> {
+    pub(crate) async fn delete(self: &Arc<Self>, bucket: &Arc<Bucket>, also: Vec<store::Change>) -> Result<(), Fail> {
+        let (registry, bucket) = (Arc::clone(self), Arc::clone(bucket));
+        settle(async move { registry.delete_in_full(&bucket, also).await }).await
+    }
+
+    async fn delete_in_full(&self, bucket: &Bucket, also: Vec<store::Change>) -> Result<(), Fail> {
         let uid = keys::bucket_uid(bucket.uid());
         let mut tx = Transaction::new();
         tx.expect(Expectation::Present(Table::BucketUids, uid.clone()))
@@ -134,4 +153,9 @@ impl Registry {
             buckets.insert(name.clone(), Arc::new(Bucket { name: name.clone(), record }));
         }
     }
+}
+
+/// Runs a change to its end even if the request that asked for it goes away.
+async fn settle<T: Send + 'static>(change: impl Future<Output = Result<T, Fail>> + Send + 'static) -> Result<T, Fail> {
+    tokio::spawn(change).await.unwrap_or_else(|e| Err(Fail::Internal(format!("a change was lost: {e}"))))
 }

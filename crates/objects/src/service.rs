@@ -17,7 +17,7 @@ pub struct ObjectService {
     pub(crate) sse: Arc<SseService>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
-    pub(crate) registry: Registry,
+    pub(crate) registry: Arc<Registry>,
     pub(crate) housekeeper: Housekeeper,
     pub(crate) epochs: Arc<ReadEpochs>,
     authorizer: Arc<dyn Authorizer>,
@@ -44,7 +44,7 @@ impl ObjectService {
     pub async fn open(parts: Parts) -> Result<Arc<Self>, StoreFault> {
         let Parts { meta, blobs, sse, clock, entropy, authorizer } = parts;
         recover(&meta, &blobs).await?;
-        let registry = Registry::load(Arc::clone(&meta)).await?;
+        let registry = Arc::new(Registry::load(Arc::clone(&meta)).await?);
         let epochs = Arc::new(ReadEpochs::new());
         let housekeeper = Housekeeper::start(Arc::clone(&meta), Arc::clone(&blobs), Arc::clone(&epochs));
         Ok(Arc::new(Self { meta, blobs, sse, clock, entropy, registry, housekeeper, epochs, authorizer }))

@@ -1,6 +1,8 @@
 //! An adversary who can read and write everything at rest, checksums included: whatever is changed, swapped, repeated,
 //! dropped or cut is an error, never other data.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
 mod support;
 
 use bytes::Bytes;

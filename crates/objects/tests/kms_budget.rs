@@ -1,6 +1,8 @@
 //! KMS calls are budgeted and counted: at most one per object operation, none with a warm bucket key; listing, HEAD and
 //! delete never touch the KMS.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
 mod support;
 
 use sse::{EncryptionHeaders, SseError};

@@ -1,5 +1,7 @@
 //! Listings against a plain model: pages of any size, joined, are what a filter over all names gives.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
 mod support;
 
 use proptest::prelude::*;

@@ -1,5 +1,7 @@
 //! What was put comes back, in every method, at the sizes where segments, batches and the inline threshold change.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
 mod support;
 
 use model::{PartNumber, RangeSpec};

@@ -1,5 +1,7 @@
 //! Copies between all methods, conditional writes, digests that do not match, and stores that fail.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
 mod support;
 
 use sse::{AppliedEncryption, ChecksumAlgorithm, Checksummer, SseError};

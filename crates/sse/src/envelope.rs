@@ -13,6 +13,7 @@ const PROVIDER_EMBEDDED: u8 = 1;
 
 /// How a body is sealed.
 #[derive(Clone)]
+#[expect(clippy::large_enum_variant, reason = "there is one per record in hand, never a collection of them")]
 pub enum Envelope {
     /// Not at all; segments carry a CRC.
     Plain,

@@ -6,7 +6,7 @@ use super::epoch::ReadEpochs;
 use crate::records::keys;
 use model::BlobId;
 use std::sync::Arc;
-use store::{BlobStore, MetaStore, StoreFault, Table, Transaction};
+use store::{BlobStore, CommitError, MetaStore, StoreFault, Table, Transaction};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
@@ -14,6 +14,15 @@ enum Task {
     Confirm(Vec<BlobId>),
     Remove(Vec<BlobId>),
     Discard(BlobId),
+}
+
+/// The upkeep that a commit brings with it.
+#[derive(Default)]
+pub(crate) struct Upkeep {
+    /// Blobs that the commit refers to from now on.
+    pub(crate) confirm: Vec<BlobId>,
+    /// Blobs that the commit enters into `BlobGc`.
+    pub(crate) remove: Vec<BlobId>,
 }
 
 /// Takes upkeep from requests.
@@ -64,14 +73,21 @@ impl Housekeeper {
         Self(sender)
     }
 
-    /// A commit refers to these blobs now.
-    pub(crate) fn confirm(&self, blobs: Vec<BlobId>) {
-        self.send(blobs, Task::Confirm);
-    }
-
-    /// A commit entered these blobs into `BlobGc`.
-    pub(crate) fn remove(&self, blobs: Vec<BlobId>) {
-        self.send(blobs, Task::Remove);
+    /// Commits, then does what the commit brings with it. Runs to its end even if the request goes away.
+    pub(crate) async fn commit(
+        &self,
+        meta: &Arc<dyn MetaStore>,
+        transaction: Transaction,
+        upkeep: Upkeep,
+    ) -> Result<(), CommitError> {
+        let (meta, housekeeper) = (Arc::clone(meta), self.clone());
+        let task = tokio::spawn(async move {
+            meta.commit(transaction).await?;
+            housekeeper.send(upkeep.confirm, Task::Confirm);
+            housekeeper.send(upkeep.remove, Task::Remove);
+            Ok(())
+        });
+        task.await.unwrap_or_else(|e| Err(StoreFault::Unavailable(format!("a commit was lost: {e}")).into()))
     }
 
     /// This pending blob will not be referred to: its commit was refused.

@@ -2,6 +2,7 @@
 
 use crate::Fail;
 use crate::api::{DeleteOutcome, RequestContext, WriteExpectation};
+use crate::bodies::Upkeep;
 use crate::service::ObjectService;
 use model::{BucketName, ObjectName, VersionId};
 use policy::Action;
@@ -22,7 +23,7 @@ impl ObjectService {
         if !matches!(version, None | Some(VersionId::Null)) {
             return Ok(DeleteOutcome { version, delete_marker: false });
         }
-        self.replace_current(&bucket, name, &WriteExpectation::default(), None, |_| {}).await?;
+        self.replace_current(&bucket, name, &WriteExpectation::default(), None, |_| Upkeep::default()).await?;
         Ok(DeleteOutcome { version, delete_marker: false })
     }
 }

@@ -38,13 +38,13 @@ impl ObjectService {
         let _proof = self.authorize_bucket(cx, Action::PutEncryptionConfiguration, &bucket)?;
         let config = self.sse.config();
         check_bucket_encryption(&encryption, cx.transport, config.require_https, cx.rules.encryption)?;
-        self.registry.update(&bucket, |record| record.encryption = Some(encryption.clone())).await
+        self.registry.update(&bucket, move |record| record.encryption = Some(encryption.clone())).await
     }
 
     /// DeleteBucketEncryption: succeeds also when nothing is set.
     pub async fn delete_bucket_encryption(&self, cx: &RequestContext, name: &BucketName) -> Result<(), Fail> {
         let bucket = self.bucket(name)?;
         let _proof = self.authorize_bucket(cx, Action::PutEncryptionConfiguration, &bucket)?;
-        self.registry.update(&bucket, |record| record.encryption = None).await
+        self.registry.update(&bucket, move |record| record.encryption = None).await
     }
 }

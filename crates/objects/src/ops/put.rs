@@ -70,12 +70,9 @@ impl ObjectService {
         let new = self.body_store().store(&keys, rule, body, Some(checksum)).await?;
         let outcome =
             self.commit_stream(bucket, name, uid, headers, owner, &keys, rule, &new, applied, expectation).await;
-        match (&outcome, new.inline.is_some()) {
-            (_, true) => {}
-            (Ok(_), false) => self.housekeeper.confirm(vec![new.stored.blob]),
-            // The outcome of a store that failed is unknown: what the commit did, the next start sees.
-            (Err(Fail::Store(_)), false) => {}
-            (Err(_), false) => self.housekeeper.discard(new.stored.blob),
+        // After a fault of the store the outcome is unknown: what the commit did, the next start sees.
+        if !new.stored.inline && outcome.as_ref().is_err_and(|fail| !matches!(fail, Fail::Store(_))) {
+            self.housekeeper.discard(new.stored.blob);
         }
         outcome
     }
@@ -114,10 +111,8 @@ impl ObjectService {
         });
         object.code = keys.record_auth().map(|auth| auth.code(&object.authenticated_bytes(bucket.uid(), name, None)));
         let version = Version::Object(object);
-        self.replace_current(bucket, name, expectation, Some(&version), |tx| {
-            hold(tx, &new.stored, new.inline.clone());
-        })
-        .await?;
+        self.replace_current(bucket, name, expectation, Some(&version), |tx| hold(tx, &new.stored, new.inline.clone()))
+            .await?;
         Ok(WriteOutcome {
             etag: ETag::single(new.etag_md5),
             last_modified: created,

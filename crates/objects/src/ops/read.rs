@@ -129,9 +129,8 @@ pub(crate) fn verify_record(
 ) -> Result<(), Fail> {
     let layout_bytes = layout.map(Layout::encode);
     let bytes = object.authenticated_bytes(bucket.uid(), name, layout_bytes.as_deref());
-    keys.verify_record(&bytes, object.code.as_ref()).map_err(|error| {
+    keys.verify_record(&bytes, object.code.as_ref()).inspect_err(|_| {
         tracing::error!(bucket = %bucket.name, version = %object.uid, "an object's record does not authenticate");
-        error
     })?;
     let stored: u64 = streams(object, layout).iter().map(|s| s.plain_bytes).sum();
     if stored == object.size { Ok(()) } else { Err(SseError::Damaged.into()) }

@@ -2,6 +2,7 @@
 
 use crate::Fail;
 use crate::api::RequestContext;
+use crate::bodies::Upkeep;
 use crate::current::Holdings;
 use crate::service::ObjectService;
 use model::{BucketName, ObjectName, UploadId};
@@ -29,12 +30,9 @@ impl ObjectService {
                 held.add(&part.record.stored);
                 tx.expect(Expectation::Equals(Table::Parts, part.key.clone(), part.row)).delete(Table::Parts, part.key);
             }
-            let removed = held.release(&mut tx);
-            match self.meta.commit(tx).await {
-                Ok(()) => {
-                    self.housekeeper.remove(removed);
-                    return Ok(());
-                }
+            let upkeep = Upkeep { confirm: Vec::new(), remove: held.release(&mut tx) };
+            match self.housekeeper.commit(&self.meta, tx, upkeep).await {
+                Ok(()) => return Ok(()),
                 // A part came or went in between: look again.
                 Err(CommitError::Conflict(_)) => {}
                 Err(CommitError::Fault(fault)) => return Err(fault.into()),

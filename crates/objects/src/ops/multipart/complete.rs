@@ -5,6 +5,7 @@ use super::part::not_of_upload;
 use super::{Part, Upload};
 use crate::Fail;
 use crate::api::{CompleteUpload, CompletedPart, RequestContext, StoredChecksum, WriteOutcome};
+use crate::bodies::Upkeep;
 use crate::current::{Holdings, Replace};
 use crate::ops::put::etag_is_public;
 use crate::records::{Content, Layout, LayoutPart, ObjectVersion, StoredEtag, Version, keys};
@@ -79,7 +80,6 @@ impl ObjectService {
 
         self.precheck(bucket, &request.name, &request.expectation).await?;
         let version = Version::Object(Box::new(version));
-        let removed = std::sync::Mutex::new(Vec::new());
         let prepare = |tx: &mut Transaction| {
             tx.expect(Expectation::Equals(Table::Uploads, upload.key.clone(), upload.row.clone()));
             tx.delete(Table::Uploads, upload.key.clone());
@@ -93,10 +93,9 @@ impl ObjectService {
                 }
             }
             tx.put(Table::Layouts, keys::layout(upload.record.uid), layout.encode());
-            *removed.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = left_out.release(tx);
+            Upkeep { confirm: Vec::new(), remove: left_out.release(tx) }
         };
         self.replace_current(bucket, &request.name, &request.expectation, Some(&version), prepare).await?;
-        self.housekeeper.remove(removed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner));
         Ok(WriteOutcome {
             etag,
             last_modified: created,

@@ -10,7 +10,7 @@ use crate::ops::put::etag_is_public;
 use crate::records::{PartRecord, keys};
 use crate::registry::Bucket;
 use crate::service::{ObjectService, key_user, target};
-use model::{BlobId, ETag};
+use model::ETag;
 use policy::Action;
 use sse::{BodyKeys, ChecksumAlgorithm, Digests, KeptChecksum, Reader, SseError, SseService};
 use std::sync::Arc;
@@ -90,12 +90,10 @@ impl ObjectService {
             digests: keys.seal_digests(new.stored.stream.as_bytes(), &digests),
         };
         let committed = self.commit_part(request, upload, &record, new.inline.clone()).await;
-        match (&committed, new.stored.inline) {
-            (_, true) | (Err(Fail::Store(_)), false) => {}
-            (Ok(_), false) => self.housekeeper.confirm(vec![new.stored.blob]),
-            (Err(_), false) => self.housekeeper.discard(new.stored.blob),
+        if !new.stored.inline && committed.as_ref().is_err_and(|fail| !matches!(fail, Fail::Store(_))) {
+            self.housekeeper.discard(new.stored.blob);
         }
-        self.housekeeper.remove(committed?);
+        committed?;
         tracing::debug!(bucket = %bucket.name, part = request.part.get(), "part stored");
         Ok(WriteOutcome {
             etag: ETag::single(new.etag_md5),
@@ -107,14 +105,14 @@ impl ObjectService {
         })
     }
 
-    /// Puts the part's row, and lets go of the part that it replaces. Returns the blobs to remove.
+    /// Puts the part's row, and lets go of the part that it replaces.
     async fn commit_part(
         &self,
         request: &UploadPart,
         upload: &Upload,
         record: &PartRecord,
         inline: Option<bytes::Bytes>,
-    ) -> Result<Vec<BlobId>, Fail> {
+    ) -> Result<(), Fail> {
         let key = keys::part(request.upload, request.part);
         loop {
             let row_key = key.clone();
@@ -132,10 +130,10 @@ impl ObjectService {
                 }
             }
             tx.put(Table::Parts, key.clone(), record.encode());
-            hold(&mut tx, &record.stored, inline.clone());
-            let removed = held.release(&mut tx);
-            match self.meta.commit(tx).await {
-                Ok(()) => return Ok(removed),
+            let mut upkeep = hold(&mut tx, &record.stored, inline.clone());
+            upkeep.remove = held.release(&mut tx);
+            match self.housekeeper.commit(&self.meta, tx, upkeep).await {
+                Ok(()) => return Ok(()),
                 Err(CommitError::Conflict(0)) => return Err(Fail::NoSuchUpload),
                 Err(CommitError::Conflict(_)) => {}
                 Err(CommitError::Fault(fault)) => return Err(fault.into()),
