@@ -1,0 +1,59 @@
+//! EnableKey, DisableKey, ScheduleKeyDeletion, CancelKeyDeletion.
+
+use super::fault::Fault;
+use super::keys::seconds;
+use super::subject::Subject;
+use super::{Call, Output, input};
+use kms::{CmkId, KmsError};
+use serde_json::json;
+
+/// The waiting time when none is given, in days; also the longest this API takes.
+const PENDING_WINDOW_DAYS: u32 = 30;
+const PENDING_WINDOW_DAYS_MIN: u32 = kms::DELETION_DAYS_MIN;
+const _: () = assert!(PENDING_WINDOW_DAYS <= kms::DELETION_DAYS_MAX, "the service takes what this API takes");
+
+impl Call<'_> {
+    pub(super) async fn enable_key(&self, input: input::OneKey) -> Output {
+        let cmk = self.managed_key(&input.key_id, "keyId")?;
+        self.service.enable(self.user, &cmk).await.map_err(|error| about(&cmk, error))?;
+        Ok(None)
+    }
+
+    pub(super) async fn disable_key(&self, input: input::OneKey) -> Output {
+        let cmk = self.managed_key(&input.key_id, "keyId")?;
+        self.service.disable(self.user, &cmk).await.map_err(|error| about(&cmk, error))?;
+        Ok(None)
+    }
+
+    pub(super) async fn schedule_key_deletion(&self, input: input::ScheduleKeyDeletion) -> Output {
+        let days = match input.pending_window_in_days {
+            None => PENDING_WINDOW_DAYS,
+            Some(days) => u32::try_from(days)
+                .ok()
+                .filter(|days| (PENDING_WINDOW_DAYS_MIN..=PENDING_WINDOW_DAYS).contains(days))
+                .ok_or_else(|| {
+                    let rule = format!("Member must be between {PENDING_WINDOW_DAYS_MIN} and {PENDING_WINDOW_DAYS}");
+                    Fault::constraint(&days.to_string(), "pendingWindowInDays", &rule)
+                })?,
+        };
+        let cmk = self.managed_key(&input.key_id, "keyId")?;
+        let delete_at =
+            self.service.schedule_deletion(self.user, &cmk, days).await.map_err(|error| about(&cmk, error))?;
+        Ok(Some(json!({
+            "KeyId": cmk.to_arn(),
+            "DeletionDate": seconds(delete_at),
+            "KeyState": "PendingDeletion",
+            "PendingWindowInDays": days,
+        })))
+    }
+
+    pub(super) async fn cancel_key_deletion(&self, input: input::OneKey) -> Output {
+        let cmk = self.managed_key(&input.key_id, "keyId")?;
+        self.service.cancel_deletion(self.user, &cmk).await.map_err(|error| about(&cmk, error))?;
+        Ok(Some(json!({ "KeyId": cmk.to_arn() })))
+    }
+}
+
+fn about(cmk: &CmkId, error: KmsError) -> Fault {
+    Fault::of(error, &Subject::found(cmk))
+}

@@ -1,0 +1,3 @@
+//! The control plane: the KMS API.
+
+pub mod kms_json;
