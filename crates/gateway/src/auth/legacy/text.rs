@@ -60,7 +60,11 @@ pub(in super::super) fn string_head(
     }
     if placement == Placement::Headers {
         for pair in target.query.iter().filter(|pair| has_prefix(pair, prefix)) {
-            join(&mut lines, &lower(&pair.name), trim(pair.value_bytes()));
+            let (name, value) = (lower(&pair.name), trim(pair.value_bytes()));
+            // Some senders repeat as a header what already stands in the URL.
+            if lines.get(&name).is_none_or(|line| line != value) {
+                join(&mut lines, &name, value);
+            }
         }
     }
     for (name, value) in &lines {

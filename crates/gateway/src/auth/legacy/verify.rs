@@ -141,7 +141,7 @@ fn refuse_ambiguous(dialect: Dialect, target: &Target<'_>) -> Result<(), AuthErr
 
 /// Checks the request's date and gives back what stands in the date's place: nothing if the date is among the
 /// dialect's own headers.
-fn check_date<'h>(dialect: Dialect, headers: &'h HeaderMap, now: Timestamp) -> Result<&'h [u8], AuthError> {
+fn check_date(dialect: Dialect, headers: &HeaderMap, now: Timestamp) -> Result<&[u8], AuthError> {
     let own = match dialect {
         Dialect::Obs => "x-obs-date",
         Dialect::S3 => "x-amz-date",
