@@ -10,11 +10,13 @@ mod countdown;
 mod entropy;
 mod faulty_blobs;
 mod faulty_meta;
+mod small_disk;
 
 pub use clock::TestClock;
 pub use entropy::SeededEntropy;
 pub use faulty_blobs::{BlobStage, FaultyBlobs};
 pub use faulty_meta::FaultyMeta;
+pub use small_disk::SmallDisk;
 
 use std::future::Future;
 

@@ -75,6 +75,25 @@ pub(crate) trait Engine: Send + Sync + 'static {
     }
 }
 
+/// Stands for a view that could not be opened: each read says why.
+pub(crate) struct BrokenView(pub(crate) StoreFault);
+
+impl View for BrokenView {
+    fn get(&self, _: Table, _: &[u8]) -> Result<Option<Bytes>, StoreFault> {
+        Err(self.0.clone())
+    }
+
+    fn scan(
+        &self,
+        _: Table,
+        _: &[u8],
+        _: Option<&[u8]>,
+        _: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), StoreFault> {
+        Err(self.0.clone())
+    }
+}
+
 /// The smallest key greater than every key beginning with `prefix`; `None` when there is none.
 pub(crate) fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
     let keep = prefix.iter().rposition(|b| *b != 0xff)?;

@@ -1,7 +1,7 @@
 //! The drop-in alternative to fjall: redb 4, a copy-on-write B-tree in one file. Better reads and the simplest recovery,
 //! three to four times the cost per commit (docs/decisions/0001-embedded-engine.md).
 
-use super::{ApplyFault, Engine, EngineStore, View, Write, prefix_end, scan_start};
+use super::{ApplyFault, BrokenView, Engine, EngineStore, View, Write, prefix_end, scan_start};
 use crate::space::{Disk, Room};
 use crate::{StoreFault, Table};
 use bytes::Bytes;
@@ -133,25 +133,6 @@ impl View for RedbView {
         visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
     ) -> Result<(), StoreFault> {
         self.visit_range(table, prefix, from, visit).map_err(fault)
-    }
-}
-
-/// Stands for a view that could not be opened: each read says why.
-struct BrokenView(StoreFault);
-
-impl View for BrokenView {
-    fn get(&self, _: Table, _: &[u8]) -> Result<Option<Bytes>, StoreFault> {
-        Err(self.0.clone())
-    }
-
-    fn scan(
-        &self,
-        _: Table,
-        _: &[u8],
-        _: Option<&[u8]>,
-        _: &mut dyn FnMut(&[u8], &[u8]) -> bool,
-    ) -> Result<(), StoreFault> {
-        Err(self.0.clone())
     }
 }
 
