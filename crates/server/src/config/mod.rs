@@ -96,7 +96,8 @@ impl Settings {
         Self::parse(&Layers::gather(flags, env)?)
     }
 
-    fn parse(layers: &Layers) -> Result<Self, Failure> {
+    /// Parses what the layers say.
+    pub(crate) fn parse(layers: &Layers) -> Result<Self, Failure> {
         let data_dir = layers.data_dir.clone();
         let file = |key: &str| layers.one(key).map(|(path, _)| PathBuf::from(path));
         let certificate = match (file("tls_cert"), file("tls_key")) {

@@ -1,0 +1,129 @@
+//! Opens the rooms in their order and hands each what it needs. This is the only place that knows them all.
+//!
+//! ```text
+//! lock ─> store (meta, blobs) ─> kms (root key) ─┬─> iam (secrets sealed by the kms) ─> gateway's verifier
+//!                                                └─> sse ─> objects ──────────────────> gateway's operations
+//! ```
+
+use crate::clock::SystemClock;
+use crate::config::{DefaultEncryption, RequireHttps, Settings};
+use crate::data_dir::DataDir;
+use crate::failure::Failure;
+use crate::root_key;
+use crypto::{SecretsKey, SystemEntropy};
+use iam::{Directory, GivenRoot, RootAuthorizer, SecretSealer};
+use kms::KeyService;
+use model::{Clock, Entropy};
+use objects::{ObjectService, Parts};
+use policy::Authorizer;
+use sse::{DefaultMethod, SseConfig, SseService};
+use std::sync::Arc;
+use store::engine::files::FileBlobs;
+use store::engine::fjall::FjallStore;
+use store::{BlobStore, DirLock, MetaStore};
+use zeroize::Zeroizing;
+
+/// Everything that is open while the server runs.
+pub(super) struct Rooms {
+    /// Held as long as the process uses the directory.
+    pub(super) lock: DirLock,
+    pub(super) meta: Arc<FjallStore>,
+    pub(super) blobs: Arc<FileBlobs>,
+    pub(super) kms: Arc<KeyService>,
+    pub(super) directory: Arc<Directory>,
+    pub(super) sse: Arc<SseService>,
+    pub(super) objects: Arc<ObjectService>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
+}
+
+impl Rooms {
+    /// Opens the rooms on a prepared and locked data directory.
+    ///
+    /// # Errors
+    /// What stops the server from starting, in the operator's words.
+    pub(super) async fn open(
+        settings: &Settings,
+        dir: &DataDir,
+        lock: DirLock,
+        given: Option<GivenRoot>,
+    ) -> Result<Self, Failure> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+        let authorizer: Arc<dyn Authorizer> = Arc::new(RootAuthorizer);
+        let root = root_key::load_or_create(&settings.root_key_file, !dir.is_in_use(), &*entropy)?;
+        let unopened = |what: &str, error: &dyn std::fmt::Display| Failure::new(format!("cannot open {what}: {error}"));
+
+        let (meta_dir, blob_dir) = (dir.meta(), dir.blobs());
+        let opened = tokio::task::spawn_blocking(move || (FjallStore::open(&meta_dir), FileBlobs::open(&blob_dir))).await;
+        let (meta, blobs) = opened.map_err(|error| unopened("the stores", &error))?;
+        let meta = Arc::new(meta.map_err(|error| unopened("the metadata store", &error))?);
+        let blobs = Arc::new(blobs.map_err(|error| unopened("the blob store", &error))?);
+        let meta_seam: Arc<dyn MetaStore> = Arc::<FjallStore>::clone(&meta);
+        let blob_seam: Arc<dyn BlobStore> = Arc::<FileBlobs>::clone(&blobs);
+
+        let kms = KeyService::open(
+            Arc::clone(&meta_seam),
+            root,
+            Arc::clone(&authorizer),
+            settings.region.clone(),
+            Arc::clone(&clock),
+            Arc::clone(&entropy),
+        )
+        .await
+        .map_err(|error| unopened("the key management service", &error))?;
+
+        let sealer = KmsSealer(kms.secrets_key().await.map_err(|error| unopened("the access keys", &error))?);
+        let directory = Directory::open(Arc::clone(&meta_seam), &sealer, given, &*clock, &*entropy)
+            .await
+            .map_err(|error| unopened("the access keys", &error))?;
+
+        let config = SseConfig {
+            require_https: match settings.require_https {
+                RequireHttps::Strict => sse::RequireHttps::Strict,
+                RequireHttps::SseC => sse::RequireHttps::SsecOnly,
+                RequireHttps::Off => sse::RequireHttps::Off,
+            },
+            server_default: match settings.default_encryption {
+                DefaultEncryption::None => None,
+                DefaultEncryption::Kms => Some(DefaultMethod::Kms),
+                DefaultEncryption::Obs => Some(DefaultMethod::Obs),
+            },
+            bucket_key_ttl_millis: u64::try_from(settings.bucket_key_ttl.as_millis()).unwrap_or(u64::MAX),
+        };
+        let sse = SseService::open(
+            Arc::clone(&kms),
+            Arc::clone(&meta_seam),
+            Arc::clone(&clock),
+            Arc::clone(&entropy),
+            config,
+        )
+        .await
+        .map_err(|error| unopened("the encryption room", &error))?;
+        let sse = Arc::new(sse);
+
+        let parts = Parts {
+            meta: meta_seam,
+            blobs: blob_seam,
+            sse: Arc::clone(&sse),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+            authorizer,
+        };
+        let objects = ObjectService::open(parts).await.map_err(|error| unopened("the objects", &error))?;
+        Ok(Self { lock, meta, blobs, kms, directory: Arc::new(directory), sse, objects, clock, entropy })
+    }
+}
+
+/// Seals signing secrets under the KMS's own key for them.
+struct KmsSealer(Arc<SecretsKey>);
+
+impl SecretSealer for KmsSealer {
+    fn seal(&self, id: &[u8; 16], plain: &[u8]) -> Vec<u8> {
+        self.0.seal_note(id, plain)
+    }
+
+    fn open(&self, id: &[u8; 16], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        self.0.open_note(id, sealed).ok()
+    }
+}
