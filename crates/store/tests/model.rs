@@ -8,6 +8,7 @@ mod common;
 use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -140,7 +141,11 @@ fn from_dir(steps: &[Step], open: fn(&Path) -> Arc<dyn MetaStore>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 48,
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn memory(steps in steps()) {

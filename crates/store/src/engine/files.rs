@@ -267,3 +267,34 @@ fn dir_fault(what: &str, errno: Errno) -> StoreFault {
 fn io_fault(what: &str, id: BlobId, errno: Errno) -> StoreFault {
     dir_fault(&format!("{what} {id}"), errno)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use testkit::SmallDisk;
+
+    /// With no room kept back, so that the disk itself is what refuses.
+    #[test]
+    fn a_write_that_finds_no_room_leaves_nothing() {
+        let Some(small) = SmallDisk::mount(4) else { return };
+        let mut store = FileBlobs::open(small.path()).unwrap();
+        store.disk = Disk::of(Path::new("/"));
+        for n in 1..=3 {
+            let mut writer = store.create(BlobId::from_bytes([n; 16])).unwrap();
+            let fault = loop {
+                if let Err(fault) = writer.append(65_552, &mut |out| out.fill(n)) {
+                    break fault;
+                }
+            };
+            assert_eq!(fault, StoreFault::Full);
+            assert_eq!(writer.append(1, &mut |_| panic!("taken after a failure")), Err(StoreFault::Full));
+            assert_eq!(writer.finish(), Err(StoreFault::Full), "a blob with a hole is never finished");
+            assert_eq!(std::fs::read_dir(small.path().join("blobs/open")).unwrap().count(), 0);
+            assert_eq!(store.pending(), Ok(vec![]));
+        }
+        assert_eq!(store.counters().faults_total(), 3);
+        let mut writer = store.create(BlobId::from_bytes([9; 16])).unwrap();
+        writer.append(65_552, &mut |out| out.fill(9)).unwrap();
+        assert_eq!(writer.finish(), Ok(65_552), "the room is back");
+    }
+}

@@ -1,5 +1,6 @@
 //! The drop-in alternative to fjall: redb 4, a copy-on-write B-tree in one file. Better reads and the simplest recovery,
-//! three to four times the cost per commit (docs/decisions/0001-embedded-engine.md).
+//! two to three times the cost per commit (docs/decisions/0001-embedded-engine.md, which also says what of bit rot and of a
+//! full disk it handles less well).
 
 use super::{ApplyFault, BrokenView, Engine, EngineStore, View, Write, prefix_end, scan_start};
 use crate::space::{Disk, Room};
@@ -69,11 +70,9 @@ impl Engine for RedbEngine {
     }
 
     fn apply(&self, batch: &[Write]) -> Result<(), ApplyFault> {
-        self.write(batch).map_err(|e| match fault(e) {
-            // The transaction was aborted before its commit byte was written.
-            StoreFault::Full => ApplyFault::Full,
-            other => ApplyFault::Failed(other.to_string()),
-        })
+        // redb refuses everything after its first failed write, a full disk included; a full disk is met before, by
+        // `room`. Whether the failed transaction counts is known when the file is opened again.
+        self.write(batch).map_err(|e| ApplyFault::Failed(fault(e).to_string()))
     }
 
     fn room(&self) -> Room {
