@@ -47,7 +47,7 @@ fn report(what: &str, bytes: usize, times: usize, start: (Instant, Duration)) {
 }
 
 fn blobs(dir: &Path) {
-    let store = FileBlobs::open(dir).unwrap();
+    let store = FileBlobs::open(&dir.join("blobs")).unwrap();
     let entropy = SeededEntropy::new(1);
     let piece = vec![7; PIECE_BYTES];
     for (bytes, times) in [(64 << 10, 500), (MIB, 200), (64 * MIB, 12)] {

@@ -2,13 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test reports by panicking")]
 
+mod common;
+
 use std::sync::Arc;
 use strongroom_store::MetaStore;
 use strongroom_store::engine::fjall::FjallStore;
 
 #[test]
 fn meta() {
-    let root = tempfile::tempdir().unwrap();
+    let root = common::tempdir();
     let fresh = || {
         let dir = tempfile::tempdir_in(root.path()).unwrap().keep();
         Arc::new(FjallStore::open(&dir).unwrap()) as Arc<dyn MetaStore>

@@ -56,7 +56,7 @@ fn child() {
     let dir = Path::new(dir);
     let _lock = DirLock::acquire(dir).unwrap();
     let store = open(engine, dir);
-    let blobs = FileBlobs::open(dir).unwrap();
+    let blobs = FileBlobs::open(&dir.join("blobs")).unwrap();
     let next = AtomicU64::new(first.parse().unwrap());
     std::thread::scope(|scope| {
         for _ in 0..WRITERS {
@@ -125,7 +125,7 @@ fn kill_and_recover(engine: &str) {
         let lock = DirLock::acquire(dir).unwrap();
         let store = open(engine, dir);
         check_rows(&*store, &rows, round);
-        check_blobs(&FileBlobs::open(dir).unwrap(), &blobs, round);
+        check_blobs(&FileBlobs::open(&dir.join("blobs")).unwrap(), &blobs, round);
         drop((store, lock));
         first = rows.iter().chain(&blobs).max().unwrap() + WRITERS + 1;
     }

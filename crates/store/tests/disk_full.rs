@@ -68,7 +68,7 @@ fn blobs() {
     };
     assert_eq!(fault, StoreFault::Full);
     assert!(n >= 12, "only {n} MiB of 16 were given out");
-    assert_eq!(files_below(&disk.path().join("blobs/open")), 0, "nothing is left behind");
+    assert_eq!(files_below(&disk.path().join("open")), 0, "nothing is left behind");
     assert_eq!(store.pending().unwrap().len() as u64, n);
     assert!((0..n).all(|n| blob::read(&store, id(n)).unwrap() == bytes));
 

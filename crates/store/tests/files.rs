@@ -17,7 +17,7 @@ fn id(n: u64) -> BlobId {
 }
 
 fn shard(dir: &Path, id: BlobId) -> PathBuf {
-    dir.join("blobs").join(&id.to_hex()[..2]).join(id.to_hex())
+    dir.join(&id.to_hex()[..2]).join(id.to_hex())
 }
 
 /// Every file and directory below `dir`, relative to it.
@@ -50,10 +50,10 @@ fn a_start_removes_open_blobs_and_keeps_the_others() {
     store.confirm(id(3)).unwrap();
     // As a process ends that is killed: without its destructors.
     std::mem::forget(open);
-    assert!(dir.path().join("blobs/open").join(id(1).to_hex()).exists());
+    assert!(dir.path().join("open").join(id(1).to_hex()).exists());
 
     let store = FileBlobs::open(dir.path()).unwrap();
-    assert!(!dir.path().join("blobs/open").join(id(1).to_hex()).exists());
+    assert!(!dir.path().join("open").join(id(1).to_hex()).exists());
     assert_eq!(blob::read(&store, id(1)), None);
     assert_eq!(store.pending(), Ok(vec![id(2)]));
     assert_eq!(blob::read(&store, id(2)).as_deref(), Some(&b"pending"[..]));
@@ -69,7 +69,7 @@ fn nobody_else_may_read() {
     blob::write(&store, id(2), b"confirmed", 7);
     store.confirm(id(2)).unwrap();
     let tree = tree(dir.path());
-    assert_eq!(tree.len(), 6, "blobs, open, pending, a shard and two blobs: {tree:?}");
+    assert_eq!(tree.len(), 5, "open, pending, a shard and two blobs: {tree:?}");
     for path in tree {
         let found = std::fs::metadata(dir.path().join(&path)).unwrap();
         let mode = if found.is_dir() { 0o700 } else { 0o600 };
@@ -83,8 +83,7 @@ fn what_is_not_ours_is_left_alone() {
     let store = FileBlobs::open(dir.path()).unwrap();
     blob::write(&store, id(1), b"x", 1);
     store.confirm(id(1)).unwrap();
-    let strangers =
-        ["blobs/open/note", "blobs/pending/note", "blobs/note", "blobs/pending/ABCDEF00112233445566778899aabbcc"];
+    let strangers = ["open/note", "pending/note", "note", "pending/ABCDEF00112233445566778899aabbcc"];
     for stranger in strangers {
         std::fs::write(dir.path().join(stranger), "x").unwrap();
     }
@@ -105,7 +104,7 @@ fn a_blob_cut_on_the_disk_is_damage() {
     let store = FileBlobs::open(dir.path()).unwrap();
     blob::write(&store, id(1), &blob::content(1, 10_000), 10_000);
     let reader = store.open(id(1)).unwrap().unwrap();
-    let path = dir.path().join("blobs/pending").join(id(1).to_hex());
+    let path = dir.path().join("pending").join(id(1).to_hex());
     OpenOptions::new().write(true).open(path).unwrap().set_len(5_000).unwrap();
     let mut out = [0; 1_000];
     assert_eq!(reader.read_at(4_000, &mut out), Ok(()));

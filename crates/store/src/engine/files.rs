@@ -2,9 +2,9 @@
 //! and no second commit (docs/decisions/0002-pending-blobs-instead-of-intent-rows.md):
 //!
 //! ```text
-//! blobs/open/<32 hex>      being written; removed at the next start
-//! blobs/pending/<32 hex>   finished and durable; no metadata commit is known to refer to it yet
-//! blobs/<2 hex>/<32 hex>   confirmed, under the first two digits of its id
+//! open/<32 hex>      being written; removed at the next start
+//! pending/<32 hex>   finished and durable; no metadata commit is known to refer to it yet
+//! <2 hex>/<32 hex>   confirmed, under the first two digits of its id
 //! ```
 //!
 //! File names are made from ids of ours alone, never from anything a client sent.
@@ -18,9 +18,9 @@ use buffer::BufferPool;
 use model::BlobId;
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, fsync, mkdirat, open, openat, renameat, statat, unlinkat};
 use rustix::io::Errno;
-use std::fs::File;
+use std::fs::{DirBuilder, File};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::Path;
 use std::sync::Arc;
 use writer::FileWriter;
@@ -44,15 +44,18 @@ pub struct FileBlobs {
 }
 
 impl FileBlobs {
-    /// Opens or creates `dir/blobs` and removes blobs left unfinished. The caller holds the [`crate::DirLock`] of `dir`.
+    /// Opens or creates the store in `dir`, which belongs to it alone, and removes blobs left unfinished. The caller holds
+    /// the [`crate::DirLock`] of the data directory.
     ///
     /// # Errors
     ///
     /// [`StoreFault::Unavailable`] when the directory cannot be used, [`StoreFault::Full`] when it cannot be made.
     pub fn open(dir: &Path) -> Result<Self, StoreFault> {
         let fault = |e| dir_fault("open the blob directory", e);
-        let root = open(dir, dir_flags(), Mode::empty()).map_err(fault)?;
-        let blobs = enter(&root, "blobs").map_err(fault)?;
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+        made.map_err(|e| fault(Errno::from_io_error(&e).unwrap_or(Errno::IO)))?;
+        // The operator may have put the directory elsewhere behind a link; below it there are none.
+        let blobs = open(dir, dir_flags() - OFlags::NOFOLLOW, Mode::empty()).map_err(fault)?;
         let dirs = Dirs {
             open: enter(&blobs, "open").map_err(fault)?,
             pending: enter(&blobs, "pending").map_err(fault)?,
@@ -61,7 +64,11 @@ impl FileBlobs {
         for id in ids_in(&dirs.open).map_err(fault)? {
             unlinkat(&dirs.open, id.to_hex(), AtFlags::empty()).map_err(fault)?;
         }
-        fsync(&dirs.blobs).and_then(|()| fsync(&root)).map_err(fault)?;
+        fsync(&dirs.blobs).map_err(fault)?;
+        if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            let parent = open(parent, dir_flags() - OFlags::NOFOLLOW, Mode::empty()).map_err(fault)?;
+            fsync(&parent).map_err(fault)?;
+        }
         Ok(Self { dirs: Arc::new(dirs), disk: Disk::of(dir), buffers: Arc::default(), counters: Arc::default() })
     }
 
@@ -289,7 +296,7 @@ mod tests {
             assert_eq!(fault, StoreFault::Full);
             assert_eq!(writer.append(1, &mut |_| panic!("taken after a failure")), Err(StoreFault::Full));
             assert_eq!(writer.finish(), Err(StoreFault::Full), "a blob with a hole is never finished");
-            assert_eq!(std::fs::read_dir(small.path().join("blobs/open")).unwrap().count(), 0);
+            assert_eq!(std::fs::read_dir(small.path().join("open")).unwrap().count(), 0);
             assert_eq!(store.pending(), Ok(vec![]));
         }
         assert_eq!(store.counters().faults_total(), 3);
