@@ -5,30 +5,28 @@ use crate::failure::Failure;
 use crypto::SystemEntropy;
 use data_encoding::HEXLOWER;
 use model::Entropy;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{ChildStdout, Command};
+use std::process::{ChildStdout, Command, Stdio};
 use zeroize::Zeroizing;
 
 const REGION: &str = "local-1";
 
 /// A running server; its directory goes when the value does.
 pub(super) struct Child {
-    process: tokio::process::Child,
-    pid: u32,
+    process: Process,
     directory: TemporaryDirectory,
     objects: String,
     control: String,
     access_key: String,
     secret_key: Zeroizing<String>,
     /// Kept open, so that the server can go on printing.
-    _stdout: Lines<BufReader<ChildStdout>>,
+    _stdout: BufReader<ChildStdout>,
 }
 
 impl Child {
     /// Starts this very program as a server on free ports and waits for it to say where it is.
-    pub(super) async fn start() -> Result<Self, Failure> {
+    pub(super) fn start() -> Result<Self, Failure> {
         let failed = |what: &str, error: &dyn std::fmt::Display| Failure::new(format!("{what}: {error}"));
         let directory = TemporaryDirectory::make()?;
         let mut random = [0; 20];
@@ -41,15 +39,17 @@ impl Child {
         command.args(["--address", "127.0.0.1:0", "--control-address", "127.0.0.1:0", "--region", REGION]);
         command.args(["--sse-require-https", "off", "--log", "warn", "--bucket-key-ttl-seconds", "86400"]);
         command.env("STRONGROOM_ROOT_ACCESS_KEY", &access_key).env("STRONGROOM_ROOT_SECRET_KEY", secret_key.as_str());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
-        let mut process = command.spawn().map_err(|error| failed("cannot start a server", &error))?;
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut process = Process(command.spawn().map_err(|error| failed("cannot start a server", &error))?);
         let ended = || Failure::new("the server ended before it was ready; its words are above");
-        let (pid, stdout) = (process.id().ok_or_else(ended)?, process.stdout.take().ok_or_else(ended)?);
-        let mut lines = BufReader::new(stdout).lines();
+        let mut stdout = BufReader::new(process.0.stdout.take().ok_or_else(ended)?);
         let (mut objects, mut control) = (None, None);
+        let mut line = String::new();
         loop {
-            let line = lines.next_line().await.map_err(|error| failed("cannot read what the server says", &error))?;
-            let line = line.ok_or_else(ended)?;
+            line.clear();
+            if stdout.read_line(&mut line).map_err(|error| failed("cannot read what the server says", &error))? == 0 {
+                return Err(ended());
+            }
             let mut words = line.split_whitespace();
             match (words.next(), words.next()) {
                 (Some("objects"), Some(url)) => objects = Some(url.to_owned()),
@@ -59,7 +59,7 @@ impl Child {
             }
         }
         let (objects, control) = (objects.ok_or_else(ended)?, control.ok_or_else(ended)?);
-        Ok(Self { process, pid, directory, objects, control, access_key, secret_key, _stdout: lines })
+        Ok(Self { process, directory, objects, control, access_key, secret_key, _stdout: stdout })
     }
 
     /// Where objects are served.
@@ -106,19 +106,31 @@ impl Child {
     }
 
     /// Ends the server politely and removes its directory.
-    pub(super) async fn stop(mut self) -> Result<(), Failure> {
-        let pid = i32::try_from(self.pid).ok().and_then(rustix::process::Pid::from_raw);
+    pub(super) fn stop(mut self) -> Result<(), Failure> {
+        let pid = i32::try_from(self.process.0.id()).ok().and_then(rustix::process::Pid::from_raw);
         if let Some(pid) = pid {
+            // It may have ended by itself; the wait tells how.
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
         }
-        let status = self.process.wait().await.map_err(|error| Failure::new(format!("the server did not end: {error}")))?;
+        let status = self.process.0.wait().map_err(|error| Failure::new(format!("the server did not end: {error}")))?;
         self.directory.remove();
         if status.success() { Ok(()) } else { Err(Failure::new(format!("the server ended with {status}"))) }
     }
 
     fn proc_file(&self, name: &str) -> Result<String, Failure> {
-        let path = PathBuf::from(format!("/proc/{}/{name}", self.pid));
+        let path = PathBuf::from(format!("/proc/{}/{name}", self.process.0.id()));
         std::fs::read_to_string(&path).map_err(|error| Failure::io("read", &path, &error))
+    }
+}
+
+/// A process that does not outlive its value.
+struct Process(std::process::Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Both fail when it has been waited for already, which is the usual way.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

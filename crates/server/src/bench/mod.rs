@@ -54,7 +54,7 @@ pub(crate) struct BenchOptions {
 
 /// Measures and returns what to print.
 pub(crate) async fn run(options: &BenchOptions) -> Result<String, Failure> {
-    let child = Child::start().await?;
+    let child = Child::start()?;
     let mut load = Load::prepare(&child).await?;
     let rounds = if options.quick { 1 } else { options.rounds };
     let uploads = if options.quick { 4 } else { options.uploads };
@@ -92,6 +92,6 @@ pub(crate) async fn run(options: &BenchOptions) -> Result<String, Failure> {
     }
     progress.finish_and_clear();
     drop(load);
-    child.stop().await?;
+    child.stop()?;
     Ok(if options.json { report.to_json() } else { report.to_text() })
 }

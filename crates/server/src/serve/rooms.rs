@@ -20,13 +20,11 @@ use sse::{DefaultMethod, SseConfig, SseService};
 use std::sync::Arc;
 use store::engine::files::FileBlobs;
 use store::engine::fjall::FjallStore;
-use store::{BlobStore, DirLock, MetaStore};
+use store::{BlobStore, MetaStore};
 use zeroize::Zeroizing;
 
 /// Everything that is open while the server runs.
 pub(super) struct Rooms {
-    /// Held as long as the process uses the directory.
-    pub(super) lock: DirLock,
     pub(super) meta: Arc<FjallStore>,
     pub(super) blobs: Arc<FileBlobs>,
     pub(super) kms: Arc<KeyService>,
@@ -38,14 +36,13 @@ pub(super) struct Rooms {
 }
 
 impl Rooms {
-    /// Opens the rooms on a prepared and locked data directory.
+    /// Opens the rooms on a prepared data directory, which the caller has locked.
     ///
     /// # Errors
     /// What stops the server from starting, in the operator's words.
     pub(super) async fn open(
         settings: &Settings,
         dir: &DataDir,
-        lock: DirLock,
         given: Option<GivenRoot>,
     ) -> Result<Self, Failure> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -111,7 +108,7 @@ impl Rooms {
             authorizer,
         };
         let objects = ObjectService::open(parts).await.map_err(|error| unopened("the objects", &error))?;
-        Ok(Self { lock, meta, blobs, kms, directory: Arc::new(directory), sse, objects, clock, entropy })
+        Ok(Self { meta, blobs, kms, directory: Arc::new(directory), sse, objects, clock, entropy })
     }
 }
 
