@@ -1,3 +1,7 @@
-//! The control plane: the KMS API.
+//! The control plane: the KMS API, health and metrics.
 
 pub mod kms_json;
+mod plane;
+mod signed;
+
+pub(crate) use plane::ControlPlane;

@@ -1,0 +1,64 @@
+//! From a credential to a principal.
+
+use crate::auth::{
+    AcceptedRegions, AuthError, Credential, Payload, Scheme, SignedRequest, VerifyConfig, unsigned_request_payload,
+};
+use crate::dialect::Dialect;
+use crate::errors::{Refusal, WireFault};
+use crate::gateway::Gateway;
+use model::Principal;
+
+/// Who asks, and what the signature declares about the body.
+pub(crate) struct Identity {
+    /// Who asks.
+    pub(crate) principal: Principal,
+    /// How the request is signed; `None` if it is not.
+    pub(crate) scheme: Option<Scheme>,
+    /// What is declared about the body, until the body is opened.
+    pub(crate) payload: Option<Payload>,
+}
+
+impl Identity {
+    pub(crate) fn is_presigned(&self) -> bool {
+        self.scheme.is_some_and(Scheme::is_presigned)
+    }
+
+    /// Whether the request is signed with AWS V2, which AWS refuses for SSE-KMS. OBS's own signature is not meant.
+    pub(crate) fn is_aws_v2(&self) -> bool {
+        matches!(self.scheme, Some(Scheme::V2Header | Scheme::V2Query | Scheme::V2Form))
+    }
+}
+
+/// Verifies the signature, if there is one.
+pub(crate) fn establish(
+    gateway: &Gateway,
+    dialect: &'static Dialect,
+    credential: Option<Credential>,
+    request: &SignedRequest<'_>,
+) -> Result<Identity, Refusal> {
+    let Some(credential) = credential else {
+        let payload = unsigned_request_payload(request.headers)?;
+        return Ok(Identity { principal: Principal::Anonymous, scheme: None, payload: Some(payload) });
+    };
+    let access_key = gateway.directory.find(credential.access_key()).ok_or(AuthError::UnknownAccessKey)?;
+    let region = gateway.config.region.as_str();
+    // OBS's clients in V4 mode name a region of their user's choice.
+    let any_region = gateway.config.any_v4_region || dialect.speaks_to_obs_clients();
+    let config = VerifyConfig {
+        regions: if any_region { AcceptedRegions::Any } else { AcceptedRegions::Configured(region) },
+        service: "s3",
+        obs_unsigned_subresources: gateway.config.obs_unsigned_subresources,
+        body_sha256: None,
+    };
+    let secret = access_key.secret.expose().as_bytes();
+    let verified = credential.verify(request, secret, gateway.clock.now(), &config)?;
+    // No temporary credentials are issued, so whoever sends a session token has one of somewhere else.
+    if credential.session_token().is_some_and(|token| !token.is_empty()) {
+        return Err(WireFault::UnknownSessionToken.into());
+    }
+    Ok(Identity {
+        principal: access_key.principal.clone(),
+        scheme: Some(verified.scheme()),
+        payload: Some(verified.into_payload()),
+    })
+}

@@ -1,0 +1,90 @@
+//! The gateway: what both doors share, and opening them.
+
+use crate::config::GatewayConfig;
+use crate::control::ControlPlane;
+use crate::data::DataPlane;
+use crate::ids::Ids;
+use crate::listener::{self, Door, TlsSlot};
+use crate::metrics::Metrics;
+use iam::Directory;
+use kms::KeyService;
+use model::{Clock, Entropy};
+use objects::ObjectService;
+use std::io;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// What the gateway is made of.
+pub struct Parts {
+    /// Buckets and objects.
+    pub objects: Arc<ObjectService>,
+    /// The KMS, for its own API.
+    pub keys: Arc<KeyService>,
+    /// Who signs.
+    pub directory: Arc<Directory>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness, for request ids.
+    pub entropy: Arc<dyn Entropy>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Settings.
+    pub config: GatewayConfig,
+}
+
+/// Both doors of the server.
+pub struct Gateway {
+    pub(crate) objects: Arc<ObjectService>,
+    pub(crate) keys: Arc<KeyService>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) config: GatewayConfig,
+    pub(crate) ids: Ids,
+}
+
+impl Gateway {
+    /// Joins the parts.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let Parts { objects, keys, directory, clock, entropy, metrics, config } = parts;
+        Arc::new(Self { objects, keys, directory, clock, metrics, config, ids: Ids::new(entropy) })
+    }
+
+    /// The counters, to register those of other rooms.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Serves the data plane (OBS and S3) until `stop` turns true and open requests have ended.
+    ///
+    /// # Errors
+    /// When the listener has become unusable.
+    pub async fn serve_data(
+        self: &Arc<Self>,
+        listener: TcpListener,
+        tls: Option<Arc<TlsSlot>>,
+        stop: watch::Receiver<bool>,
+    ) -> io::Result<()> {
+        let handler = Arc::new(DataPlane::new(Arc::clone(self)));
+        listener::serve(listener, self.door("data", tls), handler, stop).await
+    }
+
+    /// Serves the control plane (KMS API, health, metrics) until `stop` turns true and open requests have ended.
+    ///
+    /// # Errors
+    /// When the listener has become unusable.
+    pub async fn serve_control(
+        self: &Arc<Self>,
+        listener: TcpListener,
+        tls: Option<Arc<TlsSlot>>,
+        stop: watch::Receiver<bool>,
+    ) -> io::Result<()> {
+        let handler = Arc::new(ControlPlane::new(Arc::clone(self), stop.clone()));
+        listener::serve(listener, self.door("control", tls), handler, stop).await
+    }
+
+    fn door(&self, name: &'static str, tls: Option<Arc<TlsSlot>>) -> Arc<Door> {
+        Arc::new(Door { name, tls, limits: self.config.limits, metrics: Arc::clone(&self.metrics) })
+    }
+}

@@ -1,0 +1,50 @@
+//! PutObject.
+
+use super::encryption::{Repeated, show, write_headers};
+use super::{Call, conditions, object_headers};
+use crate::dialect::Dialect;
+use crate::errors::Refusal;
+use crate::reply::Reply;
+use model::VersionId;
+use objects::api::{PutObject, RequestBody, WriteOutcome};
+
+pub(super) async fn object(mut call: Call<'_>) -> Result<Reply, Refusal> {
+    let (request, body) = match lower(&mut call) {
+        Ok(lowered) => lowered,
+        Err(refusal) => return Err(call.refuse(refusal).await),
+    };
+    call.check_kms_write(&request.bucket, &request.encryption).await?;
+    let outcome = call.gateway.objects.put_object(&call.cx, request, body).await?;
+    let mut reply = Reply::ok();
+    show_write(&mut reply, call.dialect, &outcome);
+    show(&mut reply, call.dialect, &outcome.encryption, Repeated::of(&call.view)?);
+    Ok(reply)
+}
+
+fn lower(call: &mut Call<'_>) -> Result<(PutObject, RequestBody), Refusal> {
+    object_headers::refuse_what_is_not_offered(&call.view)?;
+    let (bucket, name) = call.object()?;
+    let request = PutObject {
+        bucket: bucket.clone(),
+        name: name.clone(),
+        headers: object_headers::read(&call.view)?,
+        encryption: write_headers(&call.view)?,
+        expectation: conditions::of_write(&call.view, call.gateway.config.compat)?,
+    };
+    let body = call.stream()?;
+    Ok((request, body))
+}
+
+/// What every write answers: ETag, version, checksum.
+pub(super) fn show_write(reply: &mut Reply, dialect: &'static Dialect, outcome: &WriteOutcome) {
+    reply.set("etag", &outcome.etag.quoted());
+    show_version(reply, dialect.names.version_id, outcome.version);
+    object_headers::write_checksum(reply, dialect, outcome.checksum.as_ref());
+}
+
+/// A version, where the bucket has versions.
+pub(super) fn show_version(reply: &mut Reply, name: &'static str, version: Option<VersionId>) {
+    if let Some(version) = version {
+        reply.set(name, &version.to_string());
+    }
+}

@@ -1,0 +1,326 @@
+//! The table of operations.
+
+use super::Place;
+use crate::query::Query;
+use http::Method;
+
+macro_rules! operations {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// What a request does.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Operation { $($(#[$doc])* $name,)* }
+
+        impl Operation {
+            /// Every operation.
+            pub const ALL: &'static [Operation] = &[$(Operation::$name,)*];
+
+            /// The operation's name, as metrics and logs show it.
+            pub const fn name(self) -> &'static str {
+                match self { $(Operation::$name => stringify!($name),)* }
+            }
+        }
+    };
+}
+
+operations! {
+    /// List the account's buckets.
+    ListBuckets,
+    /// OBS's negotiation, unsigned.
+    ApiVersion,
+    /// Create a bucket.
+    CreateBucket,
+    /// Ask whether a bucket exists and where.
+    HeadBucket,
+    /// Delete an empty bucket.
+    DeleteBucket,
+    /// Read a bucket's region.
+    GetBucketLocation,
+    /// Read a bucket's versioning state.
+    GetBucketVersioning,
+    /// Read a bucket's default encryption.
+    GetBucketEncryption,
+    /// Set a bucket's default encryption.
+    PutBucketEncryption,
+    /// Remove a bucket's default encryption.
+    DeleteBucketEncryption,
+    /// List objects, version 1 or 2.
+    ListObjects,
+    /// List unfinished multipart uploads.
+    ListMultipartUploads,
+    /// Delete several objects.
+    DeleteObjects,
+    /// Write an object.
+    PutObject,
+    /// Copy an object.
+    CopyObject,
+    /// Read an object.
+    GetObject,
+    /// Read an object's headers.
+    HeadObject,
+    /// Delete an object.
+    DeleteObject,
+    /// Begin a multipart upload.
+    CreateMultipartUpload,
+    /// Write a part.
+    UploadPart,
+    /// Copy a part.
+    UploadPartCopy,
+    /// List the parts of an upload.
+    ListParts,
+    /// Finish a multipart upload.
+    CompleteMultipartUpload,
+    /// Abort a multipart upload.
+    AbortMultipartUpload,
+}
+
+/// No operation answers the request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoOperation {
+    /// Known to the protocols and not offered by this server: the sub-resource (501).
+    NotOffered(String),
+    /// The method means nothing here (405).
+    Method,
+    /// `partNumber` without `uploadId` or the reverse (400).
+    HalfAPart,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Service,
+    Bucket,
+    Object,
+}
+
+/// One line of the table: where, how, with exactly which sub-resources, and which others may stand beside them.
+struct Row(Level, Method, &'static [&'static str], &'static [&'static str], Operation);
+
+const TABLE: &[Row] = {
+    use Level::{Bucket, Object, Service};
+    use Operation as O;
+    &[
+        Row(Service, Method::GET, &[], &[], O::ListBuckets),
+        Row(Service, Method::HEAD, &["apiversion"], &[], O::ApiVersion),
+        Row(Bucket, Method::HEAD, &["apiversion"], &[], O::ApiVersion),
+        Row(Bucket, Method::PUT, &[], &[], O::CreateBucket),
+        Row(Bucket, Method::HEAD, &[], &[], O::HeadBucket),
+        Row(Bucket, Method::DELETE, &[], &[], O::DeleteBucket),
+        Row(Bucket, Method::GET, &[], &[], O::ListObjects),
+        Row(Bucket, Method::GET, &["location"], &[], O::GetBucketLocation),
+        Row(Bucket, Method::GET, &["versioning"], &[], O::GetBucketVersioning),
+        Row(Bucket, Method::GET, &["encryption"], &[], O::GetBucketEncryption),
+        Row(Bucket, Method::PUT, &["encryption"], &[], O::PutBucketEncryption),
+        Row(Bucket, Method::DELETE, &["encryption"], &[], O::DeleteBucketEncryption),
+        Row(Bucket, Method::GET, &["uploads"], &[], O::ListMultipartUploads),
+        Row(Bucket, Method::POST, &["delete"], &[], O::DeleteObjects),
+        Row(Object, Method::PUT, &[], &[], O::PutObject),
+        Row(Object, Method::GET, &[], &["versionId", "partNumber"], O::GetObject),
+        Row(Object, Method::HEAD, &[], &["versionId", "partNumber"], O::HeadObject),
+        Row(Object, Method::DELETE, &[], &["versionId"], O::DeleteObject),
+        Row(Object, Method::POST, &["uploads"], &[], O::CreateMultipartUpload),
+        Row(Object, Method::PUT, &["partNumber", "uploadId"], &[], O::UploadPart),
+        Row(Object, Method::GET, &["uploadId"], &[], O::ListParts),
+        Row(Object, Method::POST, &["uploadId"], &[], O::CompleteMultipartUpload),
+        Row(Object, Method::DELETE, &["uploadId"], &[], O::AbortMultipartUpload),
+    ]
+};
+
+/// Every query parameter that changes what a request does, in the protocols of S3 and OBS (obs-api §2.3, §5, §6). A
+/// parameter that is not here is ignored.
+const SUB_RESOURCES: &[&str] = &[
+    "CDNNotifyConfiguration",
+    "abac",
+    "accelerate",
+    "acl",
+    "analytics",
+    "apiversion",
+    "append",
+    "attributes",
+    "backtosource",
+    "bucketStatus",
+    "cors",
+    "customdomain",
+    "delete",
+    "deletebucket",
+    "directcoldaccess",
+    "disPolicy",
+    "encryption",
+    "getcontentsummary",
+    "intelligent-tiering",
+    "inventory",
+    "legal-hold",
+    "lifecycle",
+    "listcontentsummary",
+    "location",
+    "logging",
+    "metadata",
+    "metadataConfiguration",
+    "metadataInventoryTable",
+    "metadataJournalTable",
+    "metadataTable",
+    "metrics",
+    "mirrorBackToSource",
+    "mirrorRefresh",
+    "modify",
+    "multilistcontentsummary",
+    "notification",
+    "object-lock",
+    "obsalias",
+    "obsbucketalias",
+    "obscompresspolicy",
+    "obsworkflowtriggerpolicy",
+    "orchestration",
+    "ownershipControls",
+    "partNumber",
+    "policy",
+    "policyStatus",
+    "publicAccessBlock",
+    "quota",
+    "rename",
+    "renameObject",
+    "replication",
+    "replication-metrics",
+    "replication_progress",
+    "requestPayment",
+    "restore",
+    "retention",
+    "select",
+    "select-type",
+    "session",
+    "sfsacl",
+    "storageClass",
+    "storagePolicy",
+    "storageinfo",
+    "symlink",
+    "tagging",
+    "torrent",
+    "truncate",
+    "uploadId",
+    "uploads",
+    "versionId",
+    "versioning",
+    "versions",
+    "website",
+    "x-image-process",
+    "x-image-save-bucket",
+    "x-image-save-object",
+    "x-obs-accesslabel",
+    "x-obs-qosInfo",
+    "x-obs-snapshot",
+    "x-obs-trash",
+    "x-oss-process",
+];
+
+impl Operation {
+    /// Finds the operation. `copies`: whether a copy source was sent, which turns a PUT into a copy.
+    pub fn find(method: &Method, place: &Place, query: &Query, copies: bool) -> Result<Self, NoOperation> {
+        let level = match place {
+            Place::Service => Level::Service,
+            Place::Bucket(_) => Level::Bucket,
+            Place::Object(..) => Level::Object,
+        };
+        let mut sent: Vec<&str> = query.names().filter(|name| SUB_RESOURCES.contains(name)).collect();
+        sent.sort_unstable();
+        sent.dedup();
+        let fits = |row: &&Row| {
+            row.0 == level
+                && row.1 == *method
+                && row.2.iter().all(|name| sent.contains(name))
+                && sent.iter().all(|name| row.2.contains(name) || row.3.contains(name))
+        };
+        match TABLE.iter().find(fits).map(|row| row.4) {
+            Some(Self::PutObject) if copies => Ok(Self::CopyObject),
+            Some(Self::UploadPart) if copies => Ok(Self::UploadPartCopy),
+            Some(operation) => Ok(operation),
+            None if *method == Method::PUT && matches!(sent[..], ["partNumber"] | ["uploadId"]) => {
+                Err(NoOperation::HalfAPart)
+            }
+            None => match sent.iter().find(|name| !matches!(**name, "versionId" | "partNumber")) {
+                Some(name) => Err(NoOperation::NotOffered((*name).to_owned())),
+                None if level == Level::Bucket && *method == Method::POST => {
+                    Err(NoOperation::NotOffered("POST Object".to_owned()))
+                }
+                None => match sent.first() {
+                    Some(name) => Err(NoOperation::NotOffered((*name).to_owned())),
+                    None => Err(NoOperation::Method),
+                },
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::route::HostStyle;
+
+    fn find(method: &str, target: &str) -> Result<Operation, NoOperation> {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let place = Place::parse(&HostStyle::Path, path).unwrap();
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        Operation::find(&method, &place, &Query::parse(query).unwrap(), false)
+    }
+
+    #[test]
+    fn every_row_is_reached() {
+        let reached = [
+            find("GET", "/"),
+            find("HEAD", "/bkt?apiversion"),
+            find("PUT", "/bkt"),
+            find("HEAD", "/bkt"),
+            find("DELETE", "/bkt"),
+            find("GET", "/bkt?list-type=2&prefix=a"),
+            find("GET", "/bkt?location"),
+            find("GET", "/bkt?versioning"),
+            find("GET", "/bkt?encryption"),
+            find("PUT", "/bkt?encryption"),
+            find("DELETE", "/bkt?encryption"),
+            find("GET", "/bkt?uploads"),
+            find("POST", "/bkt?delete="),
+            find("PUT", "/bkt/o?x-id=PutObject"),
+            find("GET", "/bkt/o?versionId=null&partNumber=1&response-expires=x"),
+            find("HEAD", "/bkt/o"),
+            find("DELETE", "/bkt/o?versionId=null"),
+            find("POST", "/bkt/o?uploads"),
+            find("PUT", "/bkt/o?partNumber=1&uploadId=x"),
+            find("GET", "/bkt/o?uploadId=x"),
+            find("POST", "/bkt/o?uploadId=x"),
+            find("DELETE", "/bkt/o?uploadId=x"),
+        ];
+        let mut reached: Vec<_> = reached.into_iter().map(Result::unwrap).collect();
+        reached.extend([Operation::CopyObject, Operation::UploadPartCopy]);
+        for operation in Operation::ALL {
+            assert!(reached.contains(operation), "{}", operation.name());
+        }
+    }
+
+    #[test]
+    fn a_copy_source_turns_a_put_into_a_copy() {
+        let place = Place::parse(&HostStyle::Path, "/bkt/o").unwrap();
+        let copy = |query: &str| Operation::find(&Method::PUT, &place, &Query::parse(query).unwrap(), true).unwrap();
+        assert_eq!(copy(""), Operation::CopyObject);
+        assert_eq!(copy("uploadId=x&partNumber=2"), Operation::UploadPartCopy);
+    }
+
+    #[test]
+    fn a_sub_resource_that_is_not_offered_never_becomes_a_plain_request() {
+        for sub in SUB_RESOURCES {
+            for method in ["GET", "PUT", "POST", "DELETE", "HEAD"] {
+                for path in ["/", "/bkt", "/bkt/o"] {
+                    let found = find(method, &format!("{path}?{sub}"));
+                    let plain = find(method, path);
+                    if let (Ok(found), Ok(plain)) = (&found, &plain) {
+                        let stays =
+                            matches!(plain, Operation::GetObject | Operation::HeadObject | Operation::DeleteObject)
+                                && matches!(*sub, "versionId" | "partNumber");
+                        assert!(stays || found != plain, "{method} {path}?{sub}");
+                    }
+                }
+            }
+        }
+        assert_eq!(find("PUT", "/bkt/o?acl"), Err(NoOperation::NotOffered("acl".into())));
+        assert_eq!(find("GET", "/bkt?encryption&acl"), Err(NoOperation::NotOffered("acl".into())));
+        assert_eq!(find("PUT", "/bkt/o?partNumber=1"), Err(NoOperation::HalfAPart));
+        assert_eq!(find("POST", "/bkt"), Err(NoOperation::NotOffered("POST Object".into())));
+        assert_eq!(find("PATCH", "/bkt/o"), Err(NoOperation::Method));
+    }
+}
