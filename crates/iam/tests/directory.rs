@@ -1,5 +1,7 @@
 //! Opening the directory: first start, restart, given credentials, damage.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests report by panicking")]
+
 use model::{AccessKeyId, Principal};
 use std::sync::Arc;
 use store::engine::memory::MemoryStore;

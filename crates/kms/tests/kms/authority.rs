@@ -1,0 +1,116 @@
+//! Who learns what: refusals before facts.
+
+use crate::setup::{Setup, me, nobody, root_of};
+use policy::Action;
+use strongroom_kms::{CmkId, KeyService, KmsError};
+
+/// Everything that can be asked about one CMK.
+async fn ask_all(service: &KeyService, user: &strongroom_kms::KeyUser, cmk: &CmkId) -> Vec<(&'static str, KmsError)> {
+    let mut got = Vec::new();
+    let mut note = |name, result: Result<(), KmsError>| got.push((name, result.unwrap_err()));
+    note("describe", service.describe(user, cmk).map(drop));
+    note("enable", service.enable(user, cmk).await);
+    note("disable", service.disable(user, cmk).await);
+    note("schedule", service.schedule_deletion(user, cmk, 1).await.map(drop));
+    note("cancel", service.cancel_deletion(user, cmk).await);
+    note("alias", service.create_alias(user, "alias/aws/x", cmk).await);
+    note("generate", service.authorize_use(user, cmk, Action::KmsGenerateDataKey).map(drop));
+    note("decrypt", service.authorize_use(user, cmk, Action::KmsDecrypt).map(drop));
+    got
+}
+
+#[tokio::test]
+async fn a_stranger_is_denied_whatever_the_key_is() {
+    let service = Setup::new().open().await;
+    let enabled = service.create(&me(), "").await.unwrap().id;
+    let disabled = service.create(&me(), "").await.unwrap().id;
+    service.disable(&me(), &disabled).await.unwrap();
+    let pending = service.create(&me(), "").await.unwrap().id;
+    service.schedule_deletion(&me(), &pending, 7).await.unwrap();
+    let default = service.default_key(&me()).await.unwrap();
+    let missing = CmkId { uid: model::CmkUid::from_bytes([9; 16]), ..enabled.clone() };
+    for cmk in [&enabled, &disabled, &pending, &default, &missing] {
+        for user in [root_of("bb"), nobody()] {
+            for (operation, error) in ask_all(&service, &user, cmk).await {
+                assert_eq!(error, KmsError::Denied, "{operation} of {cmk:?} by {user:?}");
+            }
+        }
+    }
+    assert_eq!(service.describe(&me(), &enabled).unwrap().state.name(), "Enabled");
+}
+
+#[tokio::test]
+async fn a_forged_id_finds_nothing() {
+    let service = Setup::new().open().await;
+    let mine = service.create(&me(), "").await.unwrap().id;
+    // A stranger puts their own account into the id of a key that is not theirs.
+    let stranger = root_of("bb");
+    let model::Principal::Root { account, number } = stranger.principal.clone() else { panic!("root") };
+    let forged = CmkId { account, number, ..mine.clone() };
+    for (operation, error) in ask_all(&service, &stranger, &forged).await {
+        let expected = match operation {
+            "schedule" => matches!(error, KmsError::Validation(_)),
+            "alias" => matches!(error, KmsError::InvalidAlias(_)),
+            _ => error == KmsError::NotFound,
+        };
+        assert!(expected, "{operation}: {error:?}");
+    }
+    let elsewhere = CmkId { region: model::RegionName::parse("far-2").unwrap(), ..mine.clone() };
+    assert_eq!(service.describe(&me(), &elsewhere), Err(KmsError::NotFound));
+    assert_eq!(service.epoch(&forged), 0);
+}
+
+#[tokio::test]
+async fn references_lead_to_one_s_own_keys_only() {
+    let service = Setup::new().open().await;
+    let cmk = service.create(&me(), "").await.unwrap().id;
+    service.create_alias(&me(), "alias/mine", &cmk).await.unwrap();
+    let uuid = cmk.uid.to_uuid();
+    let alias_arn = format!("arn:aws:kms:local-1:{}:alias/mine", cmk.number);
+    for reference in [&uuid, &cmk.to_arn(), &cmk.to_obs(), "alias/mine", &alias_arn] {
+        assert_eq!(service.resolve(&me(), reference), Ok(cmk.clone()), "{reference}");
+        assert_eq!(service.resolve(&root_of("bb"), reference), Err(KmsError::NotFound), "{reference}");
+        assert_eq!(service.resolve(&nobody(), reference), Err(KmsError::Denied), "{reference}");
+    }
+    for reference in [
+        cmk.to_arn().replace("local-1", "far-2"),
+        cmk.to_obs().replace("local-1", "far-2"),
+        cmk.to_obs().replace(":aa:", ":ab:"),
+        cmk.to_arn().replace(cmk.number.as_str(), "999999999999"),
+        alias_arn.replace("local-1", "far-2"),
+        "alias/none".to_owned(),
+        String::new(),
+    ] {
+        assert_eq!(service.resolve(&me(), &reference), Err(KmsError::NotFound), "{reference}");
+    }
+    assert_eq!(service.resolve(&me(), "arn:aws:iam::1:role/x"), Err(KmsError::InvalidArn));
+}
+
+#[tokio::test]
+async fn lists_hold_one_s_own_only() {
+    let service = Setup::new().open().await;
+    let mine = service.create(&me(), "").await.unwrap().id;
+    service.create_alias(&me(), "alias/a", &mine).await.unwrap();
+    let other = root_of("bb");
+    let theirs = service.create(&other, "").await.unwrap().id;
+    service.create_alias(&other, "alias/a", &theirs).await.unwrap();
+    assert_eq!(service.list(&me()), Ok(vec![mine.clone()]));
+    assert_eq!(service.list(&other), Ok(vec![theirs.clone()]));
+    let targets: Vec<_> = service.list_aliases(&me(), None).unwrap().into_iter().map(|alias| alias.target).collect();
+    assert_eq!(targets, vec![mine.clone()]);
+    assert_eq!(service.list_aliases(&me(), Some(&theirs)), Err(KmsError::NotFound));
+    assert_eq!(service.list(&nobody()), Err(KmsError::Denied));
+    assert_eq!(service.list_aliases(&nobody(), None), Err(KmsError::Denied));
+    service.delete_alias(&other, "alias/a").await.unwrap();
+    assert_eq!(service.resolve(&me(), "alias/a"), Ok(mine));
+}
+
+#[tokio::test]
+async fn nobody_creates_nothing() {
+    let setup = Setup::new();
+    let service = setup.open().await;
+    assert_eq!(service.create(&nobody(), "").await, Err(KmsError::Denied));
+    assert_eq!(service.default_key(&nobody()).await, Err(KmsError::Denied));
+    assert_eq!(service.resolve_or_make(&nobody(), "alias/aws/s3").await, Err(KmsError::Denied));
+    assert_eq!(setup.rows(store::Table::Cmks), vec![]);
+}

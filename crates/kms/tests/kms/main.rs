@@ -1,0 +1,16 @@
+//! The key service from outside, over a store in memory.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests report by panicking")]
+
+mod at_rest;
+mod authority;
+mod damage;
+mod default_key;
+mod faults;
+mod golden;
+mod internal_keys;
+mod lifecycle;
+mod provider;
+mod root_key;
+mod setup;
+mod usage;

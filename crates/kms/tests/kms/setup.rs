@@ -1,0 +1,209 @@
+//! A key service, its store, its clock and its randomness, at the fingertips of a test.
+
+use async_trait::async_trait;
+use crypto::{Binding, KEY_BYTES, KeyRole, RootKey, SecretBytes, WRAPPED_BYTES};
+use model::{AccountId, AccountNumber, CmkUid, Entropy, Principal, RegionName};
+use policy::{AccessRequest, Authorized, Authorizer, Denied};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use store::engine::memory::MemoryStore;
+use store::{MetaStore, Table, Transaction};
+use strongroom_kms::{
+    EmbeddedProvider, KeyProvider, KeyService, KeyUser, KmsError, ProviderFault, ProviderTag, VersionRef,
+};
+use testkit::{SeededEntropy, TestClock};
+
+pub(crate) const DAY_MILLIS: u64 = 86_400_000;
+
+/// Decides as the server does: root rules its own account.
+pub(crate) struct Roots;
+
+impl Authorizer for Roots {
+    fn authorize(&self, request: &AccessRequest<'_>) -> Result<Authorized, Denied> {
+        policy::decide(request)
+    }
+}
+
+/// Seeded randomness that remembers what it gave, so that a test can look for it elsewhere.
+pub(crate) struct Recorder {
+    inner: SeededEntropy,
+    drawn: Mutex<Vec<Vec<u8>>>,
+}
+
+impl Recorder {
+    pub(crate) fn new(seed: u64) -> Arc<Self> {
+        Arc::new(Self { inner: SeededEntropy::new(seed), drawn: Mutex::default() })
+    }
+
+    pub(crate) fn drawn(&self) -> Vec<Vec<u8>> {
+        self.drawn.lock().unwrap().clone()
+    }
+}
+
+impl Entropy for Recorder {
+    fn fill(&self, out: &mut [u8]) {
+        self.inner.fill(out);
+        self.drawn.lock().unwrap().push(out.to_vec());
+    }
+}
+
+pub(crate) struct Setup {
+    pub(crate) store: Arc<dyn MetaStore>,
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) entropy: Arc<Recorder>,
+}
+
+impl Setup {
+    pub(crate) fn new() -> Self {
+        Self::over(MemoryStore::shared())
+    }
+
+    pub(crate) fn over(store: Arc<dyn MetaStore>) -> Self {
+        Self { store, clock: Arc::default(), entropy: Recorder::new(1) }
+    }
+
+    pub(crate) async fn open(&self) -> Arc<KeyService> {
+        self.open_with_root(root_key(0x42)).await.unwrap()
+    }
+
+    pub(crate) async fn open_with_root(&self, root: RootKey) -> Result<Arc<KeyService>, KmsError> {
+        KeyService::open(
+            Arc::clone(&self.store),
+            root,
+            Arc::new(Roots),
+            region(),
+            Arc::<TestClock>::clone(&self.clock),
+            Arc::<Recorder>::clone(&self.entropy),
+        )
+        .await
+    }
+
+    pub(crate) async fn open_with_provider(&self, provider: Arc<dyn KeyProvider>) -> Arc<KeyService> {
+        KeyService::open_with_provider(
+            Arc::clone(&self.store),
+            Arc::new(root_key(0x42)),
+            provider,
+            Arc::new(Roots),
+            region(),
+            Arc::<TestClock>::clone(&self.clock),
+            Arc::<Recorder>::clone(&self.entropy),
+        )
+        .await
+        .unwrap()
+    }
+
+    pub(crate) fn rows(&self, table: Table) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut rows = Vec::new();
+        self.store
+            .snapshot()
+            .scan(table, b"", None, &mut |key, value| {
+                rows.push((key.to_vec(), value.to_vec()));
+                true
+            })
+            .unwrap();
+        rows
+    }
+
+    pub(crate) async fn put(&self, table: Table, key: &[u8], value: &[u8]) {
+        let mut tx = Transaction::new();
+        tx.put(table, key.to_vec(), value.to_vec());
+        self.store.commit(tx).await.unwrap();
+    }
+
+    pub(crate) async fn delete(&self, table: Table, key: &[u8]) {
+        let mut tx = Transaction::new();
+        tx.delete(table, key.to_vec());
+        self.store.commit(tx).await.unwrap();
+    }
+}
+
+pub(crate) fn region() -> RegionName {
+    RegionName::parse("local-1").unwrap()
+}
+
+pub(crate) fn root_key(byte: u8) -> RootKey {
+    RootKey::from_secret(SecretBytes::fill_with(|bytes| bytes.fill(byte)))
+}
+
+/// The root identity of an account.
+pub(crate) fn root_of(account: &str) -> KeyUser {
+    let number = format!("{:012}", u32::from(account.as_bytes()[0]));
+    let principal =
+        Principal::Root { account: AccountId::parse(account).unwrap(), number: AccountNumber::parse(&number).unwrap() };
+    KeyUser { principal, via: "s3", request_id: "r-1".to_owned() }
+}
+
+pub(crate) fn me() -> KeyUser {
+    root_of("aa")
+}
+
+pub(crate) fn nobody() -> KeyUser {
+    KeyUser { principal: Principal::Anonymous, ..me() }
+}
+
+/// A provider over the embedded one that counts what it is asked, and fails when told to.
+pub(crate) struct Watched {
+    inner: EmbeddedProvider,
+    pub(crate) wraps: AtomicU64,
+    pub(crate) unwraps: AtomicU64,
+    pub(crate) forgotten: Mutex<Vec<CmkUid>>,
+    pub(crate) fault: Mutex<Option<ProviderFault>>,
+}
+
+impl Watched {
+    pub(crate) fn new(setup: &Setup) -> Arc<Self> {
+        let entropy = Arc::<Recorder>::clone(&setup.entropy);
+        Arc::new(Self {
+            inner: EmbeddedProvider::new(Arc::new(root_key(0x42)), entropy),
+            wraps: AtomicU64::default(),
+            unwraps: AtomicU64::default(),
+            forgotten: Mutex::default(),
+            fault: Mutex::default(),
+        })
+    }
+
+    fn fails(&self) -> Result<(), ProviderFault> {
+        self.fault.lock().unwrap().clone().map_or(Ok(()), Err)
+    }
+}
+
+#[async_trait]
+impl KeyProvider for Watched {
+    fn tag(&self) -> ProviderTag {
+        self.inner.tag()
+    }
+
+    async fn create_version(&self, uid: CmkUid, version: u32) -> Result<Vec<u8>, ProviderFault> {
+        self.fails()?;
+        self.inner.create_version(uid, version).await
+    }
+
+    async fn wrap(
+        &self,
+        version: VersionRef<'_>,
+        role: KeyRole,
+        secret: &SecretBytes<KEY_BYTES>,
+        binding: &Binding,
+    ) -> Result<[u8; WRAPPED_BYTES], ProviderFault> {
+        self.wraps.fetch_add(1, Ordering::SeqCst);
+        self.fails()?;
+        self.inner.wrap(version, role, secret, binding).await
+    }
+
+    async fn unwrap(
+        &self,
+        version: VersionRef<'_>,
+        role: KeyRole,
+        wrapped: &[u8; WRAPPED_BYTES],
+        binding: &Binding,
+    ) -> Result<SecretBytes<KEY_BYTES>, ProviderFault> {
+        self.unwraps.fetch_add(1, Ordering::SeqCst);
+        self.fails()?;
+        self.inner.unwrap(version, role, wrapped, binding).await
+    }
+
+    fn forget(&self, uid: CmkUid) {
+        self.forgotten.lock().unwrap().push(uid);
+        self.inner.forget(uid);
+    }
+}
