@@ -28,7 +28,7 @@ use view::{FjallView, fault};
 /// How long reopening waits for readers to let go of the old state.
 const READERS_WAIT: Duration = Duration::from_secs(20);
 
-/// fjall behind the [`Engine`] seam.
+/// fjall behind the engine seam.
 pub struct FjallEngine {
     state: RwLock<State>,
     /// Number of the last batch.

@@ -75,3 +75,66 @@ impl Snapshot for Checked {
         damaged.map_or(Ok(()), Err)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{fjall::FjallStore, memory::MemoryStore, redb::RedbStore};
+    use super::*;
+    use crate::{CommitError, Expectation};
+
+    fn commit<E: Engine>(store: &EngineStore<E>, transaction: Transaction) -> Result<(), CommitError> {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(store.commit(transaction))
+    }
+
+    /// Rows that the engine keeps faithfully and that are wrong: only their own checksum can tell.
+    fn damaged_rows_are_refused<E: Engine>(store: &EngineStore<E>) {
+        const T: Table = Table::Current;
+        let mut transaction = Transaction::new();
+        transaction.put(T, "a", "first").put(T, "b", "second").put(T, "c", "third").put(Table::Versions, "b", "other");
+        commit(store, transaction).unwrap();
+
+        let stored = |table, key: &[u8]| store.engine().view().get(table, key).unwrap().unwrap();
+        let mut flipped = stored(T, b"b").to_vec();
+        flipped[0] ^= 1;
+        let wrong = [
+            ("a bit flipped", Bytes::from(flipped)),
+            ("another row's value", stored(T, b"c")),
+            ("the same row's value in another table", stored(Table::Versions, b"b")),
+            ("cut to nothing", Bytes::new()),
+            ("cut by one byte", stored(T, b"b").slice(1..)),
+        ];
+        let damage = StoreFault::Corrupt("row 62 of table current".to_owned());
+        for (what, stored) in wrong {
+            store.engine().apply(&[(T, Bytes::from_static(b"b"), Some(stored))]).unwrap();
+            let snapshot = store.snapshot();
+            assert_eq!(snapshot.get(T, b"b"), Err(damage.clone()), "{what}");
+            let mut seen = Vec::new();
+            let scanned = snapshot.scan(T, b"", None, &mut |key, _| {
+                seen.push(key.to_vec());
+                true
+            });
+            assert_eq!((scanned, seen), (Err(damage.clone()), vec![b"a".to_vec()]), "{what}");
+            assert_eq!(snapshot.get(T, b"c").unwrap().as_deref(), Some(&b"third"[..]), "others are read");
+
+            let key = Bytes::from_static(b"b");
+            for expectation in [Expectation::Absent(T, key.clone()), Expectation::Present(T, key.clone())] {
+                let mut transaction = Transaction::new();
+                transaction.expect(expectation).put(T, "d", "");
+                assert_eq!(commit(store, transaction), Err(damage.clone().into()), "{what}");
+            }
+        }
+        assert_eq!(store.snapshot().get(T, b"d"), Ok(None));
+        let mut mended = Transaction::new();
+        mended.put(T, "b", "mended");
+        commit(store, mended).unwrap();
+        assert_eq!(store.snapshot().get(T, b"b").unwrap().as_deref(), Some(&b"mended"[..]));
+    }
+
+    #[test]
+    fn every_engine_refuses_damaged_rows() {
+        let dir = tempfile::tempdir().unwrap();
+        damaged_rows_are_refused(&MemoryStore::new());
+        damaged_rows_are_refused(&FjallStore::open(&dir.path().join("meta")).unwrap());
+        damaged_rows_are_refused(&RedbStore::open(&dir.path().join("meta.redb")).unwrap());
+    }
+}

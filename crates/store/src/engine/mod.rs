@@ -1,5 +1,5 @@
 //! The engines behind the seams. What all metadata engines share — group commit, expectations, row checksums, counters —
-//! is written once, in [`committer`] and [`EngineStore`]; an engine itself only gets, scans and applies a batch, and so
+//! is written once, in the committer and [`EngineStore`]; an engine itself only gets, scans and applies a batch, and so
 //! stays small enough to be swapped.
 
 mod acknowledged;

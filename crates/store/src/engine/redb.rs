@@ -13,7 +13,7 @@ use std::path::Path;
 /// Memory for cached pages.
 const CACHE_BYTES: usize = 64 << 20;
 
-/// redb behind the [`Engine`] seam.
+/// redb behind the engine seam.
 pub struct RedbEngine {
     database: Database,
     disk: Disk,

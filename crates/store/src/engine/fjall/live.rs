@@ -17,7 +17,7 @@ use std::sync::mpsc::Sender;
 use std::sync::{PoisonError, RwLock};
 
 /// Memory for cached blocks, all tables together.
-const CACHE_BYTES: u64 = 48 << 20;
+const CACHE_BYTES: u64 = 32 << 20;
 
 /// Memory a table may gather before it is written out. Two of them can exist for a table while one is being written.
 const MEMTABLE_BYTES: u64 = 4 << 20;
