@@ -151,6 +151,11 @@ pub trait MetaStore: Send + Sync + 'static {
     fn snapshot(&self) -> Box<dyn Snapshot>;
 
     /// Applies a transaction. Commits waiting at the same time share one synchronisation of the disk.
+    ///
+    /// It is handed over before this returns, or, when too many wait, when the future finds a place. A row whose key is
+    /// not 1 to [`crate::engine::KEY_BYTES_MAX`] bytes long, or whose value is longer than
+    /// [`crate::engine::VALUE_BYTES_MAX`], is [`StoreFault::Unavailable`], and nothing was changed. [`StoreFault::Full`]
+    /// may come while room is left: what remains is kept for smaller transactions (docs/formats/store.md, "Room").
     fn commit(&self, transaction: Transaction) -> CommitFuture;
 }
 
