@@ -306,3 +306,23 @@ async fn nobody_but_the_owner_gets_in() {
     }
     assert_eq!(h.get(&bucket, "o", Method::Plain).await.unwrap(), b"x");
 }
+
+/// Conditions and ranges that do not hold tell nothing to a wrong customer key, also for an empty object.
+#[tokio::test]
+async fn a_wrong_customer_key_comes_before_conditions_and_ranges() {
+    let h = Harness::new().await;
+    let bucket = h.bucket("bucket").await;
+    for size in [0, 10] {
+        h.put(&bucket, "o", Method::Customer(1), &pattern(size)).await;
+        let wrong = Method::Customer(2);
+        let refused = |r: Result<(), Fail>| matches!(r, Err(Fail::Encryption(SseError::CustomerKeyWrong)));
+        let range = ReadObject { range: Some(model::RangeSpec::From(100)), ..read(&bucket, "o", wrong) };
+        assert!(refused(h.objects.get_object(&cx(), range).await.map(drop)));
+        let preconditions = Preconditions { if_match: Some(vec!["other".into()]), ..Default::default() };
+        let condition = ReadObject { preconditions, ..read(&bucket, "o", wrong) };
+        assert!(refused(h.objects.get_object(&cx(), condition).await.map(drop)));
+        assert!(refused(h.objects.head_object(&cx(), read(&bucket, "o", wrong)).await.map(drop)));
+        let right = ReadObject { range: Some(model::RangeSpec::From(100)), ..read(&bucket, "o", Method::Customer(1)) };
+        assert!(matches!(h.objects.get_object(&cx(), right).await.map(drop), Err(Fail::InvalidRange { .. })));
+    }
+}

@@ -88,9 +88,12 @@ impl ObjectService {
         let customer = self.sse.check_reader(&found.object.envelope, reader, &cx.principal)?;
         let etag = self.etag(&found.object)?;
         let state = State { etag, last_modified: found.object.created };
-        let span = match check_read(&request.preconditions, state, self.clock.now()) {
-            Ok(()) => place(request, &found.object, found.layout.as_ref())?,
-            // The answer to a condition also needs the right customer key (S3 behaviour §5).
+        let placed = check_read(&request.preconditions, state, self.clock.now())
+            .and_then(|()| place(request, &found.object, found.layout.as_ref()));
+        let span = match placed {
+            Ok(span) => span,
+            // The answer to a condition or a range that does not hold also needs the right customer key (S3 behaviour
+            // §5): a wrong one learns neither ETag nor size.
             Err(fail) if found.object.envelope.is_customer() => {
                 let target = target(&bucket, &request.name, found.object.uid);
                 self.sse.begin_read(&found.object.envelope, target, customer, &key_user(cx)).await?;

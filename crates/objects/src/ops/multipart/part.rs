@@ -24,7 +24,7 @@ impl ObjectService {
         request: UploadPart,
         body: RequestBody,
     ) -> Result<WriteOutcome, Fail> {
-        let (bucket, upload, keys) = self.open_upload(cx, &request).await?;
+        let (bucket, upload, keys) = self.open_upload(cx, &request, false).await?;
         self.write_part(&bucket, &request, &upload, &keys, body).await
     }
 
@@ -35,7 +35,8 @@ impl ObjectService {
         request: UploadPart,
         source: CopySource,
     ) -> Result<CopyOutcome, Fail> {
-        let (bucket, upload, keys) = self.open_upload(cx, &request).await?;
+        // No body crosses the wire: only a customer key makes a part copy need TLS (obs-api §4.7).
+        let (bucket, upload, keys) = self.open_upload(cx, &request, true).await?;
         let source = self.open_source(cx, &source).await?;
         let body = copy_body(source.body, source.length);
         let write = self.write_part(&bucket, &request, &upload, &keys, body).await?;
@@ -46,12 +47,13 @@ impl ObjectService {
         &self,
         cx: &RequestContext,
         request: &UploadPart,
+        no_body: bool,
     ) -> Result<(Arc<Bucket>, Upload, BodyKeys), Fail> {
         let bucket = self.bucket(&request.bucket)?;
         let _proof = self.authorize_object(cx, Action::PutObject, &bucket, &request.name)?;
         let upload = self.upload(&bucket, &request.name, request.upload).await?;
         let envelope = &upload.record.envelope;
-        let reader = Reader { customer: &request.customer, transport: cx.transport, metadata_only: false };
+        let reader = Reader { customer: &request.customer, transport: cx.transport, metadata_only: no_body };
         let customer = self.sse.check_reader(envelope, reader, &cx.principal)?;
         let target = target(&bucket, &request.name, upload.record.uid);
         let keys = self.sse.begin_read(envelope, target, customer, &key_user(cx)).await.map_err(not_of_upload)?;
