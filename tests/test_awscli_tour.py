@@ -75,7 +75,7 @@ def test_sync_a_real_tree_into_an_encrypted_bucket_and_back(server, kms, s3, tmp
     assert disk.files_holding(server.data, marker) == []
     again = clients.aws(server, "s3", "sync", tree, "s3://tour-sync/tree")
     assert again.stdout == "", "a second sync has nothing to do"
-    clients.aws(server, "s3", "rb", "--force", "--only-show-errors", "s3://tour-sync")
+    clients.aws(server, "s3", "rb", "--force", "s3://tour-sync")
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="the tour is a shell session")

@@ -14,12 +14,16 @@ from harness.sse import KIB, MIB
 SEALING = [name for name in sse.METHOD_NAMES if name != "plain"]
 
 
+# Stands in every body many times; the rest of a body tells where it came from.
+MARKER = b"<<plaintext marker"
+
+
 class Marked:
     """A body with a marker all over it, and everything that would give it away."""
 
     def __init__(self, label, size):
         self.label = label
-        self.marker = f"<<plaintext marker {label} {size}>>".encode()
+        self.marker = MARKER + f" {label} {size}>>".encode()
         self.data = (self.marker * (size // len(self.marker) + 1))[:size]
 
     def digests(self):
@@ -97,19 +101,26 @@ def written(server, s3, cmk):
 
 
 def check_nothing_shows(server, bodies, digests=False):
-    needles = [body.marker[:24] for body in bodies] + [body.marker for body in bodies]
-    if digests:
-        needles += [digest for body in bodies for digest in body.digests()]
     assert list(disk.files(server.data)), "there must be something to look at"
-    assert disk.files_holding(server.data, *needles) == []
+    assert disk.files_holding(server.data, MARKER) == []
+    if digests:
+        needles = [digest for body in bodies for digest in body.digests()]
+        assert disk.files_holding(server.data / "meta", *needles) == []
+        assert disk.files_holding(server.data / "blobs", *needles, edges_bytes=4 * KIB) == []
 
 
-def test_the_scan_would_find_plaintext(server, s3):
-    """The control: what is stored without encryption is found."""
-    marked = Marked("control", 300 * KIB)
+def test_the_scan_would_find_plaintext(make_server):
+    """The control: what is stored without encryption is found, small and large, body and digest."""
+    server = make_server()
+    s3 = clients.s3(server)
     s3.create_bucket(Bucket="in-the-clear")
-    s3.put_object(Bucket="in-the-clear", Key="large", Body=marked.data)
-    assert disk.files_holding(server.data, marked.marker)
+    for size in (1000, 300 * KIB):
+        marked = Marked("control", size)
+        etag = s3.put_object(Bucket="in-the-clear", Key=f"{size}", Body=marked.data)["ETag"]
+        with pytest.raises(AssertionError):
+            check_nothing_shows(server, [])
+        assert disk.files_holding(server.data, marked.marker)
+        assert disk.files_holding(server.data / "meta", bytes.fromhex(etag.strip('"'))), "the ETag of a plain object"
 
 
 def test_no_marker_while_running(server, written):
@@ -123,8 +134,8 @@ def test_no_digest_of_plaintext(server, written):
 
 def test_no_marker_and_no_digest_in_the_log(server, written):
     log = server.log().encode()
+    assert MARKER not in log
     for body in written:
-        assert body.marker not in log
         assert not any(digest in log for digest in body.digests())
 
 

@@ -150,8 +150,9 @@ def test_sse_obs(obs, obs_bucket):
 
 
 def test_sse_c(obs, obs_bucket):
-    key = CustomerKey()
-    sse = SseCHeader.getInstance(key.key)
+    # Text, because the SDK mangles raw bytes where it sends the key of a copy's source.
+    key = CustomerKey(b"a customer key of 32 characters!")
+    sse = SseCHeader.getInstance(key.key.decode())
     data = body(SEGMENT)
     put = ok(obs.putContent(obs_bucket, "k", data, headers=PutObjectHeader(sseHeader=sse)))
     assert put.body.sseC == "AES256" and put.body.sseCKeyMd5 == key.md5
@@ -255,9 +256,11 @@ def test_signed_urls(server, obs, obs_bucket):
     assert requests.get(altered, verify=str(server.ca)).status_code == 403
 
 
-def test_errors_speak_obs(obs, obs_bucket):
+def test_errors_speak_obs(server, obs, obs_bucket):
     refused(obs.getObject(obs_bucket, "missing"), 404, "NoSuchKey")
-    refused(obs.putContent("no-such-bucket-here", "k", "x"), 404, "NoSuchBucket")
+    # The SDK asks first what the bucket speaks (HEAD, no error document), and takes 404 for its answer.
+    assert obs.putContent("no-such-bucket-here", "k", "x").status == 404
+    refused(clients.obs(server, "v2", virtual_hosted=False).putContent("no-such-bucket-here", "k", "x"), 404, "NoSuchBucket")
     reply = obs.putContent(
         obs_bucket, "k", "x", headers=PutObjectHeader(sseHeader=SseKmsHeader.getInstance("0" * 8 + "-0000-0000-0000-" + "0" * 12))
     )

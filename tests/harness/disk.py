@@ -14,14 +14,17 @@ def files(directory):
                 yield path
 
 
-def files_holding(directory, *needles):
-    """Names of the files in which any of the needles occurs, and which."""
+def files_holding(directory, *needles, edges_bytes=None):
+    """Names of the files in which any of the needles occurs, and which. With `edges_bytes`, large files are looked at
+    within so many bytes of their beginning and end only: enough for what might be put around a sealed body."""
     found = []
     for path in files(directory):
         try:
             content = path.read_bytes()
         except FileNotFoundError:
             continue
+        if edges_bytes and len(content) > 2 * edges_bytes:
+            content = content[:edges_bytes] + content[-edges_bytes:]
         found += [(str(path.relative_to(directory)), needle[:40]) for needle in needles if needle in content]
     return found
 

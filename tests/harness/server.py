@@ -66,21 +66,25 @@ class Server:
 
     def start(self) -> "Server":
         assert self.process is None or self.process.poll() is not None, "the server is running"
-        command = [binary(), "server", "--data", self.data, "--address", "127.0.0.1:0"]
-        command += ["--control-address", "127.0.0.1:0", *self.arguments]
+        # Free ports at the first start, the same ones again later: clients made before a restart stay good.
+        command = [binary(), "server", "--data", self.data, *self.arguments]
+        if "--address" not in self.arguments:
+            command += ["--address", self.addresses.get("objects", "127.0.0.1:0")]
+        command += ["--control-address", self.addresses.get("control", "127.0.0.1:0")]
         env = clean_environment(**self.env)
         if self.given_credentials:
             env["STRONGROOM_ROOT_ACCESS_KEY"], env["STRONGROOM_ROOT_SECRET_KEY"] = self.given_credentials
-        self.stdout, self.addresses = "", {}
+        self.stdout, self.says = "", {}
         self._listening = threading.Event()
         with open(self.stderr_path, "ab") as log:
             self.process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=log, text=True)
         self._reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
         self._reader.start()
         self._listening.wait(START_SECONDS_MAX)
-        if not self.addresses.get("control"):
+        if not self.says.get("control"):
             code = self.process.wait(START_SECONDS_MAX) if self.process.poll() is None else self.process.returncode
             raise StartFailed(code, self.stdout, self.log())
+        self.addresses = self.says
         self.wait_ready()
         return self
 
@@ -88,7 +92,7 @@ class Server:
         for line in process.stdout:
             self.stdout += line
             if found := re.match(r"\s+(objects|control)\s+http://(\S+:\d+)\s+https://", line):
-                self.addresses[found[1]] = found[2]
+                self.says[found[1]] = found[2]
             elif found := re.match(r"\s+access key\s+(\S+)", line):
                 self.access_key = found[1]
             elif found := re.match(r"\s+secret key\s+(\S+)", line):

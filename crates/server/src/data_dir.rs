@@ -44,19 +44,23 @@ impl DataDir {
         &self.path
     }
 
-    /// Where the metadata engine keeps its files.
+    /// Where the metadata engine keeps its files; the engine makes it.
     pub(crate) fn meta(&self) -> PathBuf {
         self.path.join("meta")
     }
 
-    /// Where sealed bodies lie.
-    pub(crate) fn blobs(&self) -> PathBuf {
-        self.path.join("blobs")
+    /// Where sealed bodies lie; made when missing.
+    pub(crate) fn blobs(&self) -> Result<PathBuf, Failure> {
+        self.inner("blobs")
     }
 
     /// Certificates and their keys; made when missing.
     pub(crate) fn tls(&self) -> Result<PathBuf, Failure> {
-        let path = self.path.join("tls");
+        self.inner("tls")
+    }
+
+    fn inner(&self, name: &str) -> Result<PathBuf, Failure> {
+        let path = self.path.join(name);
         if !path.is_dir() {
             make(&path)?;
         }

@@ -51,7 +51,7 @@ impl Rooms {
         let root = root_key::load_or_create(&settings.root_key_file, !dir.is_in_use(), &*entropy)?;
         let unopened = |what: &str, error: &dyn std::fmt::Display| Failure::new(format!("cannot open {what}: {error}"));
 
-        let (meta_dir, blob_dir) = (dir.meta(), dir.blobs());
+        let (meta_dir, blob_dir) = (dir.meta(), dir.blobs()?);
         let opened = tokio::task::spawn_blocking(move || (FjallStore::open(&meta_dir), FileBlobs::open(&blob_dir))).await;
         let (meta, blobs) = opened.map_err(|error| unopened("the stores", &error))?;
         let meta = Arc::new(meta.map_err(|error| unopened("the metadata store", &error))?);
