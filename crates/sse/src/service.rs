@@ -107,7 +107,7 @@ impl SseService {
             }
             EncryptionPlan::Kms { key_ref, bucket_key, context } => {
                 let cmk = match &key_ref {
-                    Some(key_ref) => self.kms.resolve(user, key_ref)?,
+                    Some(key_ref) => self.kms.resolve_or_make(user, key_ref).await?,
                     None => self.kms.default_key(user).await?,
                 };
                 let (dek, through) = self.kms_dek(&cmk, bucket_key, &context, target, user).await?;
