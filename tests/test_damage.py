@@ -5,6 +5,7 @@ connection, and never anything else."""
 import http.client
 import os
 import shutil
+import time
 
 import pytest
 from botocore.exceptions import ClientError
@@ -33,18 +34,25 @@ def read(server, bucket, name, method, range_=None):
     return reply.status, reply.body
 
 
+def blobs(server):
+    """The blob files in their final places: a fresh one is moved there soon after the answer."""
+    deadline = time.monotonic() + 30
+    while any(disk.files(server.data / "blobs/pending")):
+        assert time.monotonic() < deadline, "blobs stay pending"
+    return set(disk.files(server.data / "blobs"))
+
+
 def blob_of(server, before):
     """The one blob file that is new since `before`."""
-    fresh = [path for path in disk.files(server.data / "blobs") if path not in before]
-    assert len(fresh) == 1, fresh
-    return fresh[0]
+    (fresh,) = blobs(server) - before
+    return fresh
 
 
 @pytest.fixture(params=sse.METHOD_NAMES)
 def stored(request, server, s3, cmk, bucket):
     """An object of a bit more than one segment in a blob of its own."""
     method = sse.method(request.param, cmk)
-    before = set(disk.files(server.data / "blobs"))
+    before = blobs(server)
     data = body(SEGMENT + 700)
     s3.put_object(Bucket=bucket, Key="k", Body=data, **method.write)
     return method, data, blob_of(server, before)
@@ -95,7 +103,7 @@ def test_a_blob_cut_short_or_grown_or_gone(server, bucket, stored):
 
 def test_segments_swapped_and_repeated(server, s3, cmk, bucket, method):
     data = body(3 * SEGMENT)
-    before = set(disk.files(server.data / "blobs"))
+    before = blobs(server)
     s3.put_object(Bucket=bucket, Key="k", Body=data, **method.write)
     path = blob_of(server, before)
     whole = path.read_bytes()
@@ -111,7 +119,7 @@ def test_segments_swapped_and_repeated(server, s3, cmk, bucket, method):
 def test_a_damaged_segment_hurts_only_ranges_that_need_it(server, s3, cmk, bucket, method):
     """And shows that a range opens the segments it needs and no others."""
     data = body(4 * SEGMENT)
-    before = set(disk.files(server.data / "blobs"))
+    before = blobs(server)
     s3.put_object(Bucket=bucket, Key="k", Body=data, **method.write)
     path = blob_of(server, before)
     disk.flip(path, 2 * (path.stat().st_size // 4) + 100)
@@ -123,7 +131,7 @@ def test_a_damaged_segment_hurts_only_ranges_that_need_it(server, s3, cmk, bucke
 
 def test_blobs_of_two_objects_swapped(server, s3, cmk, bucket, method):
     """Same key, same length, same bucket: still not interchangeable."""
-    before = set(disk.files(server.data / "blobs"))
+    before = blobs(server)
     data = [body(200 * KIB, seed) for seed in (1, 2)]
     paths = []
     for i in (0, 1):
@@ -191,7 +199,7 @@ def test_flipped_bytes_in_records(make_server, tmp_path):
 
 def test_damage_is_not_listed_away(server, s3, bucket, cmk):
     """A damaged object stays listed and can be deleted."""
-    before = set(disk.files(server.data / "blobs"))
+    before = blobs(server)
     s3.put_object(Bucket=bucket, Key="k", Body=os.urandom(200 * KIB), **sse.method("sse-kms", cmk).write)
     disk.flip(blob_of(server, before), 5)
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 1
