@@ -2,7 +2,7 @@
 
 use crate::errors::Compat;
 use model::RegionName;
-use sse::BucketEncryption;
+use sse::DefaultMethod;
 use std::time::Duration;
 
 /// Settings of the gateway.
@@ -18,7 +18,7 @@ pub struct GatewayConfig {
     /// Whether answers follow AWS or the Ceph suite where those two disagree.
     pub compat: Compat,
     /// The server's own default encryption, as GetBucketEncryption shows it for buckets without one.
-    pub default_encryption: Option<BucketEncryption>,
+    pub default_encryption: Option<DefaultMethod>,
     /// Whether SSE-KMS objects are open to requests signed with AWS V2. OBS's own clients sign so against an address
     /// (obs-api §2.8); AWS itself refuses.
     pub accept_v2_for_kms: bool,

@@ -1,7 +1,7 @@
 //! The tables as a whole: each refusal with its status and code in both dialects.
 
 use super::*;
-use crate::reply::ReplyBody;
+use crate::reply::{Reply, ReplyBody};
 use model::{ETag, NameError, Timestamp};
 use objects::BodyError;
 use sse::EncryptionField;
@@ -68,7 +68,9 @@ fn common_words() {
 
 #[test]
 fn words_that_differ() {
-    let cases: Vec<(fn() -> Refusal, (u16, &str), (u16, &str))> = vec![
+    type Words = (u16, &'static str);
+    type Case = (fn() -> Refusal, Words, Words);
+    let cases: Vec<Case> = vec![
         (
             || Fail::NoEncryptionConfiguration.into(),
             (404, "ServerSideEncryptionConfigurationNotFoundError"),
@@ -118,8 +120,6 @@ fn text(reply: &Reply) -> String {
         _ => String::new(),
     }
 }
-
-use crate::reply::Reply;
 
 #[test]
 fn the_document() {

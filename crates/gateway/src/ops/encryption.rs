@@ -132,8 +132,9 @@ impl Call<'_> {
                 .objects
                 .get_bucket_encryption(&self.cx, bucket)
                 .await?
-                .or_else(|| self.gateway.config.default_encryption.clone())
-                .is_some_and(|default| default.method == DefaultMethod::Kms);
+                .map(|default| default.method)
+                .or(self.gateway.config.default_encryption)
+                == Some(DefaultMethod::Kms);
         if asked || inherited { Err(WireFault::KmsNeedsV4.into()) } else { Ok(()) }
     }
 

@@ -25,7 +25,7 @@ pub(super) async fn get(call: Call<'_>) -> Result<Reply, Refusal> {
     // objects are stored plain, and to answer AES256 would be untrue.
     let shown = match set {
         None if !call.dialect.is_obs() && call.gateway.config.compat == Compat::Aws => {
-            call.gateway.config.default_encryption.clone()
+            call.gateway.config.default_encryption.map(of_the_server)
         }
         set => set,
     };
@@ -47,6 +47,18 @@ pub(super) async fn put(mut call: Call<'_>) -> Result<Reply, Refusal> {
 pub(super) async fn delete(call: Call<'_>) -> Result<Reply, Refusal> {
     call.gateway.objects.delete_bucket_encryption(&call.cx, call.bucket()?).await?;
     Ok(Reply::no_content())
+}
+
+/// The server's own default, as a bucket's would be shown.
+fn of_the_server(method: DefaultMethod) -> BucketEncryption {
+    BucketEncryption {
+        method,
+        key_ref: None,
+        project_id: None,
+        data_encryption: None,
+        bucket_key: None,
+        rotation_days: None,
+    }
 }
 
 /// Reads a document. `None`: the rule changes nothing about the default.

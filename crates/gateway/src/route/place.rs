@@ -19,7 +19,7 @@ pub enum HostStyle {
 pub fn host_style(host: Option<&str>, base_domains: &[String]) -> HostStyle {
     let Some(host) = host else { return HostStyle::Path };
     let host = without_port(host).trim_end_matches('.').to_ascii_lowercase();
-    if host.parse::<IpAddr>().is_ok() || base_domains.iter().any(|base| *base == host) {
+    if host.parse::<IpAddr>().is_ok() || base_domains.contains(&host) {
         return HostStyle::Path;
     }
     base_domains
