@@ -37,6 +37,8 @@ struct Source {
     blobs: Arc<dyn BlobStore>,
     plan: VecDeque<StreamSpan>,
     open: Option<Open>,
+    /// Sealed bytes of the piece under way, kept for the next one.
+    scratch: Vec<u8>,
     _lease: ReadLease,
 }
 
@@ -62,7 +64,8 @@ impl ObjectBody {
         inline: Option<Bytes>,
         lease: ReadLease,
     ) -> Result<Self, Fail> {
-        let mut source = Source { keys, meta, blobs, plan: plan.into(), open: None, _lease: lease };
+        let mut source =
+            Source { keys, meta, blobs, plan: plan.into(), open: None, scratch: Vec::new(), _lease: lease };
         let small =
             source.plan.len() == 1 && source.plan.iter().all(|s| s.stored.plain_bytes <= INLINE_BYTES_MAX as u64);
         if let (true, Some(sealed)) = (small, inline) {
@@ -122,7 +125,7 @@ impl Source {
                     None => return Ok(None),
                 },
             };
-            let (piece, rest) = open.read()?;
+            let (piece, rest) = open.read(&mut self.scratch)?;
             self.open = rest;
             if !piece.is_empty() {
                 return Ok(Some(piece));
@@ -156,7 +159,7 @@ impl Source {
 
 impl Open {
     /// Reads up to a batch of segments. The rest of the stream comes back unless it is all read.
-    fn read(mut self) -> Result<(Bytes, Option<Self>), Fail> {
+    fn read(mut self, scratch: &mut Vec<u8>) -> Result<(Bytes, Option<Self>), Fail> {
         let geometry = self.opener.geometry();
         let end = self.span.start + self.span.length;
         let first = geometry.segment_of(self.span.start);
@@ -169,9 +172,9 @@ impl Open {
                 self.opener.open(first, sealed)
             }
             Sealed::Blob(reader) => {
-                let mut sealed = vec![0; len];
-                reader.read_at(offset, &mut sealed)?;
-                self.opener.open(first, &sealed)
+                scratch.resize(len, 0);
+                reader.read_at(offset, scratch)?;
+                self.opener.open(first, scratch)
             }
         };
         let plain = plain.map_err(|_| damaged(&self.span))?;

@@ -6,9 +6,11 @@
 
 mod banner;
 mod counters;
+mod memory;
 mod process;
 mod rooms;
 mod root_credentials;
+mod upkeep;
 
 use crate::config::{Compat, Settings};
 use crate::data_dir::DataDir;
@@ -34,6 +36,7 @@ type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 pub(crate) fn run(settings: Settings, env: Env<'_>) -> Result<(), Failure> {
     logging::install(&settings.log, settings.log_format)?;
     process::close_to_others();
+    memory::keep_buffers();
     let runtime = crate::runtime()?;
     let ended = runtime.block_on(serve(settings, env));
     // Closes the stores with the last tasks that hold them; only then is the directory let go.
@@ -74,6 +77,7 @@ async fn serve(mut settings: Settings, env: Env<'_>) -> Result<DirLock, Failure>
         config: gateway_config(&settings),
     });
 
+    let upkeep = tokio::spawn(upkeep::run(Arc::clone(&rooms.kms)));
     let mut signals = Signals::install()?;
     let (stop, stopping) = watch::channel(false);
     let data = spawn({
@@ -86,8 +90,9 @@ async fn serve(mut settings: Settings, env: Env<'_>) -> Result<DirLock, Failure>
     });
     announce(&settings, &dir, &rooms, &certificates, [data_address, control_address], given_by_operator)?;
 
-    signals.obey(&certificates, &tls, data, control, stop).await?;
-    Ok(lock)
+    let ended = signals.obey(&certificates, &tls, data, control, stop).await;
+    upkeep.abort();
+    ended.map(|()| lock)
 }
 
 /// Takes a port. Connections that come before the stores are open wait.
