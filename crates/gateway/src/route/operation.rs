@@ -302,6 +302,17 @@ mod tests {
     }
 
     #[test]
+    fn whatever_selects_an_operation_is_signed_in_every_scheme() {
+        use crate::auth::{Dialect, is_signed_subresource};
+        let selecting = TABLE.iter().flat_map(|row| row.2.iter().chain(row.3));
+        for name in selecting.filter(|name| **name != "apiversion") {
+            for dialect in [Dialect::Obs, Dialect::S3] {
+                assert!(is_signed_subresource(dialect, name), "{name}: one signature would cover two operations");
+            }
+        }
+    }
+
+    #[test]
     fn a_sub_resource_that_is_not_offered_never_becomes_a_plain_request() {
         for sub in SUB_RESOURCES {
             for method in ["GET", "PUT", "POST", "DELETE", "HEAD"] {
