@@ -49,7 +49,8 @@ async fn list(common: &Common, env: &dyn Fn(&str) -> Option<String>) -> Result<S
     let mut ids: Vec<String> = Vec::new();
     let mut marker = Value::Null;
     loop {
-        let input = if marker.is_null() { json!({ "Limit": 1000 }) } else { json!({ "Limit": 1000, "Marker": marker }) };
+        let input =
+            if marker.is_null() { json!({ "Limit": 1000 }) } else { json!({ "Limit": 1000, "Marker": marker }) };
         let page = kms.call("ListKeys", &input).await?;
         let keys = page.get("Keys").and_then(Value::as_array).ok_or_else(not_understood)?;
         ids.extend(keys.iter().map(|key| field(key, "KeyId").to_owned()));
@@ -67,7 +68,8 @@ async fn list(common: &Common, env: &dyn Fn(&str) -> Option<String>) -> Result<S
     }
     let line = |key: &Value| {
         let (id, state, manager) = (field(key, "KeyId"), field(key, "KeyState"), field(key, "KeyManager"));
-        format!("{id}  {state:<15}  {manager:<8}  {}", printable(field(key, "Description"))).trim_end().to_owned() + "\n"
+        format!("{id}  {state:<15}  {manager:<8}  {}", printable(field(key, "Description"))).trim_end().to_owned()
+            + "\n"
     };
     Ok(all.iter().map(line).collect())
 }

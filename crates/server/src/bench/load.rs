@@ -146,9 +146,8 @@ impl Shared {
         method: Method,
     ) -> Result<usize, Failure> {
         let mut headers = HeaderMap::new();
-        let value = |text: &str| {
-            HeaderValue::from_str(text).map_err(|_| Failure::new("a value cannot be sent in a header"))
-        };
+        let value =
+            |text: &str| HeaderValue::from_str(text).map_err(|_| Failure::new("a value cannot be sent in a header"));
         headers.insert(HOST, value(&self.endpoint.authority())?);
         let is_object_put = http == HttpMethod::PUT && path.matches('/').count() > 1;
         if is_object_put && method == Method::SseKms {

@@ -70,7 +70,12 @@ pub(crate) async fn run(options: &BenchOptions) -> Result<String, Failure> {
             let mut measured = Method::ALL.map(|method| Row::new(operation, method, size.bytes));
             for _ in 0..rounds {
                 for (method, row) in Method::ALL.into_iter().zip(&mut measured) {
-                    progress.set_message(format!("{} {} {}", operation.name(), report::bytes(size.bytes), method.name()));
+                    progress.set_message(format!(
+                        "{} {} {}",
+                        operation.name(),
+                        report::bytes(size.bytes),
+                        method.name()
+                    ));
                     let (cpu, began) = (child.cpu_seconds()?, Instant::now());
                     load.run(operation, method, size.bytes, requests, usize::from(options.connections)).await?;
                     row.add(requests, began.elapsed().as_secs_f64(), child.cpu_seconds()? - cpu);

@@ -110,7 +110,8 @@ impl Report {
                 })
             })
             .collect();
-        let uploads = self.uploads.map(|(uploads, before)| json!({ "uploads": uploads, "peak_rss_bytes_before": before }));
+        let uploads =
+            self.uploads.map(|(uploads, before)| json!({ "uploads": uploads, "peak_rss_bytes_before": before }));
         let report = json!({
             "connections": self.connections,
             "rows": rows,

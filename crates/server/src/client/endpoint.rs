@@ -55,7 +55,11 @@ impl Endpoint {
 
     /// The value of the `Host` header.
     pub(crate) fn authority(&self) -> String {
-        if self.host.contains(':') { format!("[{}]:{}", self.host, self.port) } else { format!("{}:{}", self.host, self.port) }
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
     }
 }
 
@@ -66,9 +70,8 @@ fn is_loopback(host: &str) -> bool {
 fn client_config(ca: Option<&Path>) -> Result<Arc<ClientConfig>, Failure> {
     let path = match ca {
         Some(path) => path.to_owned(),
-        None => system_bundle().ok_or_else(|| {
-            Failure::usage("this system has no bundle of trusted certificates; say `--ca FILE`")
-        })?,
+        None => system_bundle()
+            .ok_or_else(|| Failure::usage("this system has no bundle of trusted certificates; say `--ca FILE`"))?,
     };
     let wrong = |why: &dyn std::fmt::Display| Failure::new(format!("`{}`: {why}", path.display()));
     let mut roots = RootCertStore::empty();
@@ -103,7 +106,9 @@ mod tests {
         for url in ["http://127.0.0.1:9001", "http://localhost:9001", "http://[::1]:9001", "http://127.8.8.8"] {
             assert!(Endpoint::parse(url, None).is_ok(), "{url}");
         }
-        for url in ["http://192.0.2.1:9001", "http://localhost.example.com", "ftp://127.0.0.1", "127.0.0.1:9001", "http://"] {
+        for url in
+            ["http://192.0.2.1:9001", "http://localhost.example.com", "ftp://127.0.0.1", "127.0.0.1:9001", "http://"]
+        {
             assert_eq!(Endpoint::parse(url, None).unwrap_err().exit_code(), 2, "{url}");
         }
         assert!(Endpoint::parse("http://127.0.0.1/path", None).is_err());

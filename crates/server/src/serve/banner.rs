@@ -111,7 +111,8 @@ mod tests {
     #[test]
     fn what_is_to_be_pasted_is_three_lines_of_shell() {
         let text = banner(Some("s3cret"), false);
-        let lines: Vec<_> = text.split("Paste next").nth(1).unwrap().lines().skip(1).filter(|l| !l.is_empty()).collect();
+        let lines: Vec<_> =
+            text.split("Paste next").nth(1).unwrap().lines().skip(1).filter(|l| !l.is_empty()).collect();
         assert_eq!(lines.len(), 3);
         assert!(lines[0].contains("AWS_CA_BUNDLE='/srv/my data/tls/ca.crt'"), "{}", lines[0]);
         assert!(lines[0].contains("https://127.0.0.1:9000"));

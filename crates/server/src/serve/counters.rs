@@ -14,7 +14,9 @@ pub(super) fn register(metrics: &Metrics, rooms: &Rooms) {
         &["operation", "outcome"],
         move || {
             kms.snapshot()
-                .map(|(operation, outcome, count)| (vec![operation.name().to_owned(), outcome.name().to_owned()], count))
+                .map(|(operation, outcome, count)| {
+                    (vec![operation.name().to_owned(), outcome.name().to_owned()], count)
+                })
                 .collect()
         },
     );

@@ -40,11 +40,7 @@ impl Rooms {
     ///
     /// # Errors
     /// What stops the server from starting, in the operator's words.
-    pub(super) async fn open(
-        settings: &Settings,
-        dir: &DataDir,
-        given: Option<GivenRoot>,
-    ) -> Result<Self, Failure> {
+    pub(super) async fn open(settings: &Settings, dir: &DataDir, given: Option<GivenRoot>) -> Result<Self, Failure> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let authorizer: Arc<dyn Authorizer> = Arc::new(RootAuthorizer);
@@ -52,7 +48,8 @@ impl Rooms {
         let unopened = |what: &str, error: &dyn std::fmt::Display| Failure::new(format!("cannot open {what}: {error}"));
 
         let (meta_dir, blob_dir) = (dir.meta(), dir.blobs()?);
-        let opened = tokio::task::spawn_blocking(move || (FjallStore::open(&meta_dir), FileBlobs::open(&blob_dir))).await;
+        let opened =
+            tokio::task::spawn_blocking(move || (FjallStore::open(&meta_dir), FileBlobs::open(&blob_dir))).await;
         let (meta, blobs) = opened.map_err(|error| unopened("the stores", &error))?;
         let meta = Arc::new(meta.map_err(|error| unopened("the metadata store", &error))?);
         let blobs = Arc::new(blobs.map_err(|error| unopened("the blob store", &error))?);

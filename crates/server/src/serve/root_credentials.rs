@@ -14,10 +14,7 @@ const SECRET_KEY: &str = "STRONGROOM_ROOT_SECRET_KEY";
 ///
 /// # Errors
 /// When only one is set, when they cannot be credentials, or when the secret is weak. No message repeats the secret.
-pub(super) fn given(
-    env: &dyn Fn(&str) -> Option<String>,
-    listening: &[IpAddr],
-) -> Result<Option<GivenRoot>, Failure> {
+pub(super) fn given(env: &dyn Fn(&str) -> Option<String>, listening: &[IpAddr]) -> Result<Option<GivenRoot>, Failure> {
     let set = |name: &str| env(name).filter(|value| !value.is_empty());
     let (id, secret) = match (set(ACCESS_KEY), set(SECRET_KEY).map(Zeroizing::new)) {
         (None, None) => return Ok(None),
