@@ -53,7 +53,14 @@ impl ObjectService {
         let upload = self.upload(bucket, &request.name, request.upload).await?;
         let parts = self.parts(request.upload).await?;
         let keys = self.completion_keys(cx, bucket, request, &upload).await?;
-        let chosen = choose(&self.sse, &upload, keys.as_ref(), &parts, &request.parts)?;
+        let chosen = match choose(&self.sse, &upload, keys.as_ref(), &parts, &request.parts) {
+            Ok(chosen) => chosen,
+            Err(fail) => {
+                // A part that is not there may have gone with its upload, completed or aborted in between: say that.
+                self.upload(bucket, &request.name, request.upload).await?;
+                return Err(fail.into());
+            }
+        };
         check_sizes(&chosen, cx.rules.part_bytes_min)?;
 
         let etag = ETag {
