@@ -282,6 +282,69 @@ async fn a_customer_key_is_never_sent_back_and_never_taken_from_a_query() {
 }
 
 #[tokio::test]
+async fn a_signed_url_speaks_for_its_headers_and_covers_them() {
+    let server = Server::start().await;
+    server.obs("PUT", "bkt", "/").send().await.expect(200);
+    let put = server.obs_url("PUT", "bkt", &format!("/o?{SSE_OBS}=kms")).body("x").send().await.expect(200);
+    assert_eq!(put.header(SSE_OBS), "kms", "the parameter acts as a header");
+    let get = server.obs_url("GET", "bkt", "/o?response-content-type=text/x").send().await.expect(200);
+    assert_eq!(get.header("content-type"), "text/x");
+    let foreign = server.obs_url("PUT", "bkt", "/p").header(SSE, "aws:kms").body("x").send().await;
+    foreign.expect_error(400, "InvalidArgument");
+
+    let put = server.s3_url("PUT", "/bkt/q", &[(SSE, "aws:kms")]).body("x").send().await.expect(200);
+    assert_eq!(put.header(SSE), "aws:kms");
+    let in_query = server.s3_url("PUT", &format!("/bkt/q?{SSE}=AES256"), &[]).body("x").send().await.expect(200);
+    assert_eq!(in_query.header(SSE), "AES256");
+    let unsigned = server.s3_url("PUT", "/bkt/q", &[]).header(SSE, "aws:kms").body("x").send().await;
+    unsigned.expect_error(403, "AccessDenied");
+    let late = server.s3_url("GET", "/bkt/q", &[]);
+    server.clock.advance_millis(61_000);
+    late.send().await.expect_error(403, "AccessDenied");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn sse_kms_may_be_closed_to_signatures_of_version_2() {
+    let server = Server::with(|config| config.accept_v2_for_kms = false, sse::RequireHttps::Off, None).await;
+    server.s3("PUT", "/bkt").send().await.expect(200);
+    server.v2("PUT", "/bkt/o").header(SSE, "aws:kms").body("x").send().await.expect_error(400, "InvalidArgument");
+    server.v2("PUT", "/bkt/plain").body("x").send().await.expect(200);
+    server.s3("PUT", "/bkt/o").header(SSE, "aws:kms").body("x").send().await.expect(200);
+    server.v2("GET", "/bkt/o").send().await.expect_error(400, "InvalidArgument");
+    server.obs("GET", "bkt", "/o").send().await.expect(200);
+    let document = "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms\
+                    </SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>";
+    server.s3("PUT", "/bkt?encryption").body(document).send().await.expect(200);
+    server.v2("PUT", "/bkt/plain").body("x").send().await.expect_error(400, "InvalidArgument");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_suite_of_ceph_is_answered_as_it_expects() {
+    let server = Server::with(|config| config.compat = strongroom_gateway::Compat::Ceph, sse::RequireHttps::Off, None);
+    let server = server.await;
+    server.s3("PUT", "/bkt").send().await.expect(200);
+    server.s3("PUT", "/bkt/o").header(SSE, "aws:kms").body("x").send().await.expect_error(400, "InvalidArgument");
+    server.s3("PUT", "/bkt/o").header("if-match", "*").body("x").send().await.expect_error(404, "NoSuchKey");
+    server.s3("PUT", "/bkt/o").body("x").send().await.expect(200);
+    server.s3("PUT", "/bkt/o").header("if-match", "*").body("y").send().await.expect(200);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_anonymous_send_no_documents() {
+    let server = Server::start().await;
+    server.s3("PUT", "/bkt").send().await.expect(200);
+    let document = vec![b' '; 4 * 1024 * 1024];
+    let refused = server.unsigned("POST", "/bkt?delete").body(document.clone()).send().await;
+    refused.expect_error(403, "AccessDenied");
+    let target = format!("/bkt/o?uploadId={}", "a".repeat(32));
+    server.unsigned("POST", &target).body(document).send().await.expect_error(403, "AccessDenied");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn requests_are_counted_by_dialect_operation_and_status() {
     let server = Server::start().await;
     server.s3("PUT", "/bkt").send().await.expect(200);

@@ -2,7 +2,7 @@
 
 use super::encryption::{Repeated, customer_headers, show, source_customer_headers, write_headers};
 use super::put::show_version;
-use super::{Call, arguments, conditions, object_headers};
+use super::{Call, arguments, checksums, conditions, object_headers};
 use crate::body::integrity;
 use crate::dates::xml_date;
 use crate::errors::{Refusal, WireFault};
@@ -55,7 +55,7 @@ fn raise(call: &Call<'_>, root: &'static str, outcome: &CopyOutcome, repeated: R
     let mut out = XmlWriter::new(root, Some(call.dialect.namespace));
     out.leaf("LastModified", &xml_date(write.last_modified));
     out.leaf("ETag", &write.etag.quoted());
-    super::multipart::write_checksum(&mut out, call.dialect, write.checksum.as_ref());
+    checksums::write(&mut out, call.dialect, write.checksum.as_ref());
     let mut reply = Reply::xml(StatusCode::OK, out.finish());
     show_version(&mut reply, call.dialect.names.version_id, write.version);
     show_version(&mut reply, call.dialect.names.copy_source_version_id, outcome.source_version);

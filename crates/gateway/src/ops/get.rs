@@ -3,7 +3,7 @@
 use super::encryption::{Repeated, customer_headers, has_managed, show};
 use super::object_headers::{self, Overrides};
 use super::put::show_version;
-use super::{Call, arguments, conditions};
+use super::{Call, arguments, checksums, conditions};
 use crate::auth::date::format_rfc1123;
 use crate::dialect::Dialect;
 use crate::errors::{Refusal, WireFault};
@@ -82,7 +82,7 @@ fn raise(dialect: &'static Dialect, info: &ObjectInfo, overrides: &Overrides, by
     }
     show_version(&mut reply, dialect.names.version_id, info.version);
     show(&mut reply, dialect, &info.encryption, Repeated::default());
-    object_headers::write_checksum(&mut reply, dialect, info.checksum.as_ref());
+    checksums::show(&mut reply, dialect, info.checksum.as_ref());
     reply
 }
 

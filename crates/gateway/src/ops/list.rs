@@ -1,6 +1,7 @@
 //! ListObjects, versions 1 and 2 (obs-api §5.5).
 
 use super::arguments::{NameEncoding, page_size, read_token, text, write_owner, write_token};
+use super::checksums::{algorithm_word, type_word};
 use super::{Call, object_headers};
 use crate::dates::xml_date;
 use crate::dialect::Dialect;
@@ -12,7 +13,6 @@ use bytes::Bytes;
 use http::StatusCode;
 use model::BucketName;
 use objects::api::{ListObjects, ListedObject, ObjectPage};
-use sse::ChecksumAlgorithm;
 
 /// What the client asked, as the answer repeats it.
 struct Asked {
@@ -126,7 +126,7 @@ fn write_object(
         && let Some((algorithm, composite)) = object.checksum_algorithm
     {
         out.leaf("ChecksumAlgorithm", algorithm_word(algorithm));
-        out.leaf("ChecksumType", if composite { "COMPOSITE" } else { "FULL_OBJECT" });
+        out.leaf("ChecksumType", type_word(composite));
     }
     out.value("Size", object.size);
     if with_owner {
@@ -136,23 +136,12 @@ fn write_object(
     out.close();
 }
 
-/// The algorithm's name in documents and in `x-amz-checksum-algorithm`.
-pub(super) const fn algorithm_word(algorithm: ChecksumAlgorithm) -> &'static str {
-    match algorithm {
-        ChecksumAlgorithm::Crc32 => "CRC32",
-        ChecksumAlgorithm::Crc32c => "CRC32C",
-        ChecksumAlgorithm::Crc64Nvme => "CRC64NVME",
-        ChecksumAlgorithm::Crc64Xz => "CRC64ECMA",
-        ChecksumAlgorithm::Sha1 => "SHA1",
-        ChecksumAlgorithm::Sha256 => "SHA256",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::xml::{Element, XmlLimits};
     use model::{AccountId, ETag, Timestamp};
+    use sse::ChecksumAlgorithm;
 
     fn page(next: Option<&str>) -> ObjectPage {
         ObjectPage {

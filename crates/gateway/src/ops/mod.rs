@@ -4,6 +4,8 @@
 mod arguments;
 mod bodies;
 mod buckets;
+mod checksums;
+mod complete;
 mod conditions;
 mod copy;
 mod delete;
@@ -14,6 +16,7 @@ mod list;
 mod multipart;
 mod object_headers;
 mod put;
+mod uploads;
 
 pub(crate) use buckets::api_version;
 
@@ -131,7 +134,7 @@ pub(crate) async fn dispatch(operation: Operation, call: Call<'_>) -> Result<Rep
         Operation::PutBucketEncryption => encryption_config::put(call).await,
         Operation::DeleteBucketEncryption => encryption_config::delete(call).await,
         Operation::ListObjects => list::objects(call).await,
-        Operation::ListMultipartUploads => multipart::list_uploads(call).await,
+        Operation::ListMultipartUploads => uploads::list(call).await,
         Operation::DeleteObjects => delete::many(call).await,
         Operation::PutObject => put::object(call).await,
         Operation::CopyObject => copy::object(call).await,
@@ -141,8 +144,8 @@ pub(crate) async fn dispatch(operation: Operation, call: Call<'_>) -> Result<Rep
         Operation::CreateMultipartUpload => multipart::create(call).await,
         Operation::UploadPart => multipart::part(call).await,
         Operation::UploadPartCopy => copy::part(call).await,
-        Operation::ListParts => multipart::list_parts(call).await,
-        Operation::CompleteMultipartUpload => multipart::complete(call).await,
+        Operation::ListParts => uploads::parts(call).await,
+        Operation::CompleteMultipartUpload => complete::upload(call).await,
         Operation::AbortMultipartUpload => multipart::abort(call).await,
     }
 }

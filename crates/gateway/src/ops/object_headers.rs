@@ -1,14 +1,13 @@
 //! Headers kept with an object: read from a write, refused where they ask for what is not offered, and written to the
 //! reply of a read.
 
-use crate::body::integrity;
 use crate::dialect::{Dialect, HeaderFault, HeaderView};
 use crate::errors::{Refusal, WireFault};
 use crate::query::Query;
 use crate::reply::Reply;
 use bytes::Bytes;
 use http::HeaderValue;
-use objects::api::{ObjectHeaders, StoredChecksum};
+use objects::api::ObjectHeaders;
 use std::collections::BTreeMap;
 
 /// The one storage class.
@@ -152,30 +151,10 @@ impl Overrides {
     }
 }
 
-/// Writes a stored checksum. OBS knows one algorithm, under two names (obs-api §3.5).
-pub(super) fn write_checksum(reply: &mut Reply, dialect: &'static Dialect, checksum: Option<&StoredChecksum>) {
-    let Some(stored) = checksum else { return };
-    let suffix = integrity::header_suffix(stored.value.algorithm());
-    let mut text = integrity::format_value(&stored.value);
-    if dialect.is_obs() {
-        if stored.value.algorithm() == sse::ChecksumAlgorithm::Crc64Xz && stored.composite_parts.is_none() {
-            reply.append_stored("x-obs-checksum-crc64ecma", text.as_bytes());
-            reply.append_stored("x-obs-hash-crc64ecma", text.as_bytes());
-        }
-        return;
-    }
-    if let Some(parts) = stored.composite_parts {
-        text = format!("{text}-{parts}");
-    }
-    reply.append_stored(&format!("{}{suffix}", dialect.names.checksum_prefix), text.as_bytes());
-    reply.set(dialect.names.checksum_type, if stored.composite_parts.is_some() { "COMPOSITE" } else { "FULL_OBJECT" });
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use http::{HeaderMap, HeaderName};
-    use sse::{ChecksumAlgorithm, ChecksumValue};
 
     fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
         let mut map = HeaderMap::new();
@@ -253,28 +232,5 @@ mod tests {
         assert_eq!(reply.headers["expires"], "never");
         let smuggling = Query::parse("response-content-disposition=a%0d%0aset-cookie:x").unwrap();
         assert!(Overrides::of(&smuggling).is_err());
-    }
-
-    #[test]
-    fn checksums_in_each_dialect() {
-        let crc = StoredChecksum {
-            value: ChecksumValue::new(ChecksumAlgorithm::Crc64Xz, vec![0, 0, 0, 0, 0, 0, 1, 2]).unwrap(),
-            composite_parts: None,
-        };
-        let mut reply = Reply::ok();
-        write_checksum(&mut reply, Dialect::OBS, Some(&crc));
-        assert_eq!(reply.headers["x-obs-hash-crc64ecma"], "258");
-        assert_eq!(reply.headers["x-obs-checksum-crc64ecma"], "258");
-        let sha = StoredChecksum {
-            value: ChecksumValue::new(ChecksumAlgorithm::Sha1, vec![0; 20]).unwrap(),
-            composite_parts: Some(3),
-        };
-        let mut reply = Reply::ok();
-        write_checksum(&mut reply, Dialect::S3, Some(&sha));
-        assert_eq!(reply.headers["x-amz-checksum-sha1"], "AAAAAAAAAAAAAAAAAAAAAAAAAAA=-3");
-        assert_eq!(reply.headers["x-amz-checksum-type"], "COMPOSITE");
-        let mut reply = Reply::ok();
-        write_checksum(&mut reply, Dialect::OBS, Some(&sha));
-        assert!(reply.headers.is_empty());
     }
 }

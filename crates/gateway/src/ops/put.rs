@@ -1,7 +1,7 @@
 //! PutObject.
 
 use super::encryption::{Repeated, show, write_headers};
-use super::{Call, conditions, object_headers};
+use super::{Call, checksums, conditions, object_headers};
 use crate::dialect::Dialect;
 use crate::errors::Refusal;
 use crate::reply::Reply;
@@ -39,7 +39,7 @@ fn lower(call: &mut Call<'_>) -> Result<(PutObject, RequestBody), Refusal> {
 pub(super) fn show_write(reply: &mut Reply, dialect: &'static Dialect, outcome: &WriteOutcome) {
     reply.set("etag", &outcome.etag.quoted());
     show_version(reply, dialect.names.version_id, outcome.version);
-    object_headers::write_checksum(reply, dialect, outcome.checksum.as_ref());
+    checksums::show(reply, dialect, outcome.checksum.as_ref());
 }
 
 /// A version, where the bucket has versions.

@@ -168,6 +168,29 @@ impl Server {
         Call::new(self.data, method, target, Signed::Legacy(Dialect::S3, None))
     }
 
+    /// A signed URL of the OBS dialect, virtual-hosted, valid for a minute.
+    pub fn obs_url(&self, method: &str, bucket: &str, target: &str) -> Call {
+        let mut call = self.obs(method, bucket, target);
+        let signer = LegacySigner { credential: credential(SECRET), dialect: Dialect::Obs, host_bucket: Some(bucket) };
+        let expires = NOW.plus_millis(60_000);
+        call.target = signer.presign(method, target, &HeaderMap::new(), expires).unwrap();
+        call.signed = Signed::Not;
+        call
+    }
+
+    /// A V4 presigned URL, path style, valid for a minute, that covers `headers` beside the host.
+    pub fn s3_url(&self, method: &str, target: &str, headers: &[(&str, &str)]) -> Call {
+        let mut call = Call::new(self.data, method, target, Signed::Not);
+        for (name, value) in headers {
+            call = call.header(name, value);
+        }
+        let mut signed = call.headers.clone();
+        signed.insert("host", HeaderValue::from_str(&call.host).unwrap());
+        let signer = SignerV4 { credential: credential(SECRET), region: REGION, service: "s3" };
+        call.target = signer.presign(method, target, &signed, 60, NOW).unwrap();
+        call
+    }
+
     /// A request without a signature.
     pub fn unsigned(&self, method: &str, target: &str) -> Call {
         Call::new(self.data, method, target, Signed::Not)
@@ -177,6 +200,10 @@ impl Server {
     pub fn control(&self, method: &str, target: &str, signed: Signed) -> Call {
         Call::new(self.control, method, target, signed)
     }
+}
+
+fn credential(secret: &'static str) -> SigningCredential<'static> {
+    SigningCredential { access_key_id: ACCESS_KEY, secret: secret.as_bytes(), session_token: None }
 }
 
 #[derive(Clone)]
@@ -259,8 +286,7 @@ impl Call {
 
     fn sign(&mut self) {
         self.headers.insert("host", HeaderValue::from_str(&self.host).unwrap());
-        let credential =
-            SigningCredential { access_key_id: ACCESS_KEY, secret: self.secret.as_bytes(), session_token: None };
+        let credential = credential(self.secret);
         match &self.signed {
             Signed::Not => {}
             Signed::V4 | Signed::V4Kms => {

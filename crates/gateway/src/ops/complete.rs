@@ -1,0 +1,112 @@
+//! CompleteMultipartUpload (obs-api §7, s3-sse-behaviour §9).
+
+use super::arguments::{self, NameEncoding};
+use super::bodies::Document;
+use super::encryption::{Repeated, customer_headers, show};
+use super::{Call, checksums, conditions, put};
+use crate::errors::{Refusal, WireFault};
+use crate::query::url_encode;
+use crate::reply::Reply;
+use crate::xml::{Element, XmlWriter};
+use http::StatusCode;
+use model::{PART_NUMBER_MAX, PartNumber};
+use objects::api::{CompleteUpload, CompletedPart};
+
+pub(super) async fn upload(mut call: Call<'_>) -> Result<Reply, Refusal> {
+    // Its checksum headers speak of the object, not of the document.
+    let document = call.document(call.gateway.config.limits.list_document_bytes_max, false).await;
+    let request = match document.and_then(|document| lower_complete(&call, &document)) {
+        Ok(request) => request,
+        Err(refusal) => return Err(call.refuse(refusal).await),
+    };
+    let (bucket, name) = call.object()?;
+    let outcome = call.gateway.objects.complete_upload(&call.cx, request).await?;
+    let encoding = NameEncoding::of(&call.query)?;
+    let scheme = if call.peer.secure { "https" } else { "http" };
+    let location = format!("{scheme}://{}/{bucket}/{}", call.host.unwrap_or("localhost"), url_encode(name.as_str()));
+    let mut out = XmlWriter::new("CompleteMultipartUploadResult", Some(call.dialect.namespace));
+    out.leaf("Location", &location);
+    out.leaf("Bucket", bucket.as_str());
+    out.leaf("Key", &encoding.write(name.as_str()));
+    out.leaf("ETag", &outcome.etag.quoted());
+    checksums::write(&mut out, call.dialect, outcome.checksum.as_ref());
+    out.optional("EncodingType", encoding.word());
+    let mut reply = Reply::xml(StatusCode::OK, out.finish());
+    put::show_version(&mut reply, call.dialect.names.version_id, outcome.version);
+    show(&mut reply, call.dialect, &outcome.encryption, Repeated::default());
+    Ok(reply)
+}
+
+fn lower_complete(call: &Call<'_>, document: &Document) -> Result<CompleteUpload, Refusal> {
+    let (bucket, name) = call.object()?;
+    let root = document.parse(&["CompleteMultipartUpload"])?;
+    NameEncoding::of(&call.query)?;
+    Ok(CompleteUpload {
+        bucket: bucket.clone(),
+        name: name.clone(),
+        upload: arguments::upload(&call.query)?,
+        parts: lower_parts(&root)?,
+        customer: customer_headers(&call.view)?,
+        checksum: checksums::of_object(&call.view)?,
+        expectation: conditions::of_write(&call.view, call.gateway.config.compat)?,
+    })
+}
+
+fn lower_parts(root: &Element) -> Result<Vec<CompletedPart>, Refusal> {
+    let mut parts = Vec::new();
+    for element in root.all("Part") {
+        if parts.len() == usize::from(PART_NUMBER_MAX) {
+            return Err(WireFault::MalformedXml.into());
+        }
+        let number = element.one("PartNumber")?.ok_or(WireFault::MalformedXml)?.word();
+        let number = number.parse().map_err(|_| WireFault::MalformedXml)?;
+        let part = PartNumber::new(number).ok_or_else(|| {
+            WireFault::argument("PartNumber", "Part number must be an integer between 1 and 10000, inclusive")
+        })?;
+        let etag = element.one("ETag")?.ok_or(WireFault::MalformedXml)?.word();
+        parts.push(CompletedPart { part, etag: conditions::unquote(etag), checksum: checksums::of_part(element)? });
+    }
+    if parts.is_empty() { Err(WireFault::MalformedXml.into()) } else { Ok(parts) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialect::Dialect;
+    use crate::xml::XmlLimits;
+
+    fn parts(body: &str) -> Result<Vec<CompletedPart>, &'static str> {
+        let xml = format!("<CompleteMultipartUpload>{body}</CompleteMultipartUpload>");
+        lower_parts(&Element::parse(xml.as_bytes(), &XmlLimits::default()).unwrap())
+            .map_err(|refusal| refusal.wording(Dialect::S3, crate::Compat::Aws).code)
+    }
+
+    #[test]
+    fn parts_in_the_order_sent_with_etags_in_any_spelling() {
+        let found = parts(
+            "<Part><PartNumber>2</PartNumber><ETag>&quot;ab&quot;</ETag></Part>\
+             <Part><ETag>cd</ETag><PartNumber> 1 </PartNumber><ChecksumCRC32>AAAAAQ==</ChecksumCRC32></Part>",
+        )
+        .unwrap();
+        assert_eq!((found[0].part.get(), found[0].etag.as_str()), (2, "ab"));
+        assert_eq!((found[1].part.get(), found[1].etag.as_str()), (1, "cd"));
+        assert_eq!(found[1].checksum.as_ref().unwrap().bytes(), [0, 0, 0, 1]);
+    }
+
+    #[test]
+    fn lists_that_cannot_be() {
+        for (body, code) in [
+            ("", "MalformedXML"),
+            ("<Part><PartNumber>1</PartNumber></Part>", "MalformedXML"),
+            ("<Part><PartNumber>x</PartNumber><ETag>a</ETag></Part>", "MalformedXML"),
+            ("<Part><PartNumber>0</PartNumber><ETag>a</ETag></Part>", "InvalidArgument"),
+            ("<Part><PartNumber>10001</PartNumber><ETag>a</ETag></Part>", "InvalidArgument"),
+            ("<Part><PartNumber>1</PartNumber><ETag>a</ETag><ChecksumCRC32>x</ChecksumCRC32></Part>", "InvalidRequest"),
+        ] {
+            assert_eq!(parts(body).unwrap_err(), code, "{body}");
+        }
+        let part = "<Part><PartNumber>1</PartNumber><ETag>a</ETag></Part>";
+        assert!(parts(&part.repeat(10_000)).is_ok());
+        assert_eq!(parts(&part.repeat(10_001)).unwrap_err(), "MalformedXML");
+    }
+}
