@@ -2,7 +2,7 @@
 //!
 //! [`Refusal`] gathers everything that can end a request: what the objects refused ([`objects::Fail`]), what the
 //! signature check refused ([`AuthError`]) and what the codec refused ([`WireFault`]). One exhaustive table per dialect
-//! ([`s3`], [`obs`]) maps each to status, code and message, so that a new variant does not compile until every dialect
+//! (`s3.rs`, `obs.rs`) maps each to status, code and message, so that a new variant does not compile until every dialect
 //! has a word for it.
 
 mod auth_table;
