@@ -10,6 +10,7 @@ mod memory;
 mod process;
 mod rooms;
 mod root_credentials;
+mod signals;
 mod upkeep;
 
 use crate::config::{Compat, Settings};
@@ -20,15 +21,14 @@ use crate::tls::{Authority, Certificates};
 use banner::Banner;
 use gateway::{Gateway, GatewayConfig, Limits, Metrics, TlsSlot};
 use rooms::Rooms;
+use signals::Signals;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use store::DirLock;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -78,7 +78,7 @@ async fn serve(mut settings: Settings, env: Env<'_>) -> Result<DirLock, Failure>
     });
 
     let upkeep = tokio::spawn(upkeep::run(Arc::clone(&rooms.kms)));
-    let mut signals = Signals::install()?;
+    let signals = Signals::install()?;
     let (stop, stopping) = watch::channel(false);
     let data = spawn({
         let (gateway, tls, stopping) = (Arc::clone(&gateway), Arc::clone(&tls), stopping.clone());
@@ -147,73 +147,6 @@ fn announce(
     crate::print(&zeroize::Zeroizing::new(banner.render()))
 }
 
-fn spawn(door: impl Future<Output = io::Result<()>> + Send + 'static) -> JoinHandle<io::Result<()>> {
+fn spawn(door: impl Future<Output = io::Result<()>> + Send + 'static) -> signals::Door {
     tokio::spawn(door)
-}
-
-/// What the operator says to the process.
-struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-    hang_up: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn install() -> Result<Self, Failure> {
-        let of = |kind| signal(kind).map_err(|error| Failure::new(format!("cannot watch for signals: {error}")));
-        Ok(Self {
-            terminate: of(SignalKind::terminate())?,
-            interrupt: of(SignalKind::interrupt())?,
-            hang_up: of(SignalKind::hangup())?,
-        })
-    }
-
-    /// Reloads on SIGHUP until SIGTERM or SIGINT, or until a door fails by itself; then waits for both doors.
-    async fn obey(
-        &mut self,
-        certificates: &Certificates,
-        tls: &TlsSlot,
-        mut data: JoinHandle<io::Result<()>>,
-        mut control: JoinHandle<io::Result<()>>,
-        stop: watch::Sender<bool>,
-    ) -> Result<(), Failure> {
-        let failed = loop {
-            tokio::select! {
-                _ = self.terminate.recv() => break None,
-                _ = self.interrupt.recv() => break None,
-                _ = self.hang_up.recv() => match certificates.server_config() {
-                    Ok(config) => {
-                        tls.replace(config);
-                        tracing::info!("the certificate was read again");
-                    }
-                    Err(error) => tracing::error!(%error, "the certificate stays as it was"),
-                },
-                ended = &mut data => break Some(ended),
-                ended = &mut control => break Some(ended),
-            }
-        };
-        tracing::info!("ending: requests under way may finish");
-        // Nobody listens any more only if both doors have ended.
-        let _ = stop.send(true);
-        match failed {
-            None => {
-                for door in [data, control] {
-                    door_ended(door.await)?;
-                }
-                Ok(())
-            }
-            Some(ended) => {
-                door_ended(ended)?;
-                Err(Failure::new("a door closed by itself"))
-            }
-        }
-    }
-}
-
-fn door_ended(ended: Result<io::Result<()>, tokio::task::JoinError>) -> Result<(), Failure> {
-    match ended {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(Failure::new(format!("a listener failed: {error}"))),
-        Err(error) => Err(Failure::new(format!("a listener ended unexpectedly: {error}"))),
-    }
 }
