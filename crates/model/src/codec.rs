@@ -202,10 +202,10 @@ mod tests {
         let read = |bytes: &[u8]| -> Result<(), DecodeError> {
             let (version, mut r) = Reader::open(bytes)?;
             assert_eq!(version, 1);
-            (r.u8()?, r.u16()?, r.u32()?, r.u64()?);
+            assert_eq!((r.u8()?, r.u16()?, r.u32()?, r.u64()?), (7, 8, 9, 10));
             assert_eq!(r.str()?, "text");
-            r.bool()?;
-            r.option(|r| r.u8())?;
+            assert!(r.bool()?);
+            assert_eq!(r.option(|r| r.u8())?, Some(3));
             r.finish()
         };
         assert_eq!(read(&bytes), Ok(()));

@@ -37,6 +37,8 @@ pub struct RequestContext {
     pub conditions: Conditions,
     /// TLS or plain.
     pub transport: Transport,
+    /// Through which service keys are used, for the KMS: `s3` or `obs`.
+    pub via: &'static str,
     /// What the dialect decides.
     pub rules: DialectRules,
 }
@@ -196,6 +198,19 @@ pub struct ReadObject {
     pub other_encryption_headers: bool,
     /// Whether the stored checksum is wanted.
     pub want_checksum: bool,
+    /// `If-Range`: the range counts only while the object is still this one.
+    pub if_range: Option<IfRange>,
+}
+
+/// What `If-Range` names (RFC 9110 §13.1.5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IfRange {
+    /// An ETag, without quotes.
+    ETag(String),
+    /// A date of last modification.
+    Date(Timestamp),
+    /// Something that matches nothing: a weak ETag, a malformed date.
+    Never,
 }
 
 /// What a read answers before the body.
@@ -277,6 +292,8 @@ pub struct CopyObject {
     pub name: ObjectName,
     /// New headers and metadata; `None` copies the source's.
     pub replace_headers: Option<ObjectHeaders>,
+    /// Website redirect location of the copy; never taken from the source.
+    pub website_redirect: Option<String>,
     /// Raw encryption headers for the target.
     pub encryption: EncryptionHeaders,
     /// Checksum algorithm for the copy.
@@ -409,6 +426,12 @@ pub struct CompleteUpload {
     pub customer: CustomerHeaders,
     /// Whole-object checksum as sent.
     pub checksum: Option<ChecksumValue>,
+    /// The number of parts that a composite checksum was sent with (`-N`).
+    pub checksum_parts: Option<u32>,
+    /// Whether the checksum type sent is COMPOSITE (`Some(true)`) or FULL_OBJECT (`Some(false)`).
+    pub checksum_composite: Option<bool>,
+    /// Plaintext size of the whole object as announced.
+    pub object_size: Option<u64>,
     /// What the write requires of the present state.
     pub expectation: WriteExpectation,
 }

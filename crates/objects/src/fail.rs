@@ -59,7 +59,7 @@ pub enum Fail {
     InvalidPart,
     /// Parts are not in ascending order.
     InvalidPartOrder,
-    /// Content-MD5 or a checksum does not match the body.
+    /// A promised digest does not match the body: the name of the digest, for example `Content-MD5` or `CRC32`.
     BadDigest(String),
     /// The payload hash of the signature does not match the body.
     ContentSha256Mismatch,

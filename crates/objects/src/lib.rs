@@ -14,3 +14,4 @@ mod service;
 
 pub use fail::{BodyError, Fail};
 pub use service::{ObjectService, Parts};
+pub use store::StoreFault;

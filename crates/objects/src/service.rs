@@ -114,7 +114,7 @@ impl ObjectService {
 
 /// Who uses a key, for the KMS.
 pub(crate) fn key_user(cx: &RequestContext) -> KeyUser {
-    KeyUser { principal: cx.principal.clone(), via: "s3", request_id: cx.request_id.clone() }
+    KeyUser { principal: cx.principal.clone(), via: cx.via, request_id: cx.request_id.clone() }
 }
 
 /// What an object version is, for the bindings of its keys.

@@ -192,6 +192,9 @@ async fn a_changed_part_layout_is_an_error() {
         parts,
         customer: Default::default(),
         checksum: None,
+        checksum_parts: None,
+        checksum_composite: None,
+        object_size: None,
         expectation: WriteExpectation::default(),
     };
     h.objects.complete_upload(&cx(), request).await.unwrap();

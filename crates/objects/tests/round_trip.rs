@@ -127,6 +127,9 @@ async fn multipart(
         parts: named,
         customer: method.customer(),
         checksum: None,
+        checksum_parts: None,
+        checksum_composite: None,
+        object_size: None,
         expectation: WriteExpectation::default(),
     };
     h.objects.complete_upload(&cx(), request).await.unwrap()
@@ -158,6 +161,9 @@ async fn an_upload_under_a_customer_key_completes_without_it_and_is_authenticate
         parts: vec![CompletedPart { part, etag: etag.to_string(), checksum: None }],
         customer,
         checksum: None,
+        checksum_parts: None,
+        checksum_composite: None,
+        object_size: None,
         expectation: WriteExpectation::default(),
     };
     assert!(refused(h.objects.complete_upload(&cx(), complete(Method::Customer(2).customer())).await));

@@ -29,6 +29,7 @@ fn copy(bucket: &model::BucketName, from: &str, source: Method, to: &str, target
         bucket: bucket.clone(),
         name: name(to),
         replace_headers: None,
+        website_redirect: None,
         encryption: target.headers(),
         checksum_algorithm: None,
         expectation: WriteExpectation::default(),

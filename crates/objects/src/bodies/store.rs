@@ -157,7 +157,7 @@ impl Promises {
             return Err(BodyError::Incomplete.into());
         }
         if self.content_md5.is_some() && self.content_md5 != body.plain_md5 {
-            return Err(Fail::BadDigest("The Content-MD5 you specified did not match what we received.".to_owned()));
+            return Err(Fail::BadDigest("Content-MD5".to_owned()));
         }
         if self.content_sha256.is_some() && self.content_sha256 != body.sha256 {
             return Err(Fail::ContentSha256Mismatch);
@@ -168,10 +168,7 @@ impl Promises {
         }
         for promised in self.checksum.iter().chain(&trailing) {
             if body.checksum.as_ref() != Some(promised) {
-                return Err(Fail::BadDigest(format!(
-                    "The {:?} you specified did not match the calculated checksum.",
-                    promised.algorithm()
-                )));
+                return Err(Fail::BadDigest(format!("{:?}", promised.algorithm()).to_uppercase()));
             }
         }
         Ok(())

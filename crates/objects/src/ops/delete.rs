@@ -26,4 +26,12 @@ impl ObjectService {
         self.replace_current(&bucket, name, &WriteExpectation::default(), None, |_| Upkeep::default()).await?;
         Ok(DeleteOutcome { version, delete_marker: false })
     }
+
+    /// Whether the principal may delete in the bucket at all: asked before the document of DeleteObjects is read. Each
+    /// object's own right is asked when it is deleted.
+    pub async fn authorize_delete_objects(&self, cx: &RequestContext, bucket: &BucketName) -> Result<(), Fail> {
+        let bucket = self.bucket(bucket)?;
+        let _proof = self.authorize_bucket(cx, Action::DeleteObject, &bucket)?;
+        Ok(())
+    }
 }

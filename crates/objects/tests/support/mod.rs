@@ -219,6 +219,7 @@ pub fn cx() -> RequestContext {
         principal: root(),
         conditions: Conditions { secure_transport: true, values: Vec::new() },
         transport: Transport::Tls,
+        via: "s3",
         rules: DialectRules {
             encryption: EncryptionRules::S3,
             part_bytes_min: 0,
@@ -243,6 +244,7 @@ pub fn read(bucket: &BucketName, object: &str, method: Method) -> ReadObject {
         customer: method.customer(),
         other_encryption_headers: false,
         want_checksum: false,
+        if_range: None,
     }
 }
 

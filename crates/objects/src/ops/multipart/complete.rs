@@ -11,7 +11,7 @@ use crate::ops::put::etag_is_public;
 use crate::records::{Content, Layout, LayoutPart, ObjectVersion, StoredEtag, Version, keys};
 use crate::registry::Bucket;
 use crate::service::{ObjectService, key_user, target};
-use model::{ETag, VersionId};
+use model::{BucketName, ETag, ObjectName, UploadId, VersionId};
 use policy::Action;
 use sse::{
     AppliedEncryption, BodyKeys, ChecksumAlgorithm, ChecksumValue, Checksummer, Digests, Envelope, KeptChecksum,
@@ -30,6 +30,19 @@ struct Chosen<'a> {
 }
 
 impl ObjectService {
+    /// Whether the principal may complete the upload, and whether there is one: asked before its document is read.
+    pub async fn authorize_complete(
+        &self,
+        cx: &RequestContext,
+        bucket: &BucketName,
+        name: &ObjectName,
+        upload: UploadId,
+    ) -> Result<(), Fail> {
+        let bucket = self.bucket(bucket)?;
+        let _proof = self.authorize_object(cx, Action::PutObject, &bucket, name)?;
+        self.upload(&bucket, name, upload).await.map(drop)
+    }
+
     /// CompleteMultipartUpload.
     pub async fn complete_upload(&self, cx: &RequestContext, request: CompleteUpload) -> Result<WriteOutcome, Fail> {
         let bucket = self.bucket(&request.bucket)?;
