@@ -1,5 +1,6 @@
 """Fixtures: a server per test module, clients for it, and names that resolve to this machine."""
 
+import shutil
 import socket
 import uuid
 
@@ -22,6 +23,11 @@ def _resolve_test_names(host, *args, **kwargs):
 socket.getaddrinfo = _resolve_test_names
 
 
+def discard(server):
+    """Gives the gigabytes of a finished server back; its log stays for whoever looks at a failure."""
+    shutil.rmtree(server.data, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def make_server(tmp_path_factory):
     """Makes servers, each with its own data directory; all are stopped at the end."""
@@ -36,6 +42,7 @@ def make_server(tmp_path_factory):
     for server in made:
         if server.process and server.process.poll() is None:
             server.kill()
+        discard(server)
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +52,7 @@ def server(make_server):
     yield server
     assert server.process.poll() is None or server.process.returncode in (0, -9), server.log()[-4000:]
     server.stop()
+    discard(server)
     assert "panicked" not in server.log(), server.log()[-4000:]
 
 
