@@ -86,3 +86,22 @@ fn service_error(operation: &str, status: http::StatusCode, error: &Value) -> St
         None => format!("{operation}: {code}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_one_line_whatever_form_they_have() {
+        let status = http::StatusCode::BAD_REQUEST;
+        for (error, line) in [
+            (r#"{"__type":"NotFoundException","message":"no such key"}"#, "Op: NotFoundException: no such key"),
+            (r#"{"__type":"com.amazonaws.kms#DisabledException","Message":"off"}"#, "Op: DisabledException: off"),
+            (r#"{"code":"X"}"#, "Op: X"),
+            (r#"{}"#, "Op: 400 Bad Request"),
+            (r#"[1]"#, "Op: 400 Bad Request"),
+        ] {
+            assert_eq!(service_error("Op", status, &serde_json::from_str(error).unwrap()), line);
+        }
+    }
+}
