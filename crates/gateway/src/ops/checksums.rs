@@ -30,12 +30,7 @@ pub(super) const fn type_word(composite: bool) -> &'static str {
 pub(super) fn of_upload(view: &HeaderView<'_>) -> Result<Option<(ChecksumAlgorithm, Option<bool>)>, Refusal> {
     let names = view.names();
     let invalid = |what: &str| Refusal::Wire(WireFault::InvalidChecksum(what.to_owned()));
-    let full_object = match view.one(names.checksum_type)? {
-        None => None,
-        Some(word) if word.eq_ignore_ascii_case("FULL_OBJECT") => Some(true),
-        Some(word) if word.eq_ignore_ascii_case("COMPOSITE") => Some(false),
-        Some(_) => return Err(invalid("Value for the checksum type header is invalid.")),
-    };
+    let full_object = composite(view)?.map(|composite| !composite);
     match view.one(names.checksum_algorithm)? {
         Some(word) => match integrity::algorithm_named(word) {
             Some(algorithm) => Ok(Some((algorithm, full_object))),
@@ -43,6 +38,16 @@ pub(super) fn of_upload(view: &HeaderView<'_>) -> Result<Option<(ChecksumAlgorit
         },
         None if full_object.is_some() => Err(invalid("The checksum type can only be used with a checksum algorithm.")),
         None => Ok(None),
+    }
+}
+
+/// The type of a checksum as sent: COMPOSITE (`true`) or FULL_OBJECT (`false`).
+pub(super) fn composite(view: &HeaderView<'_>) -> Result<Option<bool>, Refusal> {
+    match view.one(view.names().checksum_type)? {
+        None => Ok(None),
+        Some(word) if word.eq_ignore_ascii_case("COMPOSITE") => Ok(Some(true)),
+        Some(word) if word.eq_ignore_ascii_case("FULL_OBJECT") => Ok(Some(false)),
+        Some(_) => Err(WireFault::InvalidChecksum("Value for the checksum type header is invalid.".to_owned()).into()),
     }
 }
 
@@ -67,17 +72,20 @@ pub(super) fn of_part(element: &Element) -> Result<Option<ChecksumValue>, Refusa
     Ok(None)
 }
 
-/// The whole object's checksum as a header. A composite one ends in `-parts`, which the object's own parts decide.
-pub(super) fn of_object(view: &HeaderView<'_>) -> Result<Option<ChecksumValue>, Refusal> {
+/// The whole object's checksum as a header. A composite one ends in `-parts`: the second value.
+pub(super) fn of_object(view: &HeaderView<'_>) -> Result<Option<(ChecksumValue, Option<u32>)>, Refusal> {
     let mut found = None;
     for (name, value) in view.with_prefix(view.names().checksum_prefix) {
         let Some(algorithm) = integrity::algorithm_named(name) else { continue };
         let text = value.to_str().unwrap_or_default().trim();
-        let text = match text.rsplit_once('-') {
-            Some((value, parts)) if !parts.is_empty() && parts.bytes().all(|b| b.is_ascii_digit()) => value,
-            _ => text,
+        let value = match text.rsplit_once('-') {
+            None => integrity::parse_value(algorithm, text).map(|value| (value, None)),
+            Some((text, parts)) if parts.bytes().all(|b| b.is_ascii_digit()) => {
+                integrity::parse_value(algorithm, text).zip(parts.parse().ok().map(Some))
+            }
+            Some(_) => None,
         };
-        let value = integrity::parse_value(algorithm, text).ok_or_else(|| {
+        let value = value.ok_or_else(|| {
             WireFault::InvalidChecksum(format!("Value for the checksum header of {name} is invalid."))
         })?;
         if found.replace(value).is_some() {
@@ -144,13 +152,25 @@ mod tests {
 
     #[test]
     fn the_whole_objects_checksum() {
-        let value = with(&[("x-amz-checksum-crc32", "AAAAAQ==-3"), ("x-amz-checksum-type", "COMPOSITE")], |view| {
-            of_object(view).unwrap().unwrap()
-        });
-        assert_eq!(value.bytes(), [0, 0, 0, 1]);
+        let sent = |text: &'static str| with(&[("x-amz-checksum-crc32", text)], |view| of_object(view).ok().flatten());
+        let (value, parts) = sent("AAAAAQ==-3").unwrap();
+        assert_eq!((value.bytes(), parts), (&[0, 0, 0, 1][..], Some(3)));
+        assert_eq!(sent("AAAAAQ==").unwrap().1, None);
+        for bad in ["AAAAAQ==-", "AAAAAQ==-x", "AAAAAQ==--3", "AAAAAQ==-4294967296", "-3"] {
+            assert_eq!(sent(bad), None, "{bad}");
+        }
         let two = [("x-amz-checksum-crc32", "AAAAAQ=="), ("x-amz-checksum-crc32c", "AAAAAQ==")];
         assert!(with(&two, |view| of_object(view).is_err()));
         assert!(with(&[], |view| of_object(view).unwrap().is_none()));
+    }
+
+    #[test]
+    fn the_type_of_a_checksum() {
+        let sent = |word: &'static str| with(&[("x-amz-checksum-type", word)], |view| composite(view).ok());
+        assert_eq!(sent("COMPOSITE"), Some(Some(true)));
+        assert_eq!(sent("FULL_OBJECT"), Some(Some(false)));
+        assert_eq!(sent("PARTIAL"), None);
+        assert_eq!(with(&[], |view| composite(view).ok()), Some(None));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::arguments::{self, NameEncoding};
 use super::bodies::Document;
 use super::encryption::{Repeated, customer_headers, show};
 use super::{Call, checksums, conditions, put};
+use crate::dialect::HeaderView;
 use crate::errors::{Refusal, WireFault};
 use crate::query::url_encode;
 use crate::reply::Reply;
@@ -41,15 +42,31 @@ fn lower_complete(call: &Call<'_>, document: &Document) -> Result<CompleteUpload
     let (bucket, name) = call.object()?;
     let root = document.parse(&["CompleteMultipartUpload"])?;
     NameEncoding::of(&call.query)?;
+    let (checksum, checksum_parts) = match checksums::of_object(&call.view)? {
+        Some((checksum, parts)) => (Some(checksum), parts),
+        None => (None, None),
+    };
     Ok(CompleteUpload {
         bucket: bucket.clone(),
         name: name.clone(),
         upload: arguments::upload(&call.query)?,
         parts: lower_parts(&root)?,
         customer: customer_headers(&call.view)?,
-        checksum: checksums::of_object(&call.view)?,
+        checksum,
+        checksum_parts,
+        checksum_composite: checksums::composite(&call.view)?,
+        object_size: object_size(&call.view)?,
         expectation: conditions::of_write(&call.view, call.gateway.config.compat)?,
     })
+}
+
+/// The size the client says the object will have, in bytes of plaintext.
+fn object_size(view: &HeaderView<'_>) -> Result<Option<u64>, Refusal> {
+    let name = view.names().object_size;
+    let Some(text) = view.one(name)? else { return Ok(None) };
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let size = digits.then(|| text.parse().ok()).flatten();
+    size.map(Some).ok_or_else(|| WireFault::argument(name, "The size must be a number of bytes.").into())
 }
 
 fn lower_parts(root: &Element) -> Result<Vec<CompletedPart>, Refusal> {
@@ -91,6 +108,22 @@ mod tests {
         assert_eq!((found[0].part.get(), found[0].etag.as_str()), (2, "ab"));
         assert_eq!((found[1].part.get(), found[1].etag.as_str()), (1, "cd"));
         assert_eq!(found[1].checksum.as_ref().unwrap().bytes(), [0, 0, 0, 1]);
+    }
+
+    #[test]
+    fn the_size_an_object_will_have() {
+        let read = |text: &str| {
+            let mut headers = http::HeaderMap::new();
+            headers.insert("x-amz-mp-object-size", text.parse().unwrap());
+            let query = crate::query::Query::default();
+            object_size(&HeaderView::new(Dialect::S3, &headers, &query, false).unwrap())
+                .map_err(|refusal| refusal.wording(Dialect::S3, crate::Compat::Aws).code)
+        };
+        assert_eq!(read("0"), Ok(Some(0)));
+        assert_eq!(read("18446744073709551615"), Ok(Some(u64::MAX)));
+        for bad in ["", "-1", "+1", "1.0", "18446744073709551616"] {
+            assert_eq!(read(bad), Err("InvalidArgument"), "{bad}");
+        }
     }
 
     #[test]

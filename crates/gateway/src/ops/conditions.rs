@@ -2,10 +2,10 @@
 
 use crate::Compat;
 use crate::auth::date;
-use crate::dialect::HeaderView;
+use crate::dialect::{Dialect, HeaderView};
 use crate::errors::{Refusal, WireFault};
 use crate::query::percent_decode;
-use objects::api::{Preconditions, WriteExpectation};
+use objects::api::{IfRange, Preconditions, WriteExpectation};
 
 /// Conditions of a read.
 pub(super) fn of_read(view: &HeaderView<'_>) -> Result<Preconditions, Refusal> {
@@ -34,6 +34,22 @@ fn read(view: &HeaderView<'_>, [matches, none, modified, unmodified]: [&str; 4])
         if_none_match: view.one(none)?.map(etags),
         if_modified_since: at(modified)?,
         if_unmodified_since: at(unmodified)?,
+    })
+}
+
+/// `If-Range`, as RFC 9110 §13.1.5 has it: an ETag counts only if it is strong and in quotes, and what cannot be read
+/// matches nothing, so that the whole object is sent. OBS does not know it (obs-api §3.4).
+pub(super) fn if_range(dialect: &'static Dialect, view: &HeaderView<'_>) -> Option<IfRange> {
+    const NAME: &str = "if-range";
+    if dialect.is_obs() || !view.has(NAME) {
+        return None;
+    }
+    let text = view.one(NAME).ok().flatten().unwrap_or_default();
+    let etag = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).filter(|tag| !tag.contains('"'));
+    Some(match (etag, date::parse(text)) {
+        (Some(etag), _) => IfRange::ETag(etag.to_owned()),
+        (None, Some(at)) => IfRange::Date(at),
+        (None, None) => IfRange::Never,
     })
 }
 
@@ -73,7 +89,6 @@ pub(super) fn unquote(tag: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::Dialect;
     use crate::query::Query;
     use http::{HeaderMap, HeaderName, HeaderValue};
     use model::Timestamp;
@@ -104,6 +119,20 @@ mod tests {
         assert_eq!(unreadable, Preconditions::default());
         let source = with(&[("x-amz-copy-source-if-none-match", "b")], |view| of_copy_source(view).unwrap());
         assert_eq!(source.if_none_match.unwrap(), ["b"]);
+    }
+
+    #[test]
+    fn ranges_of_one_state_of_the_object() {
+        let read = |text: &'static str| with(&[("if-range", text)], |view| if_range(Dialect::S3, view));
+        assert_eq!(read("\"abc-2\""), Some(IfRange::ETag("abc-2".to_owned())));
+        assert_eq!(read("Wed, 27 Jun 2018 13:39:15 GMT"), Some(IfRange::Date(Timestamp::from_secs(1_530_106_755))));
+        for odd in ["W/\"abc\"", "abc", "\"a\", \"b\"", "yesterday", "", "\""] {
+            assert_eq!(read(odd), Some(IfRange::Never), "{odd}");
+        }
+        let twice = [("if-range", "\"a\""), ("if-range", "\"b\"")];
+        assert_eq!(with(&twice, |view| if_range(Dialect::S3, view)), Some(IfRange::Never));
+        assert_eq!(with(&[], |view| if_range(Dialect::S3, view)), None);
+        assert_eq!(with(&[("if-range", "\"abc\"")], |view| if_range(Dialect::OBS, view)), None);
     }
 
     #[test]

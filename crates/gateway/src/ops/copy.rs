@@ -88,6 +88,7 @@ fn lower_copy(call: &Call<'_>, place: &SourcePlace) -> Result<CopyObject, Refusa
         bucket: bucket.clone(),
         name: name.clone(),
         replace_headers: replace.then(|| object_headers::read(view)).transpose()?,
+        website_redirect: object_headers::website_redirect(view)?,
         encryption: write_headers(view)?,
         checksum_algorithm,
         expectation: conditions::of_write(view, call.gateway.config.compat)?,

@@ -63,6 +63,7 @@ fn lower(call: &Call<'_>, head: bool) -> Result<(ReadObject, Overrides), Refusal
         customer: customer_headers(view)?,
         other_encryption_headers: has_managed(view),
         want_checksum,
+        if_range: conditions::if_range(call.dialect, view),
     };
     Ok((request, overrides))
 }

@@ -87,6 +87,7 @@ pub(crate) fn context(
         request_id: ids.request_id.clone(),
         principal: identity.principal.clone(),
         conditions: conditions(identity, peer, view),
+        via: if dialect.is_obs() { "obs" } else { "s3" },
         transport: if peer.secure { Transport::Tls } else { Transport::Plain },
         rules: dialect.rules,
     }

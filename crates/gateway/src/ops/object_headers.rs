@@ -16,8 +16,8 @@ pub(super) const STORAGE_CLASS: &str = "STANDARD";
 /// Longest website redirect in bytes (obs-api §6.1).
 const REDIRECT_BYTES_MAX: usize = 2048;
 
-/// Reads standard headers and user metadata.
-pub(super) fn read(view: &HeaderView<'_>) -> Result<ObjectHeaders, Refusal> {
+/// Reads the website redirect: a path or a URL. A copy has its own and never its source's.
+pub(super) fn website_redirect(view: &HeaderView<'_>) -> Result<Option<String>, Refusal> {
     let redirect = view.owned(view.names().website_redirect)?;
     if let Some(redirect) = &redirect {
         let formed = ["/", "http://", "https://"].iter().any(|start| redirect.starts_with(start));
@@ -25,6 +25,11 @@ pub(super) fn read(view: &HeaderView<'_>) -> Result<ObjectHeaders, Refusal> {
             return Err(WireFault::InvalidRedirect.into());
         }
     }
+    Ok(redirect)
+}
+
+/// Reads standard headers and user metadata.
+pub(super) fn read(view: &HeaderView<'_>) -> Result<ObjectHeaders, Refusal> {
     Ok(ObjectHeaders {
         content_type: view.owned("content-type")?.filter(|text| !text.is_empty()),
         cache_control: view.owned("cache-control")?,
@@ -32,7 +37,7 @@ pub(super) fn read(view: &HeaderView<'_>) -> Result<ObjectHeaders, Refusal> {
         content_encoding: content_encoding(view)?,
         content_language: view.owned("content-language")?,
         expires: view.owned("expires")?,
-        website_redirect: redirect,
+        website_redirect: website_redirect(view)?,
         user_metadata: user_metadata(view),
     })
 }
