@@ -3,7 +3,7 @@
 
 use crate::Fail;
 use crate::api::WriteExpectation;
-use crate::bodies::{ReadLease, Upkeep};
+use crate::bodies::{ReadLease, Removal, Upkeep};
 use crate::preconditions::check_write;
 use crate::records::{Content, Layout, LayoutPart, ObjectVersion, StoredStream, Version, keys};
 use crate::registry::Bucket;
@@ -28,27 +28,37 @@ pub(crate) struct Found {
 #[derive(Default)]
 pub(crate) struct Holdings {
     inline: Vec<BlobId>,
-    files: Vec<BlobId>,
+    later: Vec<Removal>,
     layout: Option<VersionUid>,
 }
 
 impl Holdings {
+    /// A stream that readers take together with its record, or that has no readers.
     pub(crate) fn add(&mut self, stored: &StoredStream) {
-        if stored.inline { self.inline.push(stored.blob) } else { self.files.push(stored.blob) }
+        if stored.inline { self.inline.push(stored.blob) } else { self.later.push(Removal::Blob(stored.blob)) }
     }
 
-    /// Lets go of everything: rows go with the transaction, blobs are entered for removal.
-    pub(crate) fn release(self, tx: &mut Transaction) -> Vec<BlobId> {
+    /// A part of an object: readers come to it after they have read the record, so that its row outlives them too.
+    fn add_part(&mut self, stored: &StoredStream) {
+        let blob = stored.blob;
+        self.later.push(if stored.inline { Removal::Row(blob) } else { Removal::Blob(blob) });
+    }
+
+    /// Lets go of everything: what nobody can be reading goes with the transaction, the rest is entered for removal.
+    pub(crate) fn release(self, tx: &mut Transaction) -> Vec<Removal> {
         for id in self.inline {
             tx.delete(Table::Inline, keys::blob(id));
         }
-        for id in &self.files {
-            tx.delete(Table::BlobRefs, keys::blob(*id)).put(Table::BlobGc, keys::blob(*id), Bytes::new());
+        for removal in &self.later {
+            if let Removal::Blob(id) = removal {
+                tx.delete(Table::BlobRefs, keys::blob(*id));
+            }
+            removal.enter(tx);
         }
         if let Some(uid) = self.layout {
             tx.delete(Table::Layouts, keys::layout(uid));
         }
-        self.files
+        self.later
     }
 }
 
@@ -96,7 +106,7 @@ fn holdings(snapshot: &dyn Snapshot, version: &Version) -> Result<Holdings, Read
             (Content::Single(stored), _) => held.add(stored),
             (Content::Parts, layout) => {
                 held.layout = Some(object.uid);
-                layout.iter().flat_map(|l| &l.parts).for_each(|p| held.add(&p.stored));
+                layout.iter().flat_map(|l| &l.parts).for_each(|p| held.add_part(&p.stored));
             }
         }
     }
@@ -140,20 +150,32 @@ impl ObjectService {
         etag(&self.sse, object)
     }
 
-    async fn replaced(&self, bucket: &Bucket, name: &ObjectName) -> Result<Replaced, Fail> {
+    /// What a write replaces. An unconditional write or delete also gets rid of a record that is damaged: what it held
+    /// cannot be told and stays for a scrub.
+    async fn replaced(&self, bucket: &Bucket, name: &ObjectName, conditional: bool) -> Result<Replaced, Fail> {
         let row = keys::current(bucket.uid(), name.as_str());
         let sse = Arc::clone(&self.sse);
         store::read(&self.meta, move |snapshot| {
-            let Some((bytes, version)) = read_version(snapshot, &row)? else {
+            let Some(bytes) = snapshot.get(Table::Current, &row)? else {
                 return Ok(Replaced { row: None, etag: None, held: Holdings::default() });
             };
+            let decoded = Version::decode(&bytes).map_err(|e| corrupt("version record", e));
+            let understood = decoded.and_then(|version| Ok((holdings(snapshot, &version)?, version)));
+            let (held, version) = match understood {
+                Ok((held, version)) => (held, version),
+                Err(error) if conditional => return Err(error),
+                Err(error) => {
+                    tracing::error!(%error, "a damaged object is replaced; its sealed bytes stay for a scrub");
+                    return Ok(Replaced { row: Some(bytes), etag: None, held: Holdings::default() });
+                }
+            };
             let etag = match &version {
-                Version::Object(object) => {
+                Version::Object(object) if conditional => {
                     Some(etag(&sse, object).map_err(|_| corrupt("version record", "its ETag does not open"))?)
                 }
-                Version::DeleteMarker { .. } => None,
+                _ => None,
             };
-            Ok(Replaced { row: Some(bytes), etag, held: holdings(snapshot, &version)? })
+            Ok(Replaced { row: Some(bytes), etag, held })
         })
         .await
         .map_err(Fail::from)
@@ -169,7 +191,7 @@ impl ObjectService {
         if *expectation == WriteExpectation::default() {
             return Ok(());
         }
-        check_write(expectation, self.replaced(bucket, name).await?.etag)
+        check_write(expectation, self.replaced(bucket, name, true).await?.etag)
     }
 
     /// Makes a version the current one. `prepare` adds what belongs to it; expectations that it adds come first, and a
@@ -188,7 +210,8 @@ impl ObjectService {
         let row = keys::current(bucket.uid(), name.as_str());
         let encoded: Option<Bytes> = version.map(|v| v.encode().into());
         loop {
-            let replaced = self.replaced(bucket, name).await?;
+            let conditional = *expectation != WriteExpectation::default();
+            let replaced = self.replaced(bucket, name, conditional).await?;
             check_write(expectation, replaced.etag)?;
             let mut tx = Transaction::new();
             let mut upkeep = prepare(&mut tx);

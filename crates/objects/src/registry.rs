@@ -71,7 +71,8 @@ impl Registry {
             .put(Table::BucketUids, keys::bucket_uid(record.uid), keys::bucket(name));
         match self.meta.commit(tx).await {
             Ok(()) => {
-                self.publish(name, record);
+                let bucket = Arc::new(Bucket { name: name.clone(), record });
+                self.buckets.write().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), bucket);
                 Ok(true)
             }
             Err(CommitError::Conflict(_)) => Ok(false),
@@ -132,13 +133,13 @@ impl Registry {
         tx.changes.extend(also);
         match self.meta.commit(tx).await {
             Ok(()) => {
-                let mut buckets = self.buckets.write().unwrap_or_else(PoisonError::into_inner);
-                if buckets.get(&bucket.name).is_some_and(|b| b.uid() == bucket.uid()) {
-                    buckets.remove(&bucket.name);
-                }
+                self.forget(bucket);
                 Ok(())
             }
-            Err(CommitError::Conflict(0)) => Err(Fail::NoSuchBucket),
+            Err(CommitError::Conflict(0)) => {
+                self.forget(bucket);
+                Err(Fail::NoSuchBucket)
+            }
             Err(CommitError::Conflict(1)) => Err(Fail::BucketNotEmpty("objects")),
             Err(CommitError::Conflict(2)) => Err(Fail::BucketNotEmpty("object versions")),
             Err(CommitError::Conflict(_)) => Err(Fail::BucketNotEmpty("unfinished multipart uploads")),
@@ -146,11 +147,18 @@ impl Registry {
         }
     }
 
+    /// Shows a change of a bucket that is there. A bucket that was deleted in between stays deleted.
     fn publish(&self, name: &BucketName, record: BucketRecord) {
         let mut buckets = self.buckets.write().unwrap_or_else(PoisonError::into_inner);
-        let newer = buckets.get(name).is_none_or(|b| b.uid() != record.uid || b.record.revision < record.revision);
-        if newer {
+        if buckets.get(name).is_some_and(|b| b.uid() == record.uid && b.record.revision < record.revision) {
             buckets.insert(name.clone(), Arc::new(Bucket { name: name.clone(), record }));
+        }
+    }
+
+    fn forget(&self, bucket: &Bucket) {
+        let mut buckets = self.buckets.write().unwrap_or_else(PoisonError::into_inner);
+        if buckets.get(&bucket.name).is_some_and(|b| b.uid() == bucket.uid()) {
+            buckets.remove(&bucket.name);
         }
     }
 }

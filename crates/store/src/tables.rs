@@ -46,7 +46,8 @@ tables! {
     Parts = 8, "parts";
     /// Who refers to a blob file. Key: blob id. Value: one byte, what kind of owner.
     BlobRefs = 9, "blob_refs";
-    /// Blob files to be removed. Key: blob id. Value: empty.
+    /// What is to be removed once nobody reads it: blobs, rows of [`Table::Inline`], parts of ended uploads. Key: blob id
+    /// or upload id. Value: one byte, which of the three.
     BlobGc = 10, "blob_gc";
     /// Bucket keys. Key: bucket key id. Value: bucket key record (wrapped).
     BucketKeys = 11, "bucket_keys";

@@ -8,7 +8,7 @@ mod store;
 
 pub(crate) use epoch::{ReadEpochs, ReadLease};
 pub(crate) use fetch::spans;
-pub(crate) use retire::{Housekeeper, Upkeep, recover};
+pub(crate) use retire::{Housekeeper, Removal, Upkeep, recover};
 pub(crate) use send::{CopyBody, ObjectBody};
 pub(crate) use store::{BodyStore, NewStream};
 

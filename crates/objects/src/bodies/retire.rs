@@ -3,8 +3,10 @@
 //! rows of `BlobGc` say what is left to remove.
 
 use super::epoch::ReadEpochs;
-use crate::records::keys;
-use model::BlobId;
+use crate::current::Holdings;
+use crate::records::{PartRecord, keys};
+use bytes::Bytes;
+use model::{BlobId, UploadId};
 use std::sync::Arc;
 use store::{BlobStore, CommitError, MetaStore, StoreFault, Table, Transaction};
 use tokio::sync::mpsc;
@@ -12,7 +14,7 @@ use tokio::task::spawn_blocking;
 
 enum Task {
     Confirm(Vec<BlobId>),
-    Remove(Vec<BlobId>),
+    Remove(Vec<Removal>),
     Discard(BlobId),
 }
 
@@ -21,8 +23,43 @@ enum Task {
 pub(crate) struct Upkeep {
     /// Blobs that the commit refers to from now on.
     pub(crate) confirm: Vec<BlobId>,
-    /// Blobs that the commit enters into `BlobGc`.
-    pub(crate) remove: Vec<BlobId>,
+    /// What the commit enters into `BlobGc`.
+    pub(crate) remove: Vec<Removal>,
+}
+
+/// What a row of `BlobGc` says is to be removed, once nobody can be reading it any more. The value of the row is one
+/// byte, the kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Removal {
+    /// A blob.
+    Blob(BlobId),
+    /// The sealed bytes of a small part, a row of `Inline`: readers of a multipart object come to it late.
+    Row(BlobId),
+    /// All parts of an upload that is aborted or completed: those that the commit left, and those that came while it
+    /// was under way. After the commit no further part can come.
+    Parts(UploadId),
+}
+
+impl Removal {
+    /// Enters the removal into a transaction.
+    pub(crate) fn enter(self, tx: &mut Transaction) {
+        let (kind, key) = match self {
+            Self::Blob(id) => (0, *id.as_bytes()),
+            Self::Row(id) => (1, *id.as_bytes()),
+            Self::Parts(id) => (2, *id.as_bytes()),
+        };
+        tx.put(Table::BlobGc, Bytes::copy_from_slice(&key), Bytes::copy_from_slice(&[kind]));
+    }
+
+    fn parse(key: &[u8], value: &[u8]) -> Option<Self> {
+        let key = key.try_into().ok()?;
+        match value {
+            [0] => Some(Self::Blob(BlobId::from_bytes(key))),
+            [1] => Some(Self::Row(BlobId::from_bytes(key))),
+            [2] => Some(Self::Parts(UploadId::from_bytes(key))),
+            _ => None,
+        }
+    }
 }
 
 /// Takes upkeep from requests.
@@ -64,7 +101,7 @@ impl Housekeeper {
                     let (meta, blobs) = (Arc::clone(&meta), Arc::clone(&blobs));
                     tokio::spawn(async move {
                         if over.await.is_ok() {
-                            remove_blobs(&meta, &blobs, remove).await;
+                            remove_all(&meta, &blobs, remove).await;
                         }
                     });
                 }
@@ -96,9 +133,9 @@ impl Housekeeper {
         let _ = self.0.send(Task::Discard(blob));
     }
 
-    fn send(&self, blobs: Vec<BlobId>, task: fn(Vec<BlobId>) -> Task) {
-        if !blobs.is_empty() {
-            let _ = self.0.send(task(blobs));
+    fn send<T>(&self, what: Vec<T>, task: fn(Vec<T>) -> Task) {
+        if !what.is_empty() {
+            let _ = self.0.send(task(what));
         }
     }
 }
@@ -109,23 +146,71 @@ fn report(id: BlobId, what: &str, result: Result<(), StoreFault>) {
     }
 }
 
-/// Removes files, then their rows: a crash in between leaves rows whose files are gone already.
-pub(crate) async fn remove_blobs(meta: &Arc<dyn MetaStore>, blobs: &Arc<dyn BlobStore>, ids: Vec<BlobId>) {
-    let store = Arc::clone(blobs);
-    let removed = spawn_blocking(move || {
-        ids.into_iter().filter(|id| store.delete(*id).inspect_err(|e| tracing::error!(%e, "blob gc")).is_ok()).collect()
-    });
-    let removed: Vec<BlobId> = match removed.await {
-        Ok(removed) => removed,
-        Err(error) => return tracing::error!(%error, "blob gc did not finish"),
-    };
-    let mut tx = Transaction::new();
-    for id in removed {
-        tx.delete(Table::BlobGc, keys::blob(id));
+/// Removes what is to go, then the rows that say so: a crash in between leaves rows whose work is done already.
+pub(crate) async fn remove_all(meta: &Arc<dyn MetaStore>, blobs: &Arc<dyn BlobStore>, mut removals: Vec<Removal>) {
+    while !removals.is_empty() {
+        let mut tx = Transaction::new();
+        let mut files = Vec::new();
+        let mut next = Vec::new();
+        for removal in removals {
+            match removal {
+                Removal::Blob(id) => files.push(id),
+                Removal::Row(id) => {
+                    tx.delete(Table::Inline, keys::blob(id)).delete(Table::BlobGc, keys::blob(id));
+                }
+                // Nobody reads the parts of an upload: what they held can go in the next round.
+                Removal::Parts(upload) => match release_parts(meta, upload, &mut tx).await {
+                    Ok(released) => next.extend(released),
+                    Err(error) => tracing::error!(%upload, %error, "parts stay until the next start"),
+                },
+            }
+        }
+        let store = Arc::clone(blobs);
+        let removed = spawn_blocking(move || {
+            let gone = |id: &BlobId| store.delete(*id).inspect_err(|error| tracing::error!(%error, "blob gc")).is_ok();
+            files.into_iter().filter(gone).collect::<Vec<BlobId>>()
+        });
+        match removed.await {
+            Ok(removed) => {
+                for id in removed {
+                    tx.delete(Table::BlobGc, keys::blob(id));
+                }
+            }
+            Err(error) => tracing::error!(%error, "blob gc did not finish"),
+        }
+        if let Err(error) = meta.commit(tx).await {
+            tracing::error!(%error, "what is to be removed stays until the next start");
+            return;
+        }
+        removals = next;
     }
-    if let Err(error) = meta.commit(tx).await {
-        tracing::error!(%error, "blob gc rows stay until the next start");
+}
+
+/// Lets go of every part that an upload still has.
+async fn release_parts(
+    meta: &Arc<dyn MetaStore>,
+    upload: UploadId,
+    tx: &mut Transaction,
+) -> Result<Vec<Removal>, StoreFault> {
+    let parts = store::read(meta, move |snapshot| {
+        let mut parts = Vec::new();
+        snapshot.scan(Table::Parts, &keys::parts(upload), None, &mut |key, row| {
+            parts.push((Bytes::copy_from_slice(key), PartRecord::decode(row)));
+            true
+        })?;
+        Ok(parts)
+    })
+    .await?;
+    let mut held = Holdings::default();
+    for (key, part) in parts {
+        match part {
+            Ok(part) => held.add(&part.stored),
+            Err(error) => tracing::error!(%upload, %error, "a part's record is damaged; its bytes stay for a scrub"),
+        }
+        tx.delete(Table::Parts, key);
     }
+    tx.delete(Table::BlobGc, Bytes::copy_from_slice(upload.as_bytes()));
+    Ok(held.release(tx))
 }
 
 /// What a crash left: pending blobs that a commit refers to are confirmed, others removed; rows of `BlobGc` are worked
@@ -141,17 +226,16 @@ pub(crate) async fn recover(meta: &Arc<dyn MetaStore>, blobs: &Arc<dyn BlobStore
             }
         }
         let mut rows = Vec::new();
-        snapshot.scan(Table::BlobGc, &[], None, &mut |key, _| {
-            if let Ok(id) = key.try_into() {
-                rows.push(BlobId::from_bytes(id));
+        snapshot.scan(Table::BlobGc, &[], None, &mut |key, value| {
+            match Removal::parse(key, value) {
+                Some(removal) => rows.push(removal),
+                None => tracing::error!(?key, "a row of blob_gc is not understood and left alone"),
             }
             true
         })?;
         Ok(rows)
     })
     .await?;
-    if !rows.is_empty() {
-        remove_blobs(meta, blobs, rows).await;
-    }
+    remove_all(meta, blobs, rows).await;
     Ok(())
 }

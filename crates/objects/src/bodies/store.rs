@@ -7,7 +7,7 @@ use super::{BATCH_BYTES, INLINE_BYTES_MAX};
 use crate::api::{BodySource, RequestBody};
 use crate::records::StoredStream;
 use crate::{BodyError, Fail};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use model::{BlobId, Entropy};
 use sse::{
     BodyKeys, BodySealer, ChecksumAlgorithm, ChecksumValue, EtagRule, SealFault, SealedBody, SealedSink, WantedDigests,
@@ -18,6 +18,9 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 /// Largest body of one write, in plaintext bytes (S3 and OBS: 5 GiB).
 pub(crate) const WRITE_BYTES_MAX: u64 = 5 << 30;
+
+/// Pieces smaller than this are put together, in bytes.
+const SMALL_PIECE_BYTES: usize = 8 * 1024;
 
 /// A stream at rest, not yet referred to.
 pub(crate) struct NewStream {
@@ -182,19 +185,31 @@ struct Batch {
 }
 
 /// Takes pieces until there are more than `target` bytes or the body ends.
+///
+/// Small pieces are put together: a body that comes byte by byte must not cost a piece's bookkeeping for each.
 async fn gather(source: &mut dyn BodySource, target: usize) -> Result<Batch, Fail> {
     let mut batch = Batch { pieces: Vec::new(), bytes: 0, ended: false };
+    let mut small = BytesMut::new();
     while batch.bytes <= target {
-        match source.next().await? {
-            Some(piece) => {
-                batch.bytes += piece.len();
-                batch.pieces.push(piece);
+        let Some(piece) = source.next().await? else {
+            batch.ended = true;
+            break;
+        };
+        batch.bytes += piece.len();
+        if piece.len() < SMALL_PIECE_BYTES {
+            small.extend_from_slice(&piece);
+            if small.len() >= SMALL_PIECE_BYTES {
+                batch.pieces.push(small.split().freeze());
             }
-            None => {
-                batch.ended = true;
-                break;
+        } else {
+            if !small.is_empty() {
+                batch.pieces.push(small.split().freeze());
             }
+            batch.pieces.push(piece);
         }
+    }
+    if !small.is_empty() {
+        batch.pieces.push(small.freeze());
     }
     Ok(batch)
 }

@@ -4,7 +4,7 @@
 use super::put::Write;
 use super::read::verify_record;
 use crate::Fail;
-use crate::api::{CopyObject, CopyOutcome, CopySource, RequestBody, RequestContext};
+use crate::api::{CopyObject, CopyOutcome, CopySource, ObjectHeaders, RequestBody, RequestContext};
 use crate::bodies::{CopyBody, ObjectBody, spans};
 use crate::current::{Found, streams};
 use crate::preconditions::{State, check_copy_source};
@@ -47,7 +47,10 @@ impl ObjectService {
         let write = Write {
             bucket: &bucket,
             name: &request.name,
-            headers: request.replace_headers.unwrap_or_else(|| source.object.headers.clone()),
+            headers: ObjectHeaders {
+                website_redirect: request.website_redirect,
+                ..request.replace_headers.unwrap_or_else(|| source.object.headers.clone())
+            },
             plan,
             owner: owner(&proof, &bucket),
             checksum,
@@ -107,7 +110,8 @@ impl ObjectService {
                 | (Envelope::Obs { .. }, EncryptionPlan::Obs)
                 | (Envelope::Kms { .. }, EncryptionPlan::Kms { .. })
         );
-        let nothing_else_changes = request.replace_headers.is_none();
+        let redirected = request.website_redirect != object.headers.website_redirect;
+        let nothing_else_changes = request.replace_headers.is_none() && !redirected;
         if cx.rules.self_copy_keeps_method {
             if nothing_else_changes {
                 return Err(changes_nothing());

@@ -1,7 +1,7 @@
 //! GetObject and HeadObject.
 
 use crate::Fail;
-use crate::api::{GetOutcome, ObjectInfo, ReadObject, RequestContext};
+use crate::api::{GetOutcome, IfRange, ObjectInfo, ReadObject, RequestContext};
 use crate::bodies::{ObjectBody, spans};
 use crate::current::{Found, streams};
 use crate::preconditions::{State, check_read};
@@ -89,7 +89,7 @@ impl ObjectService {
         let etag = self.etag(&found.object)?;
         let state = State { etag, last_modified: found.object.created };
         let placed = check_read(&request.preconditions, state, self.clock.now())
-            .and_then(|()| place(request, &found.object, found.layout.as_ref()));
+            .and_then(|()| place(request, state, &found.object, found.layout.as_ref()));
         let span = match placed {
             Ok(span) => span,
             // The answer to a condition or a range that does not hold also needs the right customer key (S3 behaviour
@@ -162,7 +162,7 @@ fn info(
 }
 
 /// Which bytes a range or a part number asks for. Pure.
-fn place(request: &ReadObject, object: &ObjectVersion, layout: Option<&Layout>) -> Result<Span, Fail> {
+fn place(request: &ReadObject, state: State, object: &ObjectVersion, layout: Option<&Layout>) -> Result<Span, Fail> {
     if let Some(part) = request.part {
         if request.range.is_some() {
             return Err(Fail::InvalidRequest(
@@ -187,7 +187,14 @@ fn place(request: &ReadObject, object: &ObjectVersion, layout: Option<&Layout>) 
         }
         return Err(Fail::InvalidPartNumber);
     }
-    match request.range {
+    // A resumed download must not splice two versions: another object than the one named is given whole.
+    let same = match &request.if_range {
+        None => true,
+        Some(IfRange::ETag(etag)) => *etag == state.etag.to_string(),
+        Some(IfRange::Date(date)) => date.as_secs() == state.last_modified.as_secs(),
+        Some(IfRange::Never) => false,
+    };
+    match request.range.filter(|_| same) {
         None => Ok(Span { start: 0, length: object.size, partial: false }),
         Some(range) => {
             let ResolvedRange { start, length } =

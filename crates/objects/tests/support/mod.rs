@@ -248,12 +248,12 @@ pub fn read(bucket: &BucketName, object: &str, method: Method) -> ReadObject {
     }
 }
 
-pub struct Pieces(Vec<Bytes>);
+pub struct Pieces(std::collections::VecDeque<Bytes>);
 
 #[async_trait]
 impl BodySource for Pieces {
     async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
-        Ok(if self.0.is_empty() { None } else { Some(self.0.remove(0)) })
+        Ok(self.0.pop_front())
     }
 
     fn trailing_checksums(&mut self) -> Vec<ChecksumValue> {
@@ -261,10 +261,14 @@ impl BodySource for Pieces {
     }
 }
 
+/// A body in pieces that do not line up with segments.
 pub fn body(data: &[u8]) -> RequestBody {
-    // Pieces that do not line up with segments.
+    body_in_pieces(data, 50_001)
+}
+
+pub fn body_in_pieces(data: &[u8], piece: usize) -> RequestBody {
     RequestBody {
-        source: Box::new(Pieces(data.chunks(50_001).map(Bytes::copy_from_slice).collect())),
+        source: Box::new(Pieces(data.chunks(piece).map(Bytes::copy_from_slice).collect())),
         length: Some(data.len() as u64),
         content_md5: None,
         content_sha256: None,

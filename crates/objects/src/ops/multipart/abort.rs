@@ -2,15 +2,15 @@
 
 use crate::Fail;
 use crate::api::RequestContext;
-use crate::bodies::Upkeep;
-use crate::current::Holdings;
+use crate::bodies::{Removal, Upkeep};
 use crate::service::ObjectService;
 use model::{BucketName, ObjectName, UploadId};
 use policy::Action;
 use store::{CommitError, Expectation, Table, Transaction};
 
 impl ObjectService {
-    /// AbortMultipartUpload: the upload and all its parts are gone. A part that is being sent ends with `NoSuchUpload`.
+    /// AbortMultipartUpload: the upload is gone at once, and with it all its parts: those that are there, and those that
+    /// come while this is under way. A part that is being sent ends with `NoSuchUpload`.
     pub async fn abort_upload(
         &self,
         cx: &RequestContext,
@@ -20,23 +20,16 @@ impl ObjectService {
     ) -> Result<(), Fail> {
         let bucket = self.bucket(bucket)?;
         let _proof = self.authorize_object(cx, Action::AbortMultipartUpload, &bucket, name)?;
-        loop {
-            let found = self.upload(&bucket, name, upload).await?;
-            let parts = self.parts(upload).await?;
-            let mut tx = Transaction::new();
-            tx.expect(Expectation::Present(Table::Uploads, found.key.clone())).delete(Table::Uploads, found.key);
-            let mut held = Holdings::default();
-            for part in parts {
-                held.add(&part.record.stored);
-                tx.expect(Expectation::Equals(Table::Parts, part.key.clone(), part.row)).delete(Table::Parts, part.key);
-            }
-            let upkeep = Upkeep { confirm: Vec::new(), remove: held.release(&mut tx) };
-            match self.housekeeper.commit(&self.meta, tx, upkeep).await {
-                Ok(()) => return Ok(()),
-                // A part came or went in between: look again.
-                Err(CommitError::Conflict(_)) => {}
-                Err(CommitError::Fault(fault)) => return Err(fault.into()),
-            }
+        let found = self.upload(&bucket, name, upload).await?;
+        let mut tx = Transaction::new();
+        tx.expect(Expectation::Present(Table::Uploads, found.key.clone())).delete(Table::Uploads, found.key);
+        let parts = Removal::Parts(upload);
+        parts.enter(&mut tx);
+        let upkeep = Upkeep { confirm: Vec::new(), remove: vec![parts] };
+        match self.housekeeper.commit(&self.meta, tx, upkeep).await {
+            Ok(()) => Ok(()),
+            Err(CommitError::Conflict(_)) => Err(Fail::NoSuchUpload),
+            Err(CommitError::Fault(fault)) => Err(fault.into()),
         }
     }
 }

@@ -5,8 +5,8 @@ use super::part::not_of_upload;
 use super::{Part, Upload};
 use crate::Fail;
 use crate::api::{CompleteUpload, CompletedPart, RequestContext, StoredChecksum, WriteOutcome};
-use crate::bodies::Upkeep;
-use crate::current::{Holdings, Replace};
+use crate::bodies::{Removal, Upkeep};
+use crate::current::Replace;
 use crate::ops::put::etag_is_public;
 use crate::records::{Content, Layout, LayoutPart, ObjectVersion, StoredEtag, Version, keys};
 use crate::registry::Bucket;
@@ -74,14 +74,19 @@ impl ObjectService {
                 return Err(fail.into());
             }
         };
-        check_sizes(&chosen, cx.rules.part_bytes_min)?;
+        check_sizes(&chosen, cx.rules.part_bytes_min, request.object_size)?;
 
         let etag = ETag {
             md5: md5(&chosen.iter().flat_map(|c| c.md5).collect::<Vec<u8>>()),
             parts: Some(chosen.len() as u32),
         };
         let checksum = match &keys {
-            Some(_) => whole_checksum(&upload, &chosen, request.checksum.as_ref())?,
+            Some(_) => whole_checksum(&upload, &chosen, request)?,
+            None if request.checksum.is_some() => {
+                // A promise that cannot be checked is refused, not dropped.
+                let why = "The checksum of the whole object needs the customer key of the upload.";
+                return Err(Fail::InvalidRequest(why.to_owned()).into());
+            }
             None => None,
         };
         let layout = Layout {
@@ -103,17 +108,16 @@ impl ObjectService {
         let prepare = |tx: &mut Transaction| {
             tx.expect(Expectation::Equals(Table::Uploads, upload.key.clone(), upload.row.clone()));
             tx.delete(Table::Uploads, upload.key.clone());
-            let mut left_out = Holdings::default();
-            for part in &parts {
-                // Every part, named or not: one that is sent again in between must not be lost without a trace.
-                tx.expect(Expectation::Equals(Table::Parts, part.key.clone(), part.row.clone()));
-                tx.delete(Table::Parts, part.key.clone());
-                if !chosen.iter().any(|c| c.part.number == part.number) {
-                    left_out.add(&part.record.stored);
-                }
+            for c in &chosen {
+                // A part that is sent again in between is another part.
+                tx.expect(Expectation::Equals(Table::Parts, c.part.key.clone(), c.part.row.clone()));
+                tx.delete(Table::Parts, c.part.key.clone());
             }
+            // Parts that were not named, and parts that come while this is under way.
+            let rest = Removal::Parts(request.upload);
+            rest.enter(tx);
             tx.put(Table::Layouts, keys::layout(upload.record.uid), layout.encode());
-            Upkeep { confirm: Vec::new(), remove: left_out.release(tx) }
+            Upkeep { confirm: Vec::new(), remove: vec![rest] }
         };
         self.replace_current(bucket, &request.name, &request.expectation, Some(&version), prepare).await?;
         Ok(WriteOutcome {
@@ -243,8 +247,14 @@ fn choose<'a>(
     Ok(chosen)
 }
 
-fn check_sizes(chosen: &[Chosen<'_>], min: u64) -> Result<(), Fail> {
+fn check_sizes(chosen: &[Chosen<'_>], min: u64, announced: Option<u64>) -> Result<(), Fail> {
     let (_last, before) = chosen.split_last().ok_or(Fail::InvalidPart)?;
+    let size: u64 = chosen.iter().map(|c| c.part.record.stored.plain_bytes).sum();
+    if announced.is_some_and(|announced| announced != size) {
+        return Err(Fail::InvalidRequest(format!(
+            "The parts make an object of {size} bytes, not of the size announced."
+        )));
+    }
     if before.iter().any(|c| c.part.record.stored.plain_bytes < min) { Err(Fail::EntityTooSmall) } else { Ok(()) }
 }
 
@@ -253,7 +263,7 @@ fn check_sizes(chosen: &[Chosen<'_>], min: u64) -> Result<(), Fail> {
 fn whole_checksum(
     upload: &Upload,
     chosen: &[Chosen<'_>],
-    sent: Option<&ChecksumValue>,
+    request: &CompleteUpload,
 ) -> Result<Option<KeptChecksum>, Fail> {
     let common = chosen.first().and_then(|c| c.checksum.as_ref()).map(ChecksumValue::algorithm).filter(|algorithm| {
         chosen.iter().all(|c| c.checksum.as_ref().map(ChecksumValue::algorithm) == Some(*algorithm))
@@ -261,6 +271,9 @@ fn whole_checksum(
     let (algorithm, composite) = match (upload.record.checksum, common) {
         (Some(named), _) => named,
         (None, Some(common)) if common.is_crc() => (common, false),
+        (None, _) if request.checksum.is_some() => {
+            return Err(Fail::InvalidRequest("The parts have no checksums that combine.".to_owned()));
+        }
         (None, _) => return Ok(None),
     };
     let values: Option<Vec<&ChecksumValue>> = chosen.iter().map(|c| c.checksum.as_ref()).collect();
@@ -272,13 +285,16 @@ fn whole_checksum(
     } else {
         KeptChecksum { value: combined(algorithm, chosen, &values)?, composite_parts: None }
     };
-    match sent {
-        Some(sent) if sent.algorithm() != algorithm => {
-            Err(Fail::InvalidRequest("The checksum is not of the upload's algorithm.".to_owned()))
-        }
-        Some(sent) if !composite && *sent != kept.value => {
-            Err(Fail::BadDigest(format!("The {algorithm:?} you specified did not match the calculated checksum.")))
-        }
+    let invalid = |why: &str| Err(Fail::InvalidRequest(why.to_owned()));
+    if request.checksum_composite.is_some_and(|sent| sent != composite) {
+        return invalid("The checksum type is not the one that the upload was created with.");
+    }
+    if request.checksum_parts.is_some_and(|sent| Some(sent) != kept.composite_parts) {
+        return invalid("The checksum was sent with another number of parts.");
+    }
+    match &request.checksum {
+        Some(sent) if sent.algorithm() != algorithm => invalid("The checksum is not of the upload's algorithm."),
+        Some(sent) if *sent != kept.value => Err(Fail::BadDigest(format!("{algorithm:?}").to_uppercase())),
         _ => Ok(Some(kept)),
     }
 }
