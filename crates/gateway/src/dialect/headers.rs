@@ -1,8 +1,8 @@
 //! The header view of a request: what its headers say, together with what a presigned URL says for them.
 //!
 //! In a presigned URL the dialect's own parameters (`x-obs-…`, `x-amz-…`) act as headers (obs-api §2.5,
-//! s3-sse-behaviour §18); a header wins over a parameter of the same name. A customer key in a query is refused: it
-//! would stand in every log on the way. Of a header that means one thing there may be one: a second value is refused
+//! s3-sse-behaviour §18); a header of the same name must say the same. A customer key in a query is refused: it would
+//! stand in every log on the way. Of a header that means one thing there may be one: a second value is refused
 //! rather than ignored, since two readers of one request must never disagree.
 
 use super::{Dialect, Names};
@@ -76,7 +76,10 @@ impl<'a> HeaderView<'a> {
                     }
                     continue;
                 }
-                if headers.contains_key(&name) {
+                if let Some(header) = headers.get(&name) {
+                    if header.as_bytes().trim_ascii() != value.trim_ascii() {
+                        return Err(HeaderFault::Repeated(name));
+                    }
                     continue;
                 }
                 let value = HeaderValue::from_bytes(value).map_err(|_| HeaderFault::NotText(name.clone()))?;
@@ -171,12 +174,15 @@ mod tests {
     fn a_presigned_url_speaks_for_missing_headers() {
         let mut headers = HeaderMap::new();
         headers.insert("x-obs-acl", HeaderValue::from_static("private"));
-        let query = "x-obs-server-side-encryption=kms&X-OBS-ACL=public-read&x-amz-acl=x&x-obs-security-token=t";
+        let query = "x-obs-server-side-encryption=kms&X-OBS-ACL=private&x-amz-acl=x&x-obs-security-token=t";
         let view = view(&headers, query, true).unwrap();
         assert_eq!(view.one("x-obs-server-side-encryption").unwrap(), Some("kms"));
-        assert_eq!(view.one("x-obs-acl").unwrap(), Some("private"), "a header wins");
+        assert_eq!(view.one("x-obs-acl").unwrap(), Some("private"), "said twice in the same words");
         assert!(!view.has("x-amz-acl"), "the other dialect's parameters are no headers");
         assert!(!view.has("x-obs-security-token"));
+        let contradicting =
+            super::HeaderView::new(Dialect::OBS, &headers, &Query::parse("X-OBS-ACL=public-read").unwrap(), true);
+        assert_eq!(contradicting.unwrap_err(), HeaderFault::Repeated("x-obs-acl".into()));
     }
 
     #[test]

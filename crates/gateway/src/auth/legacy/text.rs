@@ -61,7 +61,7 @@ pub(in super::super) fn string_head(
     if placement == Placement::Headers {
         for pair in target.query.iter().filter(|pair| has_prefix(pair, prefix)) {
             let (name, value) = (lower(&pair.name), trim(pair.value_bytes()));
-            // Some senders repeat as a header what already stands in the URL.
+            // Some senders repeat as a header what already stands in the URL; another value there is refused before.
             if lines.get(&name).is_none_or(|line| line != value) {
                 join(&mut lines, &name, value);
             }
