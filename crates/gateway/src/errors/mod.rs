@@ -20,7 +20,7 @@ use crate::dialect::{Dialect, HeaderFault};
 use crate::query::BadTarget;
 use crate::xml::XmlError;
 use http::StatusCode;
-use objects::Fail;
+use objects::{Fail, StoreFault};
 use sse::SseError;
 use std::borrow::Cow;
 
@@ -173,6 +173,28 @@ fn field_name(dialect: &'static Dialect, field: sse::EncryptionField) -> &'stati
         F::CustomerAlgorithm => names.customer_algorithm,
         F::CustomerKey => names.customer_key,
         F::CustomerKeyMd5 => names.customer_key_md5,
+    }
+}
+
+/// A digest that does not match, by its noun.
+fn bad_digest(noun: &str) -> Wording {
+    let than = if noun == "Content-MD5" { "what we received" } else { "the calculated checksum" };
+    w(StatusCode::BAD_REQUEST, "BadDigest", format!("The {noun} you specified did not match {than}."))
+}
+
+/// The store's faults. What may pass is to be tried again (503); damage stays, so a client that repeats the request
+/// for ever would hide it from the operator (500).
+fn store(fault: &StoreFault) -> Wording {
+    match fault {
+        StoreFault::Full => {
+            w(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "There is no space left in the data directory.")
+        }
+        StoreFault::Unavailable(_) => w(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "ServiceUnavailable",
+            "Service is unable to handle request. Please retry.",
+        ),
+        StoreFault::Corrupt(_) => w(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", INTERNAL),
     }
 }
 

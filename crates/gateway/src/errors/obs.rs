@@ -67,9 +67,7 @@ pub(super) fn fail(dialect: &'static Dialect, fail: &Fail) -> Wording {
         Fail::InvalidPartOrder => {
             w(S::BAD_REQUEST, "InvalidPartOrder", "The list of parts was not in ascending order.")
         }
-        Fail::BadDigest(what) => {
-            w(S::BAD_REQUEST, "BadDigest", format!("The {what} you specified did not match what we received."))
-        }
+        Fail::BadDigest(noun) => super::bad_digest(noun),
         Fail::ContentSha256Mismatch => {
             w(S::BAD_REQUEST, "BadDigest", "The content SHA-256 you specified did not match what we received.")
         }
@@ -85,7 +83,7 @@ pub(super) fn fail(dialect: &'static Dialect, fail: &Fail) -> Wording {
         }
         Fail::Body(error) => body(*error),
         Fail::Encryption(error) => encryption(dialect, error),
-        Fail::Store(_) => w(S::SERVICE_UNAVAILABLE, "ServiceUnavailable", "Please try again later."),
+        Fail::Store(fault) => super::store(fault),
         Fail::Internal(_) => w(S::INTERNAL_SERVER_ERROR, "InternalError", INTERNAL),
     }
 }

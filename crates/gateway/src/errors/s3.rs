@@ -84,9 +84,7 @@ pub(super) fn fail(dialect: &'static Dialect, fail: &Fail, compat: Compat) -> Wo
             "InvalidPartOrder",
             "The list of parts was not in ascending order. Parts must be ordered by part number.",
         ),
-        Fail::BadDigest(what) => {
-            w(S::BAD_REQUEST, "BadDigest", format!("The {what} you specified did not match the calculated checksum."))
-        }
+        Fail::BadDigest(noun) => super::bad_digest(noun),
         Fail::ContentSha256Mismatch => w(
             S::BAD_REQUEST,
             "XAmzContentSHA256Mismatch",
@@ -104,9 +102,7 @@ pub(super) fn fail(dialect: &'static Dialect, fail: &Fail, compat: Compat) -> Wo
         }
         Fail::Body(error) => body(*error),
         Fail::Encryption(error) => encryption(dialect, error, compat),
-        Fail::Store(_) => {
-            w(S::SERVICE_UNAVAILABLE, "ServiceUnavailable", "Service is unable to handle request. Please retry.")
-        }
+        Fail::Store(fault) => super::store(fault),
         Fail::Internal(_) => w(S::INTERNAL_SERVER_ERROR, "InternalError", INTERNAL),
     }
 }

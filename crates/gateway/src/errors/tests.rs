@@ -44,6 +44,9 @@ fn common_words() {
         (Fail::Body(BodyError::Incomplete), 400, "IncompleteBody"),
         (Fail::Body(BodyError::ChunkSignature), 403, "SignatureDoesNotMatch"),
         (Fail::Internal("x".into()), 500, "InternalError"),
+        (Fail::Store(StoreFault::Full), 503, "ServiceUnavailable"),
+        (Fail::Store(StoreFault::Unavailable("x".into())), 503, "ServiceUnavailable"),
+        (Fail::Store(StoreFault::Corrupt("x".into())), 500, "InternalError"),
         (Fail::Encryption(SseError::NeedsTls), 400, "InvalidRequest"),
         (Fail::Encryption(SseError::NeedsSignature), 403, "AccessDenied"),
         (Fail::Encryption(SseError::CustomerAlgorithm), 400, "InvalidEncryptionAlgorithmError"),
@@ -100,6 +103,25 @@ fn the_suite_of_ceph_is_answered_as_it_expects() {
     };
     assert_eq!(ceph(SseError::CustomerKeyWrong.into()), (400, "InvalidRequest"));
     assert_eq!(ceph(Fail::InvalidPartNumber.into()), (400, "InvalidPart"));
+}
+
+#[test]
+fn digests_are_named() {
+    for (noun, message) in [
+        ("Content-MD5", "The Content-MD5 you specified did not match what we received."),
+        ("CRC32", "The CRC32 you specified did not match the calculated checksum."),
+        ("CRC64NVME", "The CRC64NVME you specified did not match the calculated checksum."),
+    ] {
+        for dialect in [Dialect::S3, Dialect::OBS] {
+            assert_eq!(Refusal::from(Fail::BadDigest(noun.into())).wording(dialect, Compat::Aws).message, message);
+        }
+    }
+}
+
+#[test]
+fn a_full_store_says_so() {
+    let message = Refusal::from(Fail::Store(StoreFault::Full)).wording(Dialect::S3, Compat::Aws).message;
+    assert_eq!(message, "There is no space left in the data directory.");
 }
 
 #[test]
@@ -164,7 +186,12 @@ fn a_wrong_signature_shows_what_was_signed_and_the_log_does_not() {
 
 #[test]
 fn inner_causes_stay_inside() {
-    for fail in [Fail::Internal("path /data/x".into()), Fail::Encryption(SseError::Damaged)] {
+    for fail in [
+        Fail::Internal("path /data/x".into()),
+        Fail::Encryption(SseError::Damaged),
+        Fail::Store(StoreFault::Corrupt("row in /data/x".into())),
+        Fail::Store(StoreFault::Unavailable("fsync of /data/x".into())),
+    ] {
         let reply = error_reply(Dialect::S3, Compat::Aws, &fail.into(), &asked(false));
         assert!(!text(&reply).contains("/data/x") && !text(&reply).contains("Damaged"));
     }

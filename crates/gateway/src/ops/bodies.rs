@@ -71,7 +71,7 @@ impl Call<'_> {
             let mut found = Checksummer::new(promised.algorithm());
             found.update(&bytes);
             if found.finish() != *promised {
-                return Err(Fail::BadDigest("checksum".to_owned()).into());
+                return Err(Fail::BadDigest(super::checksums::algorithm_word(promised.algorithm()).to_owned()).into());
             }
         }
         Ok(Document { bytes, digested })
