@@ -66,8 +66,15 @@ pub struct Limits {
     pub drain_timeout: Duration,
     /// Bytes of the read buffer of a connection.
     pub read_buffer_bytes: usize,
+    /// For each such time that replies of a connection waited for their reader, the reader must have taken
+    /// [`Limits::reply_window_bytes_min`]; a slower one loses the connection, since what it reads cannot be freed.
+    pub reply_window: Duration,
+    /// Bytes a reader must take in each [`Limits::reply_window`].
+    pub reply_window_bytes_min: u64,
     /// An unread body up to so many bytes is read off so that the connection stays usable.
     pub unread_body_bytes_max: u64,
+    /// How long an answer waits for the rest of such a body; then it goes out and the connection is closed.
+    pub settle_timeout: Duration,
     /// How long the rest of a longer unread body is discarded after the answer, so that the client sees the answer
     /// and not a reset.
     pub linger_timeout: Duration,
@@ -76,6 +83,10 @@ pub struct Limits {
     /// Bytes of the documents of DeleteObjects and CompleteMultipartUpload: 1,000 names of 1,024 bytes, escaped;
     /// 10,000 parts with checksums.
     pub list_document_bytes_max: usize,
+    /// Bytes of all documents that are held at the same time; further ones wait on the wire.
+    pub documents_bytes_max: usize,
+    /// How long a document may take to arrive.
+    pub document_timeout: Duration,
     /// Bytes of a request of the KMS API.
     pub control_body_bytes_max: usize,
 }
@@ -91,10 +102,15 @@ impl Default for Limits {
             idle_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(30),
             read_buffer_bytes: 256 * 1024,
+            reply_window: Duration::from_secs(60),
+            reply_window_bytes_min: 60 * 1024,
             unread_body_bytes_max: 1024 * 1024,
+            settle_timeout: Duration::from_secs(1),
             linger_timeout: Duration::from_secs(10),
             document_bytes_max: 64 * 1024,
             list_document_bytes_max: 8 * 1024 * 1024,
+            documents_bytes_max: 64 * 1024 * 1024,
+            document_timeout: Duration::from_secs(120),
             control_body_bytes_max: 64 * 1024,
         }
     }

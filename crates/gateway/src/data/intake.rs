@@ -2,7 +2,7 @@
 //!
 //! A request is often refused before its body is read. The connection stays usable only if the rest is read off; a
 //! client that waits for `100 Continue` is simply told, and the connection closed; the rest of a large body is not
-//! waited for (s3-sse-behaviour §2).
+//! waited for (s3-sse-behaviour §2). Nor does the answer wait long for a little that comes slowly.
 
 use crate::body::ByteSource;
 use crate::config::Limits;
@@ -12,6 +12,8 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use objects::BodyError;
+use std::future::Future;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -29,6 +31,7 @@ pub(crate) struct Intake {
     rest: Arc<Mutex<Rest>>,
     idle_timeout: Duration,
     unread_bytes_max: u64,
+    settle_timeout: Duration,
     meter: BodyMeter,
 }
 
@@ -38,6 +41,7 @@ impl Intake {
             rest: Arc::new(Mutex::new(Rest { body: Some(body), ..Rest::default() })),
             idle_timeout: limits.idle_timeout,
             unread_bytes_max: limits.unread_body_bytes_max,
+            settle_timeout: limits.settle_timeout,
             meter,
         }
     }
@@ -52,7 +56,7 @@ impl Intake {
         }
     }
 
-    /// Reads off what nobody read, if that is little. Whether the connection may be used again.
+    /// Reads off what nobody read, if that is little and comes soon. Whether the connection may be used again.
     pub(crate) async fn settle(&self, expects_continue: bool) -> bool {
         let Rest { body: Some(mut body), begun, stalled } = std::mem::take(&mut *lock(&self.rest)) else {
             return true;
@@ -63,22 +67,36 @@ impl Intake {
         if stalled || (expects_continue && !begun) {
             return false;
         }
-        let mut room = self.unread_bytes_max;
-        if body.size_hint().exact().is_some_and(|bytes| bytes > room) {
-            return false;
-        }
-        loop {
-            match timeout(self.idle_timeout, body.frame()).await {
-                Ok(None) => return true,
-                Ok(Some(Ok(frame))) => {
-                    let bytes = frame.data_ref().map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX));
-                    match room.checked_sub(bytes) {
-                        Some(left) => room = left,
-                        None => return false,
-                    }
+        drain(&mut body, self.unread_bytes_max, tokio::time::sleep(self.settle_timeout)).await
+    }
+}
+
+/// Reads to the end, unless that is more than `room` bytes away or the deadline comes first: one deadline for all of it,
+/// since a pause after each byte would hold the answer back for ever. Whether the end was reached.
+async fn drain<B>(body: &mut B, mut room: u64, deadline: impl Future<Output = ()>) -> bool
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    if body.size_hint().exact().is_some_and(|bytes| bytes > room) {
+        return false;
+    }
+    let mut deadline = pin!(deadline);
+    loop {
+        let frame = tokio::select! {
+            biased;
+            () = &mut deadline => return false,
+            frame = body.frame() => frame,
+        };
+        match frame {
+            None => return true,
+            Some(Ok(frame)) => {
+                let bytes = frame.data_ref().map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX));
+                match room.checked_sub(bytes) {
+                    Some(left) => room = left,
+                    None => return false,
                 }
-                Ok(Some(Err(_))) | Err(_) => return false,
             }
+            Some(Err(_)) => return false,
         }
     }
 }
@@ -133,5 +151,64 @@ impl Drop for IncomingSource {
         if let Some(body) = self.body.take() {
             lock(&self.rest).body = Some(body);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+    use hyper::body::Frame;
+    use std::convert::Infallible;
+    use std::future::{pending, poll_fn};
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    /// So many frames of one byte, each as soon as it is asked for; then the end, or silence.
+    struct Trickle {
+        left: usize,
+        ends: bool,
+    }
+
+    impl Body for Trickle {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            match self.left.checked_sub(1) {
+                Some(left) => {
+                    self.left = left;
+                    Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"x")))))
+                }
+                None if self.ends => Poll::Ready(None),
+                None => Poll::Pending,
+            }
+        }
+    }
+
+    fn settled(left: usize, ends: bool, room: u64, deadline: impl Future<Output = ()>) -> Option<bool> {
+        drain(&mut Trickle { left, ends }, room, deadline).now_or_never()
+    }
+
+    #[test]
+    fn a_little_is_read_off() {
+        assert_eq!(settled(5, true, 5, pending()), Some(true));
+        assert_eq!(settled(6, true, 5, pending()), Some(false), "more than there is room for");
+        assert_eq!(settled(0, false, 5, pending()), None, "still waits");
+    }
+
+    #[test]
+    fn a_trickle_does_not_hold_the_answer_back() {
+        let mut asked = 0;
+        let third = poll_fn(|_| {
+            asked += 1;
+            if asked == 3 { Poll::Ready(()) } else { Poll::Pending }
+        });
+        assert_eq!(settled(1_000, true, 1_000, third), Some(false), "bytes that come do not move the deadline");
+        assert_eq!(asked, 3);
+        assert_eq!(settled(0, false, 5, std::future::ready(())), Some(false), "silence");
     }
 }
