@@ -56,7 +56,7 @@ pub(super) async fn drive(
         () = stopped(&mut stop_early) => return,
     };
     let Ok(Ok(Some(first))) = first else { return };
-    let stream = Guarded::new(stream, limits.idle_timeout);
+    let stream = Guarded::new(stream, limits);
     let served = match (first, &door.tls) {
         (TLS_HANDSHAKE, Some(tls)) => {
             let handshake = TlsAcceptor::from(tls.current()).accept(stream);

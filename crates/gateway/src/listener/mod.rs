@@ -5,6 +5,7 @@
 
 mod connection;
 mod guarded;
+mod pace;
 mod tls;
 
 pub use connection::Peer;
