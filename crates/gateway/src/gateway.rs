@@ -2,7 +2,7 @@
 
 use crate::config::GatewayConfig;
 use crate::control::ControlPlane;
-use crate::data::DataPlane;
+use crate::data::{DataPlane, DocumentRoom};
 use crate::ids::Ids;
 use crate::listener::{self, Door, TlsSlot};
 use crate::metrics::Metrics;
@@ -42,13 +42,15 @@ pub struct Gateway {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) config: GatewayConfig,
     pub(crate) ids: Ids,
+    pub(crate) documents: DocumentRoom,
 }
 
 impl Gateway {
     /// Joins the parts.
     pub fn new(parts: Parts) -> Arc<Self> {
         let Parts { objects, keys, directory, clock, entropy, metrics, config } = parts;
-        Arc::new(Self { objects, keys, directory, clock, metrics, config, ids: Ids::new(entropy) })
+        let documents = DocumentRoom::new(config.limits.documents_bytes_max);
+        Arc::new(Self { objects, keys, directory, clock, metrics, config, ids: Ids::new(entropy), documents })
     }
 
     /// The counters, to register those of other rooms.

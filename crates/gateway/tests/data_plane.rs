@@ -258,6 +258,64 @@ async fn conditions_of_reads_and_writes() {
 }
 
 #[tokio::test]
+async fn a_range_counts_only_while_the_object_is_the_one_that_if_range_names() {
+    let server = Server::start().await;
+    server.s3("PUT", "/bkt").send().await.expect(200);
+    let put = server.s3("PUT", "/bkt/o").body("hello").send().await.expect(200);
+    let etag = put.header("etag").to_owned();
+    let read = |if_range: &str| server.s3("GET", "/bkt/o").header("range", "bytes=1-3").header("if-range", if_range);
+    assert_eq!(read(&etag).send().await.expect(206).text(), "ell");
+    for other in ["\"other\"", &format!("W/{etag}"), "nonsense"] {
+        assert_eq!(read(other).send().await.expect(200).text(), "hello", "{other}");
+    }
+    let obs = server.obs("GET", "bkt", "/o").header("range", "bytes=1-3").header("if-range", "\"other\"");
+    assert_eq!(obs.send().await.expect(206).text(), "ell", "OBS does not know it");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_completion_is_held_against_all_it_says() {
+    let server = Server::start().await;
+    server.s3("PUT", "/bkt").send().await.expect(200);
+    let begun =
+        server.s3("POST", "/bkt/o?uploads").header("x-amz-checksum-algorithm", "CRC32").send().await.expect(200);
+    let target = format!("/bkt/o?uploadId={}", begun.element("UploadId"));
+    let part = server.s3("PUT", &format!("{target}&partNumber=1")).header("x-amz-checksum-crc32", "NhCmhg==");
+    let etag = part.body("hello").send().await.expect(200).header("etag").to_owned();
+    let document = format!(
+        "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{etag}</ETag>\
+         <ChecksumCRC32>NhCmhg==</ChecksumCRC32></Part></CompleteMultipartUpload>"
+    );
+    let complete = |name: &str, value: &str| server.s3("POST", &target).header(name, value).body(document.clone());
+    for (name, value, code) in [
+        ("x-amz-mp-object-size", "6", "InvalidRequest"),
+        ("x-amz-mp-object-size", "five", "InvalidArgument"),
+        ("x-amz-checksum-type", "FULL_OBJECT", "InvalidRequest"),
+        ("x-amz-checksum-type", "HALF", "InvalidRequest"),
+        ("x-amz-checksum-crc32", "NhCmhg==-2", "InvalidRequest"),
+    ] {
+        complete(name, value).send().await.expect_error(400, code);
+    }
+    complete("x-amz-mp-object-size", "5").header("x-amz-checksum-type", "COMPOSITE").send().await.expect(200);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_copy_has_its_own_redirect() {
+    let server = Server::start().await;
+    server.s3("PUT", "/bkt").send().await.expect(200);
+    const REDIRECT: &str = "x-amz-website-redirect-location";
+    server.s3("PUT", "/bkt/a").header(REDIRECT, "/old").body("x").send().await.expect(200);
+    let copy = |target: &str| server.s3("PUT", target).header("x-amz-copy-source", "/bkt/a");
+    copy("/bkt/b").header(REDIRECT, "/new").send().await.expect(200);
+    copy("/bkt/c").send().await.expect(200);
+    copy("/bkt/d").header(REDIRECT, "javascript:x").send().await.expect_error(400, "InvalidRedirectLocation");
+    assert_eq!(server.s3("HEAD", "/bkt/b").send().await.expect(200).header(REDIRECT), "/new");
+    assert_eq!(server.s3("HEAD", "/bkt/c").send().await.expect(200).header(REDIRECT), "");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_customer_key_is_never_sent_back_and_never_taken_from_a_query() {
     let server = Server::start().await;
     server.s3("PUT", "/bkt").send().await.expect(200);
@@ -341,6 +399,14 @@ async fn the_anonymous_send_no_documents() {
     refused.expect_error(403, "AccessDenied");
     let target = format!("/bkt/o?uploadId={}", "a".repeat(32));
     server.unsigned("POST", &target).body(document).send().await.expect_error(403, "AccessDenied");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_may_not_create_buckets_learns_nothing_about_the_request() {
+    let server = Server::start().await;
+    let create = server.unsigned("PUT", "/fresh").header("x-amz-acl", "public-read");
+    create.send().await.expect_error(403, "AccessDenied");
     server.stop().await;
 }
 

@@ -98,6 +98,21 @@ async fn a_refused_upload_that_waits_is_told_at_once_and_never_invited() {
 }
 
 #[tokio::test]
+async fn lists_of_parts_and_objects_are_asked_for_only_of_those_who_may() {
+    let server = Server::start().await;
+    server.s3("PUT", "/bkt").send().await.expect(200);
+    let upload = format!("/bkt/o?uploadId={}", "a".repeat(32));
+    for (target, code) in [(upload.as_str(), "NoSuchUpload"), ("/absent?delete", "NoSuchBucket")] {
+        let call = server.v2("POST", target).header("content-length", "1000000");
+        let head = call.header("expect", "100-continue").wire_head();
+        let answer = raw(&server, head.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+        assert!(answer.contains(&format!("<Code>{code}</Code>")), "{answer}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn an_accepted_upload_that_waits_is_invited() {
     let server = Server::start().await;
     server.s3("PUT", "/bkt").send().await.expect(200);

@@ -3,9 +3,11 @@
 //! The order of the checks is that of s3-sse-behaviour §2: the target is read, the dialect recognised, the signature
 //! verified; then the operation asks for existence, rights and encryption; only then is the body read.
 
+mod documents;
 pub(crate) mod identity;
 mod intake;
 
+pub(crate) use documents::DocumentRoom;
 pub(crate) use intake::{IncomingSource, Intake};
 
 use crate::auth::{self, SignedRequest};

@@ -8,8 +8,10 @@ use crate::xml::{Element, XmlLimits};
 use bytes::{Bytes, BytesMut};
 use crypto::{Checksummer, constant_time_eq, md5, sha256};
 use model::Principal;
-use objects::Fail;
 use objects::api::RequestBody;
+use objects::{BodyError, Fail};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
 
 impl Call<'_> {
     /// The body of an object or a part. Nothing is read yet.
@@ -27,8 +29,8 @@ impl Call<'_> {
     ///
     /// `checksum_is_of_body`: false for the one operation whose checksum headers speak of something else.
     pub(super) async fn document(&mut self, bytes_max: usize, checksum_is_of_body: bool) -> Result<Document, Refusal> {
-        // Nothing that the anonymous may do needs a document, so none is read for them; whoever signed is known, and the
-        // cap bounds what is read before the operation asks for rights.
+        // Nothing that the anonymous may do needs a document, so none is read for them. Of those who signed, the operations
+        // have asked for their rights before.
         if self.cx.principal == Principal::Anonymous {
             return Err(Fail::AccessDenied.into());
         }
@@ -45,17 +47,23 @@ impl Call<'_> {
             integrity::parse(&plain)?
         };
         let bodiless = !headers.contains_key("content-length") && !headers.contains_key("transfer-encoding");
-        let (bytes, body) = if bodiless {
+        let (bytes, body, room) = if bodiless {
             let sha256 = match self.identity.payload.take() {
                 Some(Payload::Sha256(hash)) => Some(hash),
                 _ => None,
             };
-            (Bytes::new(), Promised { sha256, trailing: None })
+            (Bytes::new(), Promised { sha256, trailing: None }, None)
         } else {
             let mut body = self.open(promises.clone())?;
-            let bytes = read_whole(&mut body, bytes_max).await?;
+            if body.length.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > bytes_max)) {
+                return Err(WireFault::BodyTooLarge.into());
+            }
+            let room = self.gateway.documents.take(body.length, bytes_max).await;
+            // Who has the room must use it: it is lent for a time.
+            let read = timeout(self.gateway.config.limits.document_timeout, read_whole(&mut body, bytes_max));
+            let bytes = read.await.map_err(|_| Fail::Body(BodyError::TimedOut))??;
             let trailing = body.source.trailing_checksums();
-            (bytes, Promised { sha256: body.content_sha256, trailing: trailing.into_iter().next() })
+            (bytes, Promised { sha256: body.content_sha256, trailing: trailing.into_iter().next() }, room)
         };
         let digested = promises.content_md5.is_some()
             || promises.checksum.is_some()
@@ -74,7 +82,7 @@ impl Call<'_> {
                 return Err(Fail::BadDigest(super::checksums::algorithm_word(promised.algorithm()).to_owned()).into());
             }
         }
-        Ok(Document { bytes, digested })
+        Ok(Document { bytes, digested, room })
     }
 }
 
@@ -89,6 +97,9 @@ pub(super) struct Document {
     pub(super) bytes: Bytes,
     /// Whether some digest covered it.
     pub(super) digested: bool,
+    /// Its share of the room for documents, given back when it is dropped.
+    #[expect(dead_code, reason = "held, not read")]
+    pub(super) room: Option<OwnedSemaphorePermit>,
 }
 
 impl Document {
@@ -103,10 +114,6 @@ impl Document {
 }
 
 async fn read_whole(body: &mut RequestBody, bytes_max: usize) -> Result<Bytes, Refusal> {
-    let too_large = |length: u64| usize::try_from(length).map_or(true, |length| length > bytes_max);
-    if body.length.is_some_and(too_large) {
-        return Err(WireFault::BodyTooLarge.into());
-    }
     let mut whole = BytesMut::new();
     while let Some(piece) = body.source.next().await.map_err(Fail::Body)? {
         if whole.len() + piece.len() > bytes_max {

@@ -9,6 +9,7 @@ use crate::reply::Reply;
 use crate::route::Place;
 use crate::xml::XmlWriter;
 use http::StatusCode;
+use model::Principal;
 use objects::Fail;
 use objects::api::CreateBucket;
 
@@ -46,6 +47,10 @@ pub(super) async fn list(call: Call<'_>) -> Result<Reply, Refusal> {
 }
 
 pub(super) async fn create(mut call: Call<'_>) -> Result<Reply, Refusal> {
+    // Nobody but an account owns buckets; more cannot be asked before the bucket is there.
+    if call.cx.principal == Principal::Anonymous {
+        return Err(Fail::AccessDenied.into());
+    }
     let view = &call.view;
     let names = view.names();
     object_headers::check_acl(view)?;
@@ -143,7 +148,7 @@ mod tests {
     use crate::ops::bodies::Document;
 
     fn location(xml: &'static str) -> Result<Option<String>, Refusal> {
-        location_constraint(&Document { bytes: bytes::Bytes::from_static(xml.as_bytes()), digested: false })
+        location_constraint(&Document { bytes: bytes::Bytes::from_static(xml.as_bytes()), digested: false, room: None })
     }
 
     #[test]

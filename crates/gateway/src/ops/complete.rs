@@ -10,16 +10,19 @@ use crate::query::url_encode;
 use crate::reply::Reply;
 use crate::xml::{Element, XmlWriter};
 use http::StatusCode;
-use model::{PART_NUMBER_MAX, PartNumber};
+use model::{PART_NUMBER_MAX, PartNumber, UploadId};
 use objects::api::{CompleteUpload, CompletedPart};
 
 pub(super) async fn upload(mut call: Call<'_>) -> Result<Reply, Refusal> {
-    // Its checksum headers speak of the object, not of the document.
-    let document = call.document(call.gateway.config.limits.list_document_bytes_max, false).await;
-    let request = match document.and_then(|document| lower_complete(&call, &document)) {
-        Ok(request) => request,
+    let upload = match arguments::upload(&call.query) {
+        Ok(upload) => upload,
         Err(refusal) => return Err(call.refuse(refusal).await),
     };
+    let (bucket, name) = call.object()?;
+    call.gateway.objects.authorize_complete(&call.cx, bucket, name, upload).await?;
+    // Its checksum headers speak of the object, not of the document.
+    let document = call.document(call.gateway.config.limits.list_document_bytes_max, false).await?;
+    let request = lower_complete(&call, upload, &document)?;
     let (bucket, name) = call.object()?;
     let outcome = call.gateway.objects.complete_upload(&call.cx, request).await?;
     let encoding = NameEncoding::of(&call.query)?;
@@ -38,7 +41,7 @@ pub(super) async fn upload(mut call: Call<'_>) -> Result<Reply, Refusal> {
     Ok(reply)
 }
 
-fn lower_complete(call: &Call<'_>, document: &Document) -> Result<CompleteUpload, Refusal> {
+fn lower_complete(call: &Call<'_>, upload: UploadId, document: &Document) -> Result<CompleteUpload, Refusal> {
     let (bucket, name) = call.object()?;
     let root = document.parse(&["CompleteMultipartUpload"])?;
     NameEncoding::of(&call.query)?;
@@ -49,7 +52,7 @@ fn lower_complete(call: &Call<'_>, document: &Document) -> Result<CompleteUpload
     Ok(CompleteUpload {
         bucket: bucket.clone(),
         name: name.clone(),
-        upload: arguments::upload(&call.query)?,
+        upload,
         parts: lower_parts(&root)?,
         customer: customer_headers(&call.view)?,
         checksum,

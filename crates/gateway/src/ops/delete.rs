@@ -44,9 +44,7 @@ struct Item {
 
 pub(super) async fn many(mut call: Call<'_>) -> Result<Reply, Refusal> {
     let bucket = call.bucket()?.clone();
-    if !call.gateway.objects.bucket_exists(&bucket).await? {
-        return Err(Fail::NoSuchBucket.into());
-    }
+    call.gateway.objects.authorize_delete_objects(&call.cx, &bucket).await?;
     let document = call.document(call.gateway.config.limits.list_document_bytes_max, true).await?;
     if !document.digested {
         return Err(WireFault::MissingDigest.into());
