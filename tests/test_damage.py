@@ -5,7 +5,6 @@ connection, and never anything else."""
 import http.client
 import os
 import shutil
-import time
 
 import pytest
 from botocore.exceptions import ClientError
@@ -36,17 +35,9 @@ def read(server, bucket, name, method, range_=None):
     return reply.status, reply.body
 
 
-def blobs(server):
-    """The blob files in their final places: a fresh one is moved there soon after the answer."""
-    deadline = time.monotonic() + 30
-    while any(disk.files(server.data / "blobs/pending")):
-        assert time.monotonic() < deadline, "blobs stay pending"
-    return set(disk.files(server.data / "blobs"))
-
-
 def blob_of(server, before):
     """The one blob file that is new since `before`."""
-    (fresh,) = blobs(server) - before
+    (fresh,) = disk.settled_blobs(server) - before
     return fresh
 
 
@@ -54,7 +45,7 @@ def blob_of(server, before):
 def stored(request, server, s3, cmk, bucket):
     """An object of a bit more than one segment in a blob of its own."""
     method = sse.method(request.param, cmk)
-    before = blobs(server)
+    before = disk.settled_blobs(server)
     data = body(SEGMENT + 700)
     s3.put_object(Bucket=bucket, Key="k", Body=data, **method.write)
     return method, data, blob_of(server, before)
@@ -105,7 +96,7 @@ def test_a_blob_cut_short_or_grown_or_gone(server, bucket, stored):
 
 def test_segments_swapped_and_repeated(server, s3, cmk, bucket, method):
     data = body(3 * SEGMENT)
-    before = blobs(server)
+    before = disk.settled_blobs(server)
     s3.put_object(Bucket=bucket, Key="k", Body=data, **method.write)
     path = blob_of(server, before)
     whole = path.read_bytes()
@@ -121,7 +112,7 @@ def test_segments_swapped_and_repeated(server, s3, cmk, bucket, method):
 def test_a_damaged_segment_hurts_only_ranges_that_need_it(server, s3, cmk, bucket, method):
     """And shows that a range opens the segments it needs and no others."""
     data = body(4 * SEGMENT)
-    before = blobs(server)
+    before = disk.settled_blobs(server)
     s3.put_object(Bucket=bucket, Key="k", Body=data, **method.write)
     path = blob_of(server, before)
     disk.flip(path, 2 * (path.stat().st_size // 4) + 100)
@@ -133,7 +124,7 @@ def test_a_damaged_segment_hurts_only_ranges_that_need_it(server, s3, cmk, bucke
 
 def test_blobs_of_two_objects_swapped(server, s3, cmk, bucket, method):
     """Same key, same length, same bucket: still not interchangeable."""
-    before = blobs(server)
+    before = disk.settled_blobs(server)
     data = [body(200 * KIB, seed) for seed in (1, 2)]
     paths = []
     for i in (0, 1):
@@ -201,7 +192,7 @@ def test_flipped_bytes_in_records(make_server, tmp_path):
 
 def test_damage_is_not_listed_away(server, s3, bucket, cmk):
     """A damaged object stays listed and can be deleted."""
-    before = blobs(server)
+    before = disk.settled_blobs(server)
     s3.put_object(Bucket=bucket, Key="k", Body=os.urandom(200 * KIB), **sse.method("sse-kms", cmk).write)
     disk.flip(blob_of(server, before), 5)
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 1

@@ -441,16 +441,25 @@ def test_one_customer_key_never_seals_two_things_alike(server, s3, bucket):
     """Same key, same name, same bytes: unrelated ciphertext, in objects and in parts."""
     key = CustomerKey()
     data = b"\0" * (200 * KIB)
-    known = set(disk.files(server.data / "blobs"))
+    known, fresh = disk.settled_blobs(server), {}
+
+    def collect():
+        for path in disk.settled_blobs(server) - known:
+            try:
+                fresh[path] = path.read_bytes()
+            except FileNotFoundError:
+                pass  # of an overwritten object, removed meanwhile
+
     for _ in range(3):
-        s3.put_object(Bucket=bucket, Key="k", Body=data, **key.arguments())
-        s3.put_object(Bucket=bucket, Key="k2", Body=data, **key.arguments())
+        for name in ("k", "k2"):
+            s3.put_object(Bucket=bucket, Key=name, Body=data, **key.arguments())
+            collect()
     upload = s3.create_multipart_upload(Bucket=bucket, Key="m", **key.arguments())["UploadId"]
     for number in (1, 2, 1):
         s3.upload_part(Bucket=bucket, Key="m", UploadId=upload, PartNumber=number, Body=data, **key.arguments())
-    fresh = [path.read_bytes() for path in disk.files(server.data / "blobs") if path not in known]
-    assert len(fresh) >= 4
-    blocks = [content[i : i + 32] for content in fresh for i in range(0, len(content) - 32, 4096)]
+        collect()
+    assert len(fresh) == 9, "six bodies and three parts, each in a blob of its own"
+    blocks = [content[i : i + 32] for content in fresh.values() for i in range(0, len(content) - 32, 4096)]
     assert len(blocks) == len(set(blocks)), "ciphertext repeats"
     assert not any(block in data for block in blocks)
 

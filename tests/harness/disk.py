@@ -2,6 +2,7 @@
 
 import os
 import stat
+import time
 from pathlib import Path
 
 
@@ -12,6 +13,14 @@ def files(directory):
             path = Path(base) / name
             if path.is_file() and not path.is_symlink():
                 yield path
+
+
+def settled_blobs(server):
+    """The blob files in their final places: a fresh one is moved there soon after the answer."""
+    deadline = time.monotonic() + 30
+    while any(files(server.data / "blobs/pending")):
+        assert time.monotonic() < deadline, "blobs stay pending"
+    return set(files(server.data / "blobs"))
 
 
 def files_holding(directory, *needles, edges_bytes=None):
