@@ -366,6 +366,8 @@ def test_the_servers_own_default_is_the_last_word(make_server):
     server = make_server("--default-encryption", "kms")
     s3 = clients.s3(server)
     s3.create_bucket(Bucket="own-default")
+    shown = s3.get_bucket_encryption(Bucket="own-default")["ServerSideEncryptionConfiguration"]["Rules"][0]
+    assert shown["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
     assert s3.put_object(Bucket="own-default", Key="k", Body=b"x")["ServerSideEncryption"] == "aws:kms"
     s3.put_bucket_encryption(Bucket="own-default", ServerSideEncryptionConfiguration=default("AES256"))
     assert s3.put_object(Bucket="own-default", Key="k", Body=b"x")["ServerSideEncryption"] == "AES256"

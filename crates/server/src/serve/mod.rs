@@ -114,6 +114,7 @@ fn gateway_config(settings: &Settings) -> GatewayConfig {
         Compat::Aws => gateway::Compat::Aws,
         Compat::Ceph => gateway::Compat::Ceph,
     };
+    config.default_encryption = rooms::default_method(settings);
     config.limits = Limits { drain_timeout: settings.drain, ..Limits::default() };
     config
 }

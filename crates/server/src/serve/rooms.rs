@@ -78,11 +78,7 @@ impl Rooms {
                 RequireHttps::SseC => sse::RequireHttps::SsecOnly,
                 RequireHttps::Off => sse::RequireHttps::Off,
             },
-            server_default: match settings.default_encryption {
-                DefaultEncryption::None => None,
-                DefaultEncryption::Kms => Some(DefaultMethod::Kms),
-                DefaultEncryption::Obs => Some(DefaultMethod::Obs),
-            },
+            server_default: default_method(settings),
             bucket_key_ttl_millis: u64::try_from(settings.bucket_key_ttl.as_millis()).unwrap_or(u64::MAX),
         };
         let sse = SseService::open(
@@ -119,5 +115,14 @@ impl SecretSealer for KmsSealer {
 
     fn open(&self, id: &[u8; 16], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         self.0.open_note(id, sealed).ok()
+    }
+}
+
+/// The encryption of buckets without a default: what writes get, and what GetBucketEncryption shows.
+pub(super) fn default_method(settings: &Settings) -> Option<DefaultMethod> {
+    match settings.default_encryption {
+        DefaultEncryption::None => None,
+        DefaultEncryption::Kms => Some(DefaultMethod::Kms),
+        DefaultEncryption::Obs => Some(DefaultMethod::Obs),
     }
 }
