@@ -101,7 +101,7 @@ impl Default for Limits {
             handshake_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(30),
-            read_buffer_bytes: 256 * 1024,
+            read_buffer_bytes: 128 * 1024,
             reply_window: Duration::from_secs(60),
             reply_window_bytes_min: 60 * 1024,
             unread_body_bytes_max: 1024 * 1024,

@@ -3,7 +3,7 @@
 use crate::Fail;
 use crate::records::{BucketRecord, keys};
 use bytes::Bytes;
-use model::{BucketName, BucketUid};
+use model::{AccountId, BucketName, BucketUid};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use store::{CommitError, Expectation, MetaStore, StoreFault, Table, Transaction};
@@ -58,13 +58,17 @@ impl Registry {
         self.buckets.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
-    /// Creates a bucket; `false` when the name is taken.
-    pub(crate) async fn create(self: &Arc<Self>, name: &BucketName, record: BucketRecord) -> Result<bool, Fail> {
+    /// Creates a bucket. `Err(owner)`: the name is taken, by this account.
+    pub(crate) async fn create(
+        self: &Arc<Self>,
+        name: &BucketName,
+        record: BucketRecord,
+    ) -> Result<Result<(), AccountId>, Fail> {
         let (registry, name) = (Arc::clone(self), name.clone());
         settle(async move { registry.create_in_full(&name, record).await }).await
     }
 
-    async fn create_in_full(&self, name: &BucketName, record: BucketRecord) -> Result<bool, Fail> {
+    async fn create_in_full(&self, name: &BucketName, record: BucketRecord) -> Result<Result<(), AccountId>, Fail> {
         let mut tx = Transaction::new();
         tx.expect(Expectation::Absent(Table::Buckets, keys::bucket(name)))
             .put(Table::Buckets, keys::bucket(name), record.encode())
@@ -73,9 +77,16 @@ impl Registry {
             Ok(()) => {
                 let bucket = Arc::new(Bucket { name: name.clone(), record });
                 self.buckets.write().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), bucket);
-                Ok(true)
+                Ok(Ok(()))
             }
-            Err(CommitError::Conflict(_)) => Ok(false),
+            // Asked of the store: whoever was faster may not have shown the bucket here yet.
+            Err(CommitError::Conflict(_)) => {
+                let key = keys::bucket(name);
+                let row = store::read(&self.meta, move |s| s.get(Table::Buckets, &key)).await?;
+                let record = row.map(|row| BucketRecord::decode(&row)).transpose();
+                let record = record.map_err(|e| StoreFault::Corrupt(format!("bucket record: {e}")))?;
+                record.map(|record| Err(record.owner)).ok_or(Fail::ConditionalConflict)
+            }
             Err(CommitError::Fault(fault)) => Err(fault.into()),
         }
     }

@@ -18,7 +18,7 @@ pub(crate) const INLINE_BYTES_MAX: usize = 32 * 1024;
 
 /// Plaintext handed to a blocking thread at a time, in bytes: large against the hand-over (some microseconds), small
 /// against the memory budget of a stream (1 MiB).
-pub(crate) const BATCH_BYTES: usize = 256 * 1024;
+pub(crate) const BATCH_BYTES: usize = 128 * 1024;
 
 /// Segments opened at a time.
 pub(crate) const BATCH_SEGMENTS: u64 = 4;

@@ -44,13 +44,11 @@ impl ObjectService {
             revision: 0,
             encryption: request.encryption,
         };
-        if self.registry.create(name, record).await? {
-            return Ok(());
-        }
-        match self.registry.get(name) {
-            Some(bucket) if bucket.record.owner == owner && cx.rules.recreate_own_bucket => Ok(()),
-            Some(bucket) if bucket.record.owner == owner => Err(Fail::BucketAlreadyOwnedByYou),
-            _ => Err(Fail::BucketAlreadyExists),
+        match self.registry.create(name, record).await? {
+            Ok(()) => Ok(()),
+            Err(taken_by) if taken_by != owner => Err(Fail::BucketAlreadyExists),
+            Err(_) if cx.rules.recreate_own_bucket => Ok(()),
+            Err(_) => Err(Fail::BucketAlreadyOwnedByYou),
         }
     }
 
