@@ -224,3 +224,28 @@ async fn small_pieces_make_the_same_body() {
     h.objects.put_object(&cx(), request, body_in_pieces(&data, 1)).await.unwrap();
     assert_eq!(h.get(&bucket, "o", Method::Kms).await.unwrap(), data);
 }
+
+/// A client whose answer was lost sends its completion again.
+#[tokio::test]
+async fn a_repeated_completion_is_answered_as_the_first() {
+    let h = Harness::new().await;
+    let bucket = h.bucket("bucket").await;
+    let upload = create(&h, &bucket, None).await;
+    let parts = vec![send(&h, &bucket, upload, 1, b"one").await, send(&h, &bucket, upload, 2, b"two").await];
+    let request = || complete(&bucket, upload, parts.clone());
+    let gone = |r: Result<(), Fail>| matches!(r, Err(Fail::NoSuchUpload));
+    let first = h.objects.complete_upload(&cx(), request()).await.unwrap();
+    h.objects.authorize_complete(&cx(), &bucket, &name("o"), upload).await.unwrap();
+    let again = h.objects.complete_upload(&cx(), request()).await.unwrap();
+    assert_eq!((again.etag, again.size, again.last_modified), (first.etag, first.size, first.last_modified));
+    assert_eq!(again.encryption, first.encryption);
+    let other_parts = complete(&bucket, upload, parts[..1].to_vec());
+    assert!(gone(h.objects.complete_upload(&cx(), other_parts).await.map(drop)));
+    // Another object under the name is not what the upload made.
+    h.put(&bucket, "o", Method::Plain, b"new").await;
+    assert!(gone(h.objects.complete_upload(&cx(), request()).await.map(drop)));
+    assert!(gone(h.objects.authorize_complete(&cx(), &bucket, &name("o"), upload).await));
+    let aborted = create(&h, &bucket, None).await;
+    h.objects.abort_upload(&cx(), &bucket, &name("o"), aborted).await.unwrap();
+    assert!(gone(h.objects.complete_upload(&cx(), complete(&bucket, aborted, parts)).await.map(drop)));
+}

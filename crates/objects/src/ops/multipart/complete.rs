@@ -6,7 +6,7 @@ use super::{Part, Upload};
 use crate::Fail;
 use crate::api::{CompleteUpload, CompletedPart, RequestContext, StoredChecksum, WriteOutcome};
 use crate::bodies::{Removal, Upkeep};
-use crate::current::Replace;
+use crate::current::{Found, Replace};
 use crate::ops::put::etag_is_public;
 use crate::records::{Content, Layout, LayoutPart, ObjectVersion, StoredEtag, Version, keys};
 use crate::registry::Bucket;
@@ -40,7 +40,49 @@ impl ObjectService {
     ) -> Result<(), Fail> {
         let bucket = self.bucket(bucket)?;
         let _proof = self.authorize_object(cx, Action::PutObject, &bucket, name)?;
-        self.upload(&bucket, name, upload).await.map(drop)
+        match self.upload(&bucket, name, upload).await {
+            Err(Fail::NoSuchUpload) => self.made_by(&bucket, name, upload).await.map(drop),
+            found => found.map(drop),
+        }
+    }
+
+    /// The current version, if this upload made it.
+    async fn made_by(&self, bucket: &Bucket, name: &ObjectName, upload: UploadId) -> Result<Found, Fail> {
+        match self.find(bucket, name, false).await {
+            Ok(found) if found.object.uid.as_bytes() == upload.as_bytes() => Ok(found),
+            Ok(_) | Err(Fail::NoSuchKey { .. }) => Err(Fail::NoSuchUpload),
+            Err(fail) => Err(fail),
+        }
+    }
+
+    /// A completion that comes again, because its answer was lost: answered as the first time while the object is still
+    /// the one that it made, of as many parts.
+    async fn completed_before(
+        &self,
+        cx: &RequestContext,
+        bucket: &Bucket,
+        request: &CompleteUpload,
+    ) -> Result<WriteOutcome, Fail> {
+        let found = self.made_by(bucket, &request.name, request.upload).await?;
+        let etag = self.etag(&found.object)?;
+        if etag.parts != u32::try_from(request.parts.len()).ok() {
+            return Err(Fail::NoSuchUpload);
+        }
+        if !request.customer.is_empty() {
+            let reader = Reader { customer: &request.customer, transport: cx.transport, metadata_only: true };
+            let customer = self.sse.check_reader(&found.object.envelope, reader, &cx.principal)?;
+            let target = target(bucket, &request.name, found.object.uid);
+            let keys = self.sse.begin_read(&found.object.envelope, target, customer, &key_user(cx)).await;
+            drop(keys.map_err(not_of_upload)?);
+        }
+        Ok(WriteOutcome {
+            etag,
+            last_modified: found.object.created,
+            version: None,
+            encryption: self.shown(&found.object.envelope, request),
+            checksum: None,
+            size: found.object.size,
+        })
     }
 
     /// CompleteMultipartUpload.
@@ -50,6 +92,7 @@ impl ObjectService {
         loop {
             match self.try_complete(cx, &bucket, &request).await {
                 Ok(outcome) => return Ok(outcome),
+                Err(Replace::Fail(Fail::NoSuchUpload)) => return self.completed_before(cx, &bucket, &request).await,
                 // The upload or one of its parts changed in between: look again.
                 Err(Replace::Conflict) => {}
                 Err(Replace::Fail(fail)) => return Err(fail),

@@ -18,7 +18,10 @@ impl ObjectService {
         let plan = self.plan(cx, &bucket, &request.encryption)?;
         let checksum = request.checksum.map(checksum_kind).transpose()?;
         check_metadata(&request.headers)?;
-        let (upload, uid) = (UploadId::random(&*self.entropy), VersionUid::random(&*self.entropy));
+        let upload = UploadId::random(&*self.entropy);
+        // The version to be has the upload's id as its uid: a completion that is repeated, because its answer was lost,
+        // finds what it has made.
+        let uid = VersionUid::from_bytes(*upload.as_bytes());
         let (keys, applied) = self.sse.begin_write(plan, target(&bucket, &request.name, uid), &key_user(cx)).await?;
         let record = UploadRecord {
             uid,
