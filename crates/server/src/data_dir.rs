@@ -69,7 +69,29 @@ impl DataDir {
 
     /// Whether a server has kept anything here before.
     pub(crate) fn is_in_use(&self) -> bool {
-        self.meta().exists()
+        self.meta().exists() || self.holds_bodies()
+    }
+
+    /// Refuses bodies without metadata: the directory was restored in part, or something in it is not mounted. A start
+    /// would take it for a new one, and remove bodies that nothing seems to refer to.
+    pub(crate) fn refuse_bodies_without_metadata(&self) -> Result<(), Failure> {
+        let meta = self.meta().join("fjall");
+        if meta.exists() || !self.holds_bodies() {
+            return Ok(());
+        }
+        Err(Failure::new(format!(
+            "`{}` holds objects' bodies, and their metadata `{}` is missing; put it back, or restore a backup",
+            self.path.join("blobs").display(),
+            meta.display()
+        )))
+    }
+
+    /// Whether there is a finished blob, in its place or on its way there.
+    fn holds_bodies(&self) -> bool {
+        let entries = |path: PathBuf| fs::read_dir(path).into_iter().flatten().flatten();
+        entries(self.path.join("blobs"))
+            .filter(|shard| shard.file_name() != "open")
+            .any(|shard| entries(shard.path()).next().is_some())
     }
 }
 
@@ -94,6 +116,22 @@ mod tests {
         DataDir::prepare(&path).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o750)).unwrap();
         assert!(DataDir::prepare(&path).unwrap_err().to_string().contains("chmod 700"));
+    }
+
+    #[test]
+    fn bodies_without_metadata_are_not_a_new_directory() {
+        let outer = tempfile::tempdir().unwrap();
+        let dir = DataDir::prepare(&outer.path().join("data")).unwrap();
+        assert!(!dir.is_in_use() && dir.refuse_bodies_without_metadata().is_ok());
+        fs::create_dir_all(dir.path().join("blobs/open")).unwrap();
+        fs::create_dir_all(dir.path().join("blobs/pending")).unwrap();
+        fs::write(dir.path().join("blobs/open/x"), "unfinished").unwrap();
+        assert!(dir.refuse_bodies_without_metadata().is_ok(), "what was never finished does not count");
+        fs::write(dir.path().join("blobs/pending/y"), "finished").unwrap();
+        let complaint = dir.refuse_bodies_without_metadata().unwrap_err().to_string();
+        assert!(dir.is_in_use() && complaint.contains("fjall"), "{complaint}");
+        fs::create_dir_all(dir.path().join("meta/fjall")).unwrap();
+        assert!(dir.refuse_bodies_without_metadata().is_ok());
     }
 
     #[test]

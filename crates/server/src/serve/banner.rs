@@ -5,6 +5,10 @@ use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
+/// The way out for who has no secret.
+pub(super) const LOST_SECRET: &str = "To replace a lost pair, start with STRONGROOM_ROOT_ACCESS_KEY and \
+    STRONGROOM_ROOT_SECRET_KEY set.";
+
 /// What there is to say.
 pub(super) struct Banner<'a> {
     pub(super) region: &'a str,
@@ -34,6 +38,8 @@ impl Banner<'_> {
         let _ = writeln!(out, "  access key   {}", self.access_key);
         if let Some(secret) = self.fresh_secret {
             let _ = writeln!(out, "  secret key   {secret}   (shown this once: keep it)");
+        } else if !self.given {
+            let _ = writeln!(out, "               {LOST_SECRET}");
         }
         let _ = writeln!(out, "\nPaste next, with a FILE of yours:\n");
         for line in self.lines(&objects) {
@@ -105,6 +111,7 @@ mod tests {
         assert!(banner(Some("s3cret"), false).contains("secret key   s3cret"));
         let later = banner(None, false);
         assert!(!later.contains("  secret key   ") && later.contains("shown at the first start"));
+        assert!(later.contains("STRONGROOM_ROOT_SECRET_KEY"), "and the way out is named");
         assert!(banner(None, true).contains("$STRONGROOM_ROOT_SECRET_KEY"));
     }
 

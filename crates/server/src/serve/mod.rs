@@ -38,14 +38,16 @@ pub(crate) fn run(settings: Settings, env: Env<'_>) -> Result<(), Failure> {
     process::close_to_others();
     memory::keep_buffers();
     let runtime = crate::runtime()?;
-    let ended = runtime.block_on(serve(settings, env));
-    // Closes the stores with the last tasks that hold them; only then is the directory let go.
+    let mut lock = None;
+    let ended = runtime.block_on(serve(settings, env, &mut lock));
+    // Closes the stores with the last tasks that hold them; only then is the directory let go, also after a failure.
     drop(runtime);
-    ended.map(drop)
+    drop(lock);
+    ended
 }
 
-/// Serves until told to end. Gives back the lock, to be kept until the stores are closed.
-async fn serve(mut settings: Settings, env: Env<'_>) -> Result<DirLock, Failure> {
+/// Serves until told to end. Leaves the lock of the directory in `held`, to be kept until the stores are closed.
+async fn serve(mut settings: Settings, env: Env<'_>, held: &mut Option<DirLock>) -> Result<(), Failure> {
     let listening = [settings.address.ip(), settings.control_address.ip()];
     let given = root_credentials::given(env, &listening)?;
     let given_by_operator = given.is_some();
@@ -53,7 +55,8 @@ async fn serve(mut settings: Settings, env: Env<'_>) -> Result<DirLock, Failure>
     if settings.root_key_file == settings.data_dir.join("root.key") {
         settings.root_key_file = dir.path().join("root.key");
     }
-    let lock = DirLock::acquire(dir.path()).map_err(|error| Failure::new(error.to_string()))?;
+    *held = Some(DirLock::acquire(dir.path()).map_err(|error| Failure::new(error.to_string()))?);
+    dir.refuse_bodies_without_metadata()?;
     let certificates = Certificates {
         source: settings.certificate.clone(),
         authority: Authority::new(dir.tls()?),
@@ -92,7 +95,7 @@ async fn serve(mut settings: Settings, env: Env<'_>) -> Result<DirLock, Failure>
 
     let ended = signals.obey(&certificates, &tls, data, control, stop).await;
     upkeep.abort();
-    ended.map(|()| lock)
+    ended
 }
 
 /// Takes a port. Connections that come before the stores are open wait.
@@ -145,7 +148,13 @@ fn announce(
         given,
     };
     tracing::info!(%objects, %control, data = %dir.path().display(), "ready");
-    crate::print(&zeroize::Zeroizing::new(banner.render()))
+    let shown = crate::print(&zeroize::Zeroizing::new(banner.render()));
+    if banner.fresh_secret.is_none() {
+        return shown;
+    }
+    shown.map_err(|failure| {
+        Failure::new(format!("{failure}; the new secret key was not shown. {}", banner::LOST_SECRET))
+    })
 }
 
 fn spawn(door: impl Future<Output = io::Result<()>> + Send + 'static) -> signals::Door {

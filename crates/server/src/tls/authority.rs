@@ -66,6 +66,8 @@ impl Authority {
         match (ca_cert.exists(), ca_key.exists()) {
             (true, true) => {}
             (false, false) => self.make_authority(now)?,
+            // A first start that was killed between the two files: nobody trusts an authority that has issued nothing.
+            (false, true) if !self.dir.join("server.crt").exists() => self.make_authority(now)?,
             _ => {
                 return Err(Failure::new(format!(
                     "only one of `{}` and `{}` exists; restore the other, or remove both to have a new authority made",
@@ -205,6 +207,19 @@ mod tests {
         for (file, mode) in [("ca.key", 0o600), ("server.key", 0o600), ("ca.crt", 0o644), ("server.crt", 0o644)] {
             assert_eq!(fs::metadata(dir.path().join(file)).unwrap().permissions().mode() & 0o7777, mode, "{file}");
         }
+    }
+
+    #[test]
+    fn an_authority_that_a_killed_first_start_left_half_made_is_made_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let authority = Authority::new(dir.path().to_owned());
+        let now = OffsetDateTime::now_utc();
+        authority.server_certificate(&[], &[], now).unwrap();
+        fs::remove_file(dir.path().join("ca.crt")).unwrap();
+        assert!(authority.server_certificate(&[], &[], now).is_err(), "it has issued a certificate: clients trust it");
+        fs::remove_file(dir.path().join("server.crt")).unwrap();
+        authority.server_certificate(&[], &[], now).unwrap();
+        assert!(dir.path().join("ca.crt").exists());
     }
 
     #[test]

@@ -12,6 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use std::fmt;
 use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use time::OffsetDateTime;
@@ -67,6 +68,10 @@ fn load(cert: &Path, key: &Path) -> Result<Arc<CertifiedKey>, Failure> {
         .map_err(|error| complain(cert, &error))?;
     if chain.is_empty() {
         return Err(complain(cert, &"it holds no certificate"));
+    }
+    // A group that may read keys is common; everybody is not.
+    if std::fs::metadata(key).is_ok_and(|meta| meta.permissions().mode() & 0o007 != 0) {
+        tracing::warn!(key = %key.display(), "the TLS key can be read by every user of this machine; close it with chmod o-rwx");
     }
     let private = PrivateKeyDer::from_pem_file(key).map_err(|error| complain(key, &error))?;
     let provider = rustls::crypto::aws_lc_rs::default_provider();

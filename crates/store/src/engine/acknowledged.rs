@@ -30,6 +30,9 @@ pub(super) struct Acknowledged {
 
 impl Acknowledged {
     /// Opens the file in `dir` and reads the highest number; creates it, at 0, when `fresh` says there is no store yet.
+    ///
+    /// A file that is there although there is no store bears witness against a fresh start: a store that was moved away
+    /// or not mounted is missing, not new. Only one that says 0, or that a crash left unfinished, is begun again.
     pub(super) fn open(dir: &Path, fresh: bool) -> Result<(Self, u64), StoreFault> {
         let path = dir.join("acknowledged");
         let fault = |e: io::Error| match e.kind() {
@@ -40,6 +43,20 @@ impl Acknowledged {
         let mut options = OpenOptions::new();
         let file =
             options.read(true).write(true).create(fresh).truncate(false).mode(0o600).open(&path).map_err(fault)?;
+        let read = |at: usize| {
+            let mut bytes = [0; NUMBER_BYTES];
+            file.read_exact_at(&mut bytes, at as u64).ok()?;
+            let (number, _) = bytes.split_first_chunk::<8>()?;
+            (bytes == slot(u64::from_be_bytes(*number))).then_some(u64::from_be_bytes(*number))
+        };
+        let highest = read(0).max(read(SLOT_BYTES));
+        let finished = file.metadata().map_err(fault)?.len() >= 2 * SLOT_BYTES as u64;
+        if fresh && finished && highest != Some(0) {
+            let (shown, number) = (dir.display(), highest.unwrap_or_default());
+            let what =
+                format!("`{shown}` has acknowledged commits (the last is {number}), and `{shown}/fjall` is missing");
+            return Err(StoreFault::Corrupt(format!("{what}: put it back, or restore a backup")));
+        }
         if fresh {
             file.write_all_at(&[0; 2 * SLOT_BYTES], 0).map_err(fault)?;
             file.write_all_at(&slot(0), 0).map_err(fault)?;
@@ -47,13 +64,7 @@ impl Acknowledged {
             File::open(dir).and_then(|dir| dir.sync_all()).map_err(fault)?;
             return Ok((Self { file }, 0));
         }
-        let read = |at: usize| {
-            let mut bytes = [0; NUMBER_BYTES];
-            file.read_exact_at(&mut bytes, at as u64).ok()?;
-            let (number, _) = bytes.split_first_chunk::<8>()?;
-            (bytes == slot(u64::from_be_bytes(*number))).then_some(u64::from_be_bytes(*number))
-        };
-        match read(0).max(read(SLOT_BYTES)) {
+        match highest {
             Some(highest) => Ok((Self { file }, highest)),
             None => Err(StoreFault::Corrupt(format!("`{}` holds no valid number", path.display()))),
         }
@@ -107,6 +118,18 @@ mod tests {
         bytes[SLOT_BYTES + 9] ^= 1;
         std::fs::write(&path, &bytes).unwrap();
         assert!(matches!(Acknowledged::open(dir.path(), false), Err(StoreFault::Corrupt(_))));
+    }
+
+    #[test]
+    fn a_store_that_is_missing_is_not_a_fresh_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, _) = Acknowledged::open(dir.path(), true).unwrap();
+        assert_eq!(Acknowledged::open(dir.path(), true).unwrap().1, 0, "nothing was acknowledged yet");
+        file.note(7);
+        assert!(matches!(Acknowledged::open(dir.path(), true), Err(StoreFault::Corrupt(_))));
+        assert_eq!(Acknowledged::open(dir.path(), false).unwrap().1, 7, "and the number still stands");
+        std::fs::write(dir.path().join("acknowledged"), [0; 100]).unwrap();
+        assert_eq!(Acknowledged::open(dir.path(), true).unwrap().1, 0, "a crash while it was being created");
     }
 
     #[test]
