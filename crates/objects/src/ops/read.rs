@@ -40,7 +40,7 @@ impl ObjectService {
             .sse
             .begin_read(&object.envelope, target(&bucket, &request.name, object.uid), customer, &key_user(cx))
             .await?;
-        verify(&keys, &object, &bucket, &request, layout.as_ref())?;
+        verify_record(&keys, &object, &bucket, &request.name, layout.as_ref())?;
         let mut info = info(&object, etag, layout.as_ref(), span, customer_md5.as_deref());
         if request.want_checksum && !span.partial {
             info.checksum = self.checksum(&keys, &object)?;
@@ -64,7 +64,7 @@ impl ObjectService {
                 .sse
                 .begin_read(&object.envelope, target(&bucket, &request.name, object.uid), customer, &key_user(cx))
                 .await?;
-            verify(&keys, &object, &bucket, &request, layout.as_ref())?;
+            verify_record(&keys, &object, &bucket, &request.name, layout.as_ref())?;
             if want_checksum {
                 info.checksum = self.checksum(&keys, &object)?;
             }
@@ -110,16 +110,6 @@ impl ObjectService {
             None => Ok(None),
         }
     }
-}
-
-fn verify(
-    keys: &BodyKeys,
-    object: &ObjectVersion,
-    bucket: &Bucket,
-    request: &ReadObject,
-    layout: Option<&Layout>,
-) -> Result<(), Fail> {
-    verify_record(keys, object, bucket, &request.name, layout)
 }
 
 /// Checks the record's authentication code: name, size, ETag, metadata and part layout are what the writer wrote.
