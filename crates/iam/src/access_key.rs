@@ -1,7 +1,8 @@
 //! An access key in memory: what the gateway needs to verify a signature.
 
 use crate::SecretAccessKey;
-use model::{AccessKeyId, Entropy, Principal};
+use model::{AccessKeyId, Entropy};
+use policy::Principal;
 
 /// Characters of a generated access key id after its prefix: 16 of 32 hold 80 bits.
 const GENERATED_CHARS: usize = 16;

@@ -6,7 +6,8 @@ use crate::first_start::new_account;
 use crate::record::{AccessKeyRecord, AccountRecord};
 use crate::{AccessKey, GivenRoot, IamError, NewRoot, SecretAccessKey, SecretSealer};
 use model::codec::DecodeError;
-use model::{AccessKeyId, AccountId, Clock, Entropy, Principal};
+use model::{AccessKeyId, AccountId, Clock, Entropy};
+use policy::Principal;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use store::{CommitError, Expectation, MetaStore, Snapshot, StoreFault, Table, Transaction};
@@ -51,7 +52,7 @@ impl Directory {
         {
             rows = Rows::read(&store).await?;
         }
-        let root = Principal::Root { account: account.clone(), number };
+        let root = Principal::root(account.clone(), number, "root");
         let mut keys = HashMap::new();
         for (id, record) in &rows.keys {
             if record.account != account {

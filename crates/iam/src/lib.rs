@@ -7,7 +7,6 @@
 //! hands in ([`SecretSealer`]); in clear they are in memory only, and wiped.
 
 mod access_key;
-mod authorizer;
 mod directory;
 mod error;
 mod first_start;
@@ -17,7 +16,6 @@ mod secret;
 mod strength;
 
 pub use access_key::AccessKey;
-pub use authorizer::RootAuthorizer;
 pub use directory::Directory;
 pub use error::IamError;
 pub use first_start::{GivenRoot, NewRoot};

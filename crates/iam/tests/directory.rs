@@ -2,11 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests report by panicking")]
 
-use model::{AccessKeyId, Principal};
+use model::AccessKeyId;
 use std::sync::Arc;
 use store::engine::memory::MemoryStore;
 use store::{MetaStore, Table, Transaction};
-use strongroom_iam::{Directory, GivenRoot, IamError, RootAuthorizer, SecretSealer};
+use strongroom_iam::{Directory, GivenRoot, IamError, SecretSealer};
 use testkit::{SeededEntropy, TestClock};
 use zeroize::Zeroizing;
 
@@ -88,7 +88,8 @@ async fn the_first_start_generates_credentials_and_the_second_keeps_them() {
     assert!(again.first_start.is_none(), "a secret is shown once");
     let key = again.find(&shown.id).unwrap();
     assert_eq!(key.secret.expose(), secret);
-    let Principal::Root { account, number } = &key.principal else { panic!("root") };
+    let caller = key.principal.caller().unwrap();
+    let (account, number) = (&caller.account, &caller.number);
     assert_eq!((account, number), (&shown.account, &shown.number));
     assert_eq!(again.root(), &key.principal);
     assert!(again.find(&id("SRAKUNKNOWN")).is_none());
@@ -186,26 +187,4 @@ async fn no_secret_stands_in_a_row_or_a_debug_text() {
         }
     }
     assert!(!format!("{directory:?}").contains("horse"));
-}
-
-#[test]
-fn root_rules_its_own_account_only() {
-    use policy::{AccessRequest, Action, Authorizer, Conditions, Resource};
-    let account = |text: &str| model::AccountId::parse(text).unwrap();
-    let root = Principal::Root { account: account("aa"), number: model::AccountNumber::parse("000000000001").unwrap() };
-    let conditions = Conditions::default();
-    let ask = |principal: &Principal, owner: &str| {
-        let owner = account(owner);
-        let request = AccessRequest {
-            principal,
-            action: Action::GetObject,
-            resource: Resource::Service,
-            owner: Some(&owner),
-            conditions: &conditions,
-        };
-        RootAuthorizer.authorize(&request).is_ok()
-    };
-    assert!(ask(&root, "aa"));
-    assert!(!ask(&root, "bb"));
-    assert!(!ask(&Principal::Anonymous, "aa"));
 }

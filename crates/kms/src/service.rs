@@ -9,8 +9,8 @@ use crate::provider::KeyProvider;
 use crate::record::CmkRecord;
 use crate::{AliasName, CmkId, KeyManager, KeyState, KeyUser, KmsCounters, KmsError, root_check};
 use crypto::{BucketKey, MetadataKey, RootKey, SecretsKey};
-use model::{AccountId, AccountNumber, BucketUid, Clock, CmkUid, Entropy, Principal, RegionName, Timestamp};
-use policy::{AccessRequest, Action, Authorized, Authorizer, Conditions, Resource};
+use model::{AccountId, AccountNumber, BucketUid, Clock, CmkUid, Entropy, RegionName, Timestamp};
+use policy::{AccessRequest, Action, Authorized, Authorizer, Resource};
 use std::sync::Arc;
 use store::{Change, MetaStore};
 
@@ -252,7 +252,12 @@ impl KeyService {
     /// Asks the authoriser about an action on one CMK. The owner is the account the id names: for an id that lies, the
     /// lookup that follows finds nothing.
     pub(crate) fn authorize(&self, user: &KeyUser, action: Action, cmk: &CmkId) -> Result<Authorized, KmsError> {
-        self.ask(user, action, Resource::Cmk(cmk.uid), Some(&cmk.account))
+        self.ask(
+            user,
+            action,
+            Resource::Cmk { region: &cmk.region, account: &cmk.account, number: &cmk.number, uid: cmk.uid },
+            Some(&cmk.account),
+        )
     }
 
     /// Asks the authoriser about an action on the account's KMS as a whole; returns the account.
@@ -269,8 +274,16 @@ impl KeyService {
         resource: Resource<'_>,
         owner: Option<&AccountId>,
     ) -> Result<Authorized, KmsError> {
-        let conditions = Conditions::default();
-        let request = AccessRequest { principal: &user.principal, action, resource, owner, conditions: &conditions };
+        let request = AccessRequest {
+            principal: &user.principal,
+            action,
+            resource,
+            owner,
+            bucket: None,
+            object_acl: None,
+            conditions: &user.conditions,
+            facts: &[],
+        };
         self.authorizer.authorize(&request).map_err(|denied| {
             tracing::info!(
                 principal = user.principal.urn(),
@@ -318,8 +331,5 @@ pub fn alias_arn(region: &RegionName, number: &AccountNumber, name: &AliasName) 
 }
 
 pub(crate) fn account_of(user: &KeyUser) -> Result<(&AccountId, &AccountNumber), KmsError> {
-    match &user.principal {
-        Principal::Root { account, number } => Ok((account, number)),
-        Principal::Anonymous => Err(KmsError::Denied),
-    }
+    user.principal.caller().map(|caller| (&caller.account, &caller.number)).ok_or(KmsError::Denied)
 }

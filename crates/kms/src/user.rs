@@ -1,11 +1,11 @@
 //! Who uses a CMK, and the proof that they may.
 
 use crate::CmkId;
-use model::Principal;
-use policy::{Action, Authorized};
+use policy::{Action, Authorized, Conditions, Principal};
+use std::sync::Arc;
 
 /// Who asks, through which door.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct KeyUser {
     /// The caller's own identity: the KMS never acts on anybody's behalf.
     pub principal: Principal,
@@ -13,6 +13,8 @@ pub struct KeyUser {
     pub via: &'static str,
     /// The request's id, for the log.
     pub request_id: String,
+    /// What the conditions of policies see of the request.
+    pub conditions: Arc<Conditions>,
 }
 
 /// Proof that a principal may use a CMK for one action, at the epoch named. Only

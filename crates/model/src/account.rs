@@ -1,4 +1,4 @@
-//! Accounts, access keys, principals and regions.
+//! Accounts, access keys, regions, and the names of IAM entities.
 
 use std::fmt;
 
@@ -51,35 +51,43 @@ text_id!(
     /// A region's name, for example `local-1`.
     RegionName, 64, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'
 );
+text_id!(
+    /// The name of a user, a group, a role (Huawei: agency) or a policy: 1 to 128 characters, as AWS IAM allows them, and
+    /// blanks, which Huawei's names have.
+    EntityName, 128, |b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'=' | b',' | b'.' | b'@' | b'_' | b'-' | b' ')
+);
 
-/// Who is asking, once authenticated.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Principal {
-    /// Nobody: the request carried no credentials.
-    Anonymous,
-    /// The account's own root identity.
-    Root {
-        /// The account.
-        account: AccountId,
-        /// Its number in ARNs.
-        number: AccountNumber,
-    },
-}
+/// The path of an IAM entity: begins and ends with `/`, up to 512 visible ASCII characters. Groups entities in ARNs;
+/// means nothing else.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntityPath(Box<str>);
 
-impl Principal {
-    /// The account behind the principal.
-    pub fn account(&self) -> Option<&AccountId> {
-        match self {
-            Self::Anonymous => None,
-            Self::Root { account, .. } => Some(account),
-        }
+impl EntityPath {
+    /// Checks the form.
+    pub fn parse(text: &str) -> Option<Self> {
+        let ok = text.len() <= 512
+            && text.starts_with('/')
+            && text.ends_with('/')
+            && text.bytes().all(|b| b.is_ascii_graphic())
+            && !text.contains("//");
+        ok.then(|| Self(text.into()))
     }
 
-    /// A name for logs and for the requester's fingerprint: `anonymous` or `root:<account>`.
-    pub fn urn(&self) -> String {
-        match self {
-            Self::Anonymous => "anonymous".to_owned(),
-            Self::Root { account, .. } => format!("root:{account}"),
-        }
+    /// The text, slashes included.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for EntityPath {
+    /// `/`: no path.
+    fn default() -> Self {
+        Self("/".into())
+    }
+}
+
+impl fmt::Display for EntityPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }

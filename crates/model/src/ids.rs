@@ -83,6 +83,27 @@ id16!(
     CmkUid
 );
 
+id16!(
+    /// A user's life: a user re-created under the same name has another uid.
+    UserUid
+);
+id16!(
+    /// A group's life.
+    GroupUid
+);
+id16!(
+    /// A role's (Huawei: agency's) life.
+    RoleUid
+);
+id16!(
+    /// A managed policy's life.
+    PolicyUid
+);
+id16!(
+    /// A project.
+    ProjectUid
+);
+
 impl CmkUid {
     /// The form on the wire: `8-4-4-4-12` hexadecimal digits.
     pub fn to_uuid(&self) -> String {

@@ -13,10 +13,13 @@ mod range;
 mod time;
 mod version;
 
-pub use account::{AccessKeyId, AccountId, AccountNumber, Principal, RegionName};
+pub use account::{AccessKeyId, AccountId, AccountNumber, EntityName, EntityPath, RegionName};
 pub use entropy::Entropy;
 pub use etag::ETag;
-pub use ids::{BlobId, BucketKeyId, BucketUid, CmkUid, StreamUid, UploadId, VersionUid};
+pub use ids::{
+    BlobId, BucketKeyId, BucketUid, CmkUid, GroupUid, PolicyUid, ProjectUid, RoleUid, StreamUid, UploadId, UserUid,
+    VersionUid,
+};
 pub use names::{BucketName, NameError, OBJECT_NAME_BYTES_MAX, ObjectName};
 pub use range::{RangeSpec, ResolvedRange, UnsatisfiableRange};
 pub use time::{Clock, Timestamp};

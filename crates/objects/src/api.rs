@@ -3,14 +3,13 @@
 use crate::BodyError;
 use async_trait::async_trait;
 use bytes::Bytes;
-use model::{
-    AccountId, BucketName, ETag, ObjectName, PartNumber, Principal, RangeSpec, Timestamp, UploadId, VersionId,
-};
-use policy::Conditions;
+use model::{AccountId, BucketName, ETag, ObjectName, PartNumber, RangeSpec, Timestamp, UploadId, VersionId};
+use policy::{Conditions, Principal};
 use sse::{
     AppliedEncryption, BucketEncryption, ChecksumAlgorithm, ChecksumValue, CustomerHeaders, EncryptionHeaders,
     EncryptionRules, Transport,
 };
+use std::sync::Arc;
 
 /// What the dialects decide differently, as data.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +33,7 @@ pub struct RequestContext {
     /// Who asks.
     pub principal: Principal,
     /// What policy conditions see.
-    pub conditions: Conditions,
+    pub conditions: Arc<Conditions>,
     /// TLS or plain.
     pub transport: Transport,
     /// Through which service keys are used, for the KMS: `s3` or `obs`.

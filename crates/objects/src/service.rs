@@ -84,7 +84,16 @@ impl ObjectService {
         resource: Resource<'_>,
         owner: Option<&AccountId>,
     ) -> Result<Authorized, Fail> {
-        let request = AccessRequest { principal: &cx.principal, action, resource, owner, conditions: &cx.conditions };
+        let request = AccessRequest {
+            principal: &cx.principal,
+            action,
+            resource,
+            owner,
+            bucket: None,
+            object_acl: None,
+            conditions: &cx.conditions,
+            facts: &[],
+        };
         Ok(self.authorizer.authorize(&request)?)
     }
 
@@ -102,7 +111,7 @@ impl ObjectService {
             server_default: config.server_default,
             transport: cx.transport,
             require_https: config.require_https,
-            anonymous: cx.principal == model::Principal::Anonymous,
+            anonymous: cx.principal.is_anonymous(),
             rules: cx.rules.encryption,
         })?)
     }
@@ -114,7 +123,12 @@ impl ObjectService {
 
 /// Who uses a key, for the KMS.
 pub(crate) fn key_user(cx: &RequestContext) -> KeyUser {
-    KeyUser { principal: cx.principal.clone(), via: cx.via, request_id: cx.request_id.clone() }
+    KeyUser {
+        principal: cx.principal.clone(),
+        via: cx.via,
+        request_id: cx.request_id.clone(),
+        conditions: Arc::clone(&cx.conditions),
+    }
 }
 
 /// What an object version is, for the bindings of its keys.

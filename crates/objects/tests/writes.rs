@@ -284,11 +284,12 @@ async fn nobody_but_the_owner_gets_in() {
     h.put(&bucket, "o", Method::Plain, b"x").await;
     let mut stranger = cx();
     for principal in [
-        model::Principal::Anonymous,
-        model::Principal::Root {
-            account: model::AccountId::parse("ffff").unwrap(),
-            number: model::AccountNumber::parse("999").unwrap(),
-        },
+        policy::Principal::Anonymous,
+        policy::Principal::root(
+            model::AccountId::parse("ffff").unwrap(),
+            model::AccountNumber::parse("999").unwrap(),
+            "stranger",
+        ),
     ] {
         stranger.principal = principal;
         let o = &h.objects;

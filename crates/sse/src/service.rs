@@ -10,8 +10,9 @@ use crate::plan::{EncryptionPlan, RequireHttps, require_tls_for_customer_key};
 use crate::{AppliedEncryption, CustomerHeaders, DefaultMethod, SseError, Transport, context};
 use crypto::{Binding, Dek, Kek, MetadataKey, Suite, Wrapped};
 use kms::{CmkId, EncryptionContext, KeyService, KeyUser, KmsError};
-use model::{BucketName, BucketUid, Clock, Entropy, ObjectName, Principal, VersionUid};
+use model::{BucketName, BucketUid, Clock, Entropy, ObjectName, VersionUid};
 use policy::Action;
+use policy::Principal;
 use std::sync::Arc;
 use store::MetaStore;
 
@@ -171,7 +172,7 @@ impl SseService {
             }
             _ if !reader.customer.is_empty() => Err(SseError::CustomerKeyUnexpected),
             Envelope::Kms { .. } => {
-                if *principal == Principal::Anonymous {
+                if principal.is_anonymous() {
                     return Err(SseError::NeedsSignature);
                 }
                 if !reader.metadata_only

@@ -115,7 +115,8 @@ impl ControlPlane {
                 return refused.reply();
             }
         };
-        let user = KeyUser { principal, via: "kms", request_id: ids.request_id.clone() };
+        let user =
+            KeyUser { principal, via: "kms", request_id: ids.request_id.clone(), conditions: Default::default() };
         // More than one target, or one that is no text, is no operation.
         let mut targets = head.headers.get_all("x-amz-target").iter();
         let target = match (targets.next(), targets.next()) {

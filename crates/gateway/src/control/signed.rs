@@ -8,7 +8,7 @@ use crate::reply::Reply;
 use crypto::sha256;
 use http::StatusCode;
 use http::request::Parts;
-use model::Principal;
+use policy::Principal;
 
 /// Why a request of the KMS API did not come to its operation.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use crate::auth::{
 use crate::dialect::Dialect;
 use crate::errors::{Refusal, WireFault};
 use crate::gateway::Gateway;
-use model::Principal;
+use policy::Principal;
 
 /// Who asks, and what the signature declares about the body.
 pub(crate) struct Identity {

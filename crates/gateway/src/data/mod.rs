@@ -153,7 +153,7 @@ async fn answer(
     let identity = identity::establish(gateway, dialect, credential?, &signed)?;
     let operation = operation?;
     let view = HeaderView::new(dialect, headers, &query, identity.is_presigned())?;
-    let cx = ops::context(dialect, &identity, peer, ids, &view);
+    let cx = ops::context(gateway, dialect, &identity, peer, ids, &view);
     let call = Call { gateway, dialect, cx, view, query, place, identity, intake, host, peer };
     ops::dispatch(operation, call).await
 }

@@ -4,7 +4,7 @@ use super::Call;
 use crate::errors::{Refusal, WireFault};
 use crate::query::{BadTarget, Query, url_encode};
 use data_encoding::BASE64URL_NOPAD;
-use model::{AccountId, PartNumber, Principal, UploadId, VersionId};
+use model::{AccountId, PartNumber, UploadId, VersionId};
 use objects::Fail;
 use std::borrow::Cow;
 
@@ -116,10 +116,11 @@ pub(super) fn check_expected_owner(call: &Call<'_>) -> Result<(), Refusal> {
     let names = call.view.names();
     for name in [names.expected_bucket_owner, names.source_expected_bucket_owner] {
         if let Some(expected) = call.view.one(name)? {
-            let own = match &call.cx.principal {
-                Principal::Anonymous => false,
-                Principal::Root { account, number } => expected == account.as_str() || expected == number.as_str(),
-            };
+            let own = call
+                .cx
+                .principal
+                .caller()
+                .is_some_and(|caller| expected == caller.account.as_str() || expected == caller.number.as_str());
             if !own {
                 return Err(Fail::AccessDenied.into());
             }

@@ -7,7 +7,6 @@ use crate::errors::{Refusal, WireFault};
 use crate::xml::{Element, XmlLimits};
 use bytes::{Bytes, BytesMut};
 use crypto::{Checksummer, constant_time_eq, md5, sha256};
-use model::Principal;
 use objects::api::RequestBody;
 use objects::{BodyError, Fail};
 use tokio::sync::OwnedSemaphorePermit;
@@ -31,7 +30,7 @@ impl Call<'_> {
     pub(super) async fn document(&mut self, bytes_max: usize, checksum_is_of_body: bool) -> Result<Document, Refusal> {
         // Nothing that the anonymous may do needs a document, so none is read for them. Of those who signed, the operations
         // have asked for their rights before.
-        if self.cx.principal == Principal::Anonymous {
+        if self.cx.principal.is_anonymous() {
             return Err(Fail::AccessDenied.into());
         }
         let headers = self.view.headers();

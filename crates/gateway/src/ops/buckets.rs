@@ -9,7 +9,6 @@ use crate::reply::Reply;
 use crate::route::Place;
 use crate::xml::XmlWriter;
 use http::StatusCode;
-use model::Principal;
 use objects::Fail;
 use objects::api::CreateBucket;
 
@@ -48,7 +47,7 @@ pub(super) async fn list(call: Call<'_>) -> Result<Reply, Refusal> {
 
 pub(super) async fn create(mut call: Call<'_>) -> Result<Reply, Refusal> {
     // Nobody but an account owns buckets; more cannot be asked before the bucket is there.
-    if call.cx.principal == Principal::Anonymous {
+    if call.cx.principal.is_anonymous() {
         return Err(Fail::AccessDenied.into());
     }
     let view = &call.view;

@@ -15,6 +15,7 @@ mod get;
 mod list;
 mod multipart;
 mod object_headers;
+mod policy_facts;
 mod put;
 mod uploads;
 
@@ -32,8 +33,8 @@ use crate::reply::Reply;
 use crate::route::{Operation, Place};
 use model::{BucketName, ObjectName};
 use objects::api::RequestContext;
-use policy::Conditions;
 use sse::Transport;
+use std::sync::Arc;
 
 /// A request whose signature is verified, on its way into an operation.
 pub(crate) struct Call<'a> {
@@ -77,6 +78,7 @@ impl Call<'_> {
 
 /// What every operation is told about the request.
 pub(crate) fn context(
+    gateway: &Gateway,
     dialect: &'static Dialect,
     identity: &Identity,
     peer: &Peer,
@@ -86,38 +88,11 @@ pub(crate) fn context(
     RequestContext {
         request_id: ids.request_id.clone(),
         principal: identity.principal.clone(),
-        conditions: conditions(identity, peer, view),
+        conditions: Arc::new(policy_facts::gather(gateway, identity, peer, view)),
         via: if dialect.is_obs() { "obs" } else { "s3" },
         transport: if peer.secure { Transport::Tls } else { Transport::Plain },
         rules: dialect.rules,
     }
-}
-
-/// What policies see: the headers as sent, under the names of S3's condition keys whatever the dialect
-/// (s3-sse-behaviour §14, obs-api §8.4).
-fn conditions(identity: &Identity, peer: &Peer, view: &HeaderView<'_>) -> Conditions {
-    let names = view.names();
-    let sent = [
-        ("s3:x-amz-server-side-encryption", names.sse),
-        ("s3:x-amz-server-side-encryption-aws-kms-key-id", names.sse_key_id),
-        ("s3:x-amz-server-side-encryption-customer-algorithm", names.customer_algorithm),
-        ("s3:x-amz-server-side-encryption-bucket-key-enabled", names.sse_bucket_key),
-        ("s3:x-amz-copy-source", names.copy_source),
-        ("s3:x-amz-metadata-directive", names.metadata_directive),
-        ("s3:x-amz-acl", names.acl),
-    ];
-    let mut values: Vec<(String, String)> = sent
-        .into_iter()
-        .filter_map(|(key, name)| Some((key.to_owned(), view.one(name).ok().flatten()?.to_owned())))
-        .collect();
-    if let Some(scheme) = identity.scheme {
-        let auth_type = if scheme.is_presigned() { "REST-QUERY-STRING" } else { "REST-HEADER" };
-        values.push(("s3:authtype".to_owned(), auth_type.to_owned()));
-        let version = if scheme.version() == 4 { "AWS4-HMAC-SHA256" } else { "AWS" };
-        values.push(("s3:signatureversion".to_owned(), version.to_owned()));
-    }
-    values.push(("aws:sourceip".to_owned(), peer.address.ip().to_string()));
-    Conditions { secure_transport: peer.secure, values }
 }
 
 /// Leads a request to its operation.

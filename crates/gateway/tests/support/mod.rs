@@ -15,11 +15,11 @@ use crypto::{RootKey, SecretBytes, SecretsKey, sha256};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
-use iam::{Directory, GivenRoot, RootAuthorizer, SecretAccessKey, SecretSealer};
+use iam::{Directory, GivenRoot, SecretAccessKey, SecretSealer};
 use kms::KeyService;
 use model::{AccessKeyId, Clock, Entropy, RegionName, Timestamp};
 use objects::ObjectService;
-use policy::Authorizer;
+use policy::{Authorizer, Evaluator};
 use sse::{RequireHttps, SseConfig, SseService};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -75,7 +75,7 @@ impl Server {
         let clock = Arc::new(TestClock::at(NOW));
         let dyn_clock: Arc<dyn Clock> = Arc::<TestClock>::clone(&clock);
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(11));
-        let authorizer: Arc<dyn Authorizer> = Arc::new(RootAuthorizer);
+        let authorizer: Arc<dyn Authorizer> = Arc::new(Evaluator);
         let region = RegionName::parse(REGION).unwrap();
         let root = RootKey::from_secret(SecretBytes::fill_with(|bytes| bytes.fill(7)));
         let keys = KeyService::open(

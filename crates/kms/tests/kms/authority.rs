@@ -45,7 +45,8 @@ async fn a_forged_id_finds_nothing() {
     let mine = service.create(&me(), "").await.unwrap().id;
     // A stranger puts their own account into the id of a key that is not theirs.
     let stranger = root_of("bb");
-    let model::Principal::Root { account, number } = stranger.principal.clone() else { panic!("root") };
+    let caller = stranger.principal.caller().unwrap();
+    let (account, number) = (caller.account.clone(), caller.number.clone());
     let forged = CmkId { account, number, ..mine.clone() };
     for (operation, error) in ask_all(&service, &stranger, &forged).await {
         let expected = match operation {

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use crypto::{Binding, KEY_BYTES, KeyRole, RootKey, SecretBytes, WRAPPED_BYTES};
-use model::{AccountId, AccountNumber, CmkUid, Entropy, Principal, RegionName};
-use policy::{AccessRequest, Authorized, Authorizer, Denied};
+use model::{AccountId, AccountNumber, CmkUid, Entropy, RegionName};
+use policy::{AccessRequest, Authorized, Authorizer, Denied, Principal};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use store::engine::memory::MemoryStore;
@@ -129,8 +129,8 @@ pub(crate) fn root_key(byte: u8) -> RootKey {
 pub(crate) fn root_of(account: &str) -> KeyUser {
     let number = format!("{:012}", u32::from(account.as_bytes()[0]));
     let principal =
-        Principal::Root { account: AccountId::parse(account).unwrap(), number: AccountNumber::parse(&number).unwrap() };
-    KeyUser { principal, via: "s3", request_id: "r-1".to_owned() }
+        Principal::root(AccountId::parse(account).unwrap(), AccountNumber::parse(&number).unwrap(), account);
+    KeyUser { principal, via: "s3", request_id: "r-1".to_owned(), conditions: Default::default() }
 }
 
 pub(crate) fn me() -> KeyUser {

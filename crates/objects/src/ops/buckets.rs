@@ -54,7 +54,7 @@ impl ObjectService {
 
     /// HeadBucket.
     pub async fn head_bucket(&self, cx: &RequestContext, name: &BucketName) -> Result<BucketInfo, Fail> {
-        self.describe(cx, name, Action::ListBucket)
+        self.describe(cx, name, Action::HeadBucket)
     }
 
     /// GetBucketLocation.

@@ -15,10 +15,8 @@ use bytes::Bytes;
 use crypto::SecretBytes;
 use data_encoding::BASE64;
 use kms::KeyService;
-use model::{
-    AccountId, AccountNumber, BucketName, Clock, Entropy, ObjectName, Principal, RangeSpec, RegionName, Timestamp,
-};
-use policy::{AccessRequest, Authorized, Authorizer, Conditions, Denied};
+use model::{AccountId, AccountNumber, BucketName, Clock, Entropy, ObjectName, RangeSpec, RegionName, Timestamp};
+use policy::{AccessRequest, Authorized, Authorizer, Conditions, Denied, Principal};
 use sse::{
     ChecksumValue, CustomerHeaders, EncryptionHeaders, EncryptionRules, RequireHttps, SseConfig, SseService, Transport,
 };
@@ -51,10 +49,8 @@ pub struct Harness {
 }
 
 pub fn root() -> Principal {
-    Principal::Root {
-        account: AccountId::parse("0123456789abcdef0123456789abcdef").unwrap(),
-        number: AccountNumber::parse("000000000001").unwrap(),
-    }
+    let account = AccountId::parse("0123456789abcdef0123456789abcdef").unwrap();
+    Principal::root(account, AccountNumber::parse("000000000001").unwrap(), "root")
 }
 
 impl Harness {
@@ -217,7 +213,7 @@ pub fn cx() -> RequestContext {
     RequestContext {
         request_id: "test".into(),
         principal: root(),
-        conditions: Conditions { secure_transport: true, values: Vec::new() },
+        conditions: Arc::new(Conditions { secure_transport: true, ..Conditions::default() }),
         transport: Transport::Tls,
         via: "s3",
         rules: DialectRules {

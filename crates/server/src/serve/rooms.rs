@@ -11,11 +11,11 @@ use crate::data_dir::DataDir;
 use crate::failure::Failure;
 use crate::root_key;
 use crypto::{SecretsKey, SystemEntropy};
-use iam::{Directory, GivenRoot, RootAuthorizer, SecretSealer};
+use iam::{Directory, GivenRoot, SecretSealer};
 use kms::KeyService;
 use model::{Clock, Entropy};
 use objects::{ObjectService, Parts};
-use policy::Authorizer;
+use policy::{Authorizer, Evaluator};
 use sse::{DefaultMethod, SseConfig, SseService};
 use std::sync::Arc;
 use store::engine::files::FileBlobs;
@@ -43,7 +43,7 @@ impl Rooms {
     pub(super) async fn open(settings: &Settings, dir: &DataDir, given: Option<GivenRoot>) -> Result<Self, Failure> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-        let authorizer: Arc<dyn Authorizer> = Arc::new(RootAuthorizer);
+        let authorizer: Arc<dyn Authorizer> = Arc::new(Evaluator);
         let root = root_key::load_or_create(&settings.root_key_file, !dir.is_in_use(), &*entropy)?;
         let unopened = |what: &str, error: &dyn std::fmt::Display| Failure::new(format!("cannot open {what}: {error}"));
 

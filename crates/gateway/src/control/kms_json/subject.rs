@@ -1,7 +1,6 @@
 //! What a request is about, as error texts name it: the ARN of the CMK or alias, whether or not it exists.
 
 use kms::{AliasName, CmkId, KeyRef, KeyService, KeyUser, Place, alias_arn};
-use model::Principal;
 use std::fmt;
 
 /// Most characters of a caller's text that an error repeats.
@@ -23,14 +22,15 @@ enum What {
 impl Subject {
     /// The CMK or alias a reference names, as the caller sees it.
     pub(super) fn named(service: &KeyService, user: &KeyUser, given: &str) -> Self {
-        let what = match (&user.principal, KeyRef::parse(given)) {
-            (Principal::Root { account, number }, Ok(KeyRef::Key(Place::Own | Place::Obs { .. }, uid))) => {
+        let what = match (user.principal.caller(), KeyRef::parse(given)) {
+            (Some(caller), Ok(KeyRef::Key(Place::Own | Place::Obs { .. }, uid))) => {
                 let region = service.region().clone();
-                What::Key(CmkId { region, account: account.clone(), number: number.clone(), uid }.to_arn())
+                let (account, number) = (caller.account.clone(), caller.number.clone());
+                What::Key(CmkId { region, account, number, uid }.to_arn())
             }
             (_, Ok(KeyRef::Key(Place::Arn { .. }, _))) => What::Key(given.to_owned()),
-            (Principal::Root { number, .. }, Ok(KeyRef::Alias(Place::Own | Place::Obs { .. }, name))) => {
-                What::Alias(alias_arn(service.region(), number, &name))
+            (Some(caller), Ok(KeyRef::Alias(Place::Own | Place::Obs { .. }, name))) => {
+                What::Alias(alias_arn(service.region(), &caller.number, &name))
             }
             (_, Ok(KeyRef::Alias(Place::Arn { .. }, _))) => What::Alias(given.to_owned()),
             _ => What::Unknown,
@@ -45,9 +45,9 @@ impl Subject {
 
     /// An alias by the name given to an operation on aliases.
     pub(super) fn alias(service: &KeyService, user: &KeyUser, given: &str) -> Self {
-        match (&user.principal, AliasName::parse(given.strip_prefix("alias/").unwrap_or(given))) {
-            (Principal::Root { number, .. }, Some(name)) => {
-                let what = What::Alias(alias_arn(service.region(), number, &name));
+        match (user.principal.caller(), AliasName::parse(given.strip_prefix("alias/").unwrap_or(given))) {
+            (Some(caller), Some(name)) => {
+                let what = What::Alias(alias_arn(service.region(), &caller.number, &name));
                 Self { what, ..Self::unknown(given) }
             }
             _ => Self::unknown(given),

@@ -1,8 +1,8 @@
 //! JSON in, JSON out, against a real key service over a store in memory.
 
 use super::*;
-use iam::RootAuthorizer;
-use model::{AccountId, AccountNumber, Entropy, Principal, RegionName};
+use model::{AccountId, AccountNumber, Entropy, RegionName};
+use policy::{Evaluator, Principal};
 use serde_json::json;
 use std::sync::Arc;
 use store::engine::memory::MemoryStore;
@@ -23,7 +23,7 @@ impl Setup {
         let service = KeyService::open(
             MemoryStore::shared(),
             crypto::RootKey::generate(&*entropy),
-            Arc::new(RootAuthorizer),
+            Arc::new(Evaluator),
             RegionName::parse("local-1").unwrap(),
             Arc::<TestClock>::clone(&clock),
             entropy,
@@ -64,9 +64,8 @@ impl Setup {
 }
 
 fn user(account: &str, number: &str) -> KeyUser {
-    let principal =
-        Principal::Root { account: AccountId::parse(account).unwrap(), number: AccountNumber::parse(number).unwrap() };
-    KeyUser { principal, via: "kms", request_id: "test".to_owned() }
+    let principal = Principal::root(AccountId::parse(account).unwrap(), AccountNumber::parse(number).unwrap(), account);
+    KeyUser { principal, via: "kms", request_id: "test".to_owned(), conditions: Default::default() }
 }
 
 #[tokio::test]
@@ -161,7 +160,12 @@ async fn another_account_finds_nothing() {
     }
     let (_, keys) = s.call_as(&other, "ListKeys", json!({})).await;
     assert_eq!(keys["Keys"], json!([]));
-    let nobody = KeyUser { principal: Principal::Anonymous, via: "kms", request_id: String::new() };
+    let nobody = KeyUser {
+        principal: Principal::Anonymous,
+        via: "kms",
+        request_id: String::new(),
+        conditions: Default::default(),
+    };
     let (status, body) = s.call_as(&nobody, "DescribeKey", json!({ "KeyId": id })).await;
     assert_eq!((status, &body["__type"]), (400, &json!("AccessDeniedException")));
 }

@@ -1,0 +1,138 @@
+//! What the conditions of a policy can see of a request.
+
+use model::Timestamp;
+use std::net::IpAddr;
+
+/// A condition key, whatever its spelling in the policy: `SourceIp`, `aws:SourceIp`, `g:SourceIp` and `obs:SourceIp` are
+/// one key. Keys that the server derives by itself (time, address, identity, transport) are not among what a request
+/// can set: [`Conditions`] has fields for them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ConditionKey {
+    /// `aws:CurrentTime`
+    CurrentTime,
+    /// `aws:EpochTime`
+    EpochTime,
+    /// `aws:SecureTransport`
+    SecureTransport,
+    /// `s3:TlsVersion`, OBS `TlsVersion`: `1.2`, `1.3`
+    TlsVersion,
+    /// `aws:SourceIp`
+    SourceIp,
+    /// `aws:UserAgent`
+    UserAgent,
+    /// `aws:Referer`
+    Referer,
+    /// `aws:PrincipalArn`
+    PrincipalArn,
+    /// `aws:PrincipalAccount`: number of the account; also matches its id
+    PrincipalAccount,
+    /// `aws:PrincipalType`: `Anonymous`, `Account`, `User`, `AssumedRole`
+    PrincipalType,
+    /// `aws:userid`, `g:UserId`
+    UserId,
+    /// `aws:username`, `g:UserName`: only for users
+    UserName,
+    /// `g:DomainId`, `g:DomainName`
+    DomainName,
+    /// `aws:TokenIssueTime`: only for temporary credentials
+    TokenIssueTime,
+    /// `aws:MultiFactorAuthPresent`, `g:MFAPresent`: absent, as no second factor is offered
+    MultiFactorAuthPresent,
+    /// `aws:ResourceAccount`, `s3:ResourceAccount`
+    ResourceAccount,
+    /// `s3:prefix`
+    Prefix,
+    /// `s3:delimiter`
+    Delimiter,
+    /// `s3:max-keys`
+    MaxKeys,
+    /// `s3:x-amz-acl`, OBS `acl`
+    Acl,
+    /// `s3:x-amz-grant-read`
+    GrantRead,
+    /// `s3:x-amz-grant-write`
+    GrantWrite,
+    /// `s3:x-amz-grant-read-acp`
+    GrantReadAcp,
+    /// `s3:x-amz-grant-write-acp`
+    GrantWriteAcp,
+    /// `s3:x-amz-grant-full-control`
+    GrantFullControl,
+    /// `s3:x-amz-copy-source`: `bucket/key`
+    CopySource,
+    /// `s3:x-amz-metadata-directive`
+    MetadataDirective,
+    /// `s3:x-amz-server-side-encryption`, `x-obs-server-side-encryption`: values compare without a leading `aws:`
+    ServerSideEncryption,
+    /// `s3:x-amz-server-side-encryption-aws-kms-key-id`, `…-kms-key-id`
+    SseKmsKeyId,
+    /// `…-bucket-key-enabled`
+    SseBucketKey,
+    /// `x-obs-server-side-data-encryption`
+    SseDataEncryption,
+    /// `…-customer-algorithm`
+    SseCustomerAlgorithm,
+    /// `s3:VersionId`, OBS `versionId`
+    VersionId,
+    /// `s3:signatureversion`: `AWS`, `AWS4-HMAC-SHA256`, `OBS`
+    SignatureVersion,
+    /// `s3:signatureAge`: milliseconds since a presigned URL was signed
+    SignatureAge,
+    /// `s3:authType`: `REST-HEADER`, `REST-QUERY-STRING`, `POST`
+    AuthType,
+    /// `s3:x-amz-content-sha256`
+    ContentSha256,
+    /// `s3:x-amz-storage-class`
+    StorageClass,
+    /// `s3:LocationConstraint`
+    LocationConstraint,
+    /// `s3:x-amz-object-ownership`
+    ObjectOwnership,
+    /// `s3:ExistingObjectTag/<key>`
+    ExistingObjectTag(Box<str>),
+    /// `s3:RequestObjectTag/<key>`
+    RequestObjectTag(Box<str>),
+    /// `s3:RequestObjectTagKeys`
+    RequestObjectTagKeys,
+    /// `aws:PrincipalTag/<key>`: absent until identities have tags
+    PrincipalTag(Box<str>),
+    /// `kms:ViaService`
+    ViaService,
+    /// `kms:CallerAccount`
+    CallerAccount,
+    /// `kms:EncryptionContext:<key>`
+    EncryptionContext(Box<str>),
+    /// `kms:EncryptionContextKeys`
+    EncryptionContextKeys,
+    /// `sts:ExternalId`
+    ExternalId,
+    /// `sts:RoleSessionName`
+    RoleSessionName,
+    /// `iam:PolicyARN`
+    PolicyArn,
+    /// `iam:PermissionsBoundary`
+    PermissionsBoundary,
+    /// A key this server does not know, in lower case. Always absent.
+    Unknown(Box<str>),
+}
+
+/// What the request supplied, as sent: a bucket default is not visible here.
+#[derive(Clone, Debug, Default)]
+pub struct Conditions {
+    /// When the request came, by the server's clock.
+    pub time: Timestamp,
+    /// Whether the request came over TLS (to this server, or to a trusted proxy that says so).
+    pub secure_transport: bool,
+    /// Where the request came from: the peer, or what a trusted proxy says.
+    pub source_ip: Option<IpAddr>,
+    /// What the request said. A key with several values stands once per value.
+    pub values: Vec<(ConditionKey, String)>,
+}
+
+impl Conditions {
+    /// Adds a value.
+    pub fn add(&mut self, key: ConditionKey, value: impl Into<String>) -> &mut Self {
+        self.values.push((key, value.into()));
+        self
+    }
+}
