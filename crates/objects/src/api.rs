@@ -1,10 +1,14 @@
 //! The neutral operations: what the dialects lower requests to and raise outcomes from. No header name occurs here.
 
+mod access;
+
+pub use access::*;
+
 use crate::BodyError;
 use async_trait::async_trait;
 use bytes::Bytes;
 use model::{AccountId, BucketName, ETag, ObjectName, PartNumber, RangeSpec, Timestamp, UploadId, VersionId};
-use policy::{Conditions, Principal};
+use policy::{Conditions, Ownership, Principal};
 use sse::{
     AppliedEncryption, BucketEncryption, ChecksumAlgorithm, ChecksumValue, CustomerHeaders, EncryptionHeaders,
     EncryptionRules, Transport,
@@ -23,6 +27,8 @@ pub struct DialectRules {
     pub self_copy_keeps_method: bool,
     /// Creating a bucket that is already one's own succeeds (OBS).
     pub recreate_own_bucket: bool,
+    /// A copy that does not say takes over the source's tags (S3).
+    pub copy_tags_by_default: bool,
 }
 
 /// Who asks and how the request came.
@@ -131,6 +137,10 @@ pub struct CreateBucket {
     pub location: Option<String>,
     /// The bucket's default encryption from the request's headers (OBS).
     pub encryption: Option<BucketEncryption>,
+    /// The ACL, if one is given.
+    pub acl: Option<AclChoice>,
+    /// Who owns its objects, if said.
+    pub ownership: Option<Ownership>,
 }
 
 // ---- objects ----------------------------------------------------------------------------------------------------
@@ -148,6 +158,10 @@ pub struct PutObject {
     pub encryption: EncryptionHeaders,
     /// What the write requires of the present state.
     pub expectation: WriteExpectation,
+    /// The ACL, if one is given.
+    pub acl: Option<AclChoice>,
+    /// Tags.
+    pub tags: Tags,
 }
 
 /// What a write answered.
@@ -237,6 +251,8 @@ pub struct ObjectInfo {
     pub length: u64,
     /// Whether the answer is partial (206).
     pub partial: bool,
+    /// Number of tags, as far as the requester may read them; otherwise 0.
+    pub tags: usize,
 }
 
 /// A response body: plaintext pieces, each released only after its auth tag was verified.
@@ -299,6 +315,10 @@ pub struct CopyObject {
     pub checksum_algorithm: Option<ChecksumAlgorithm>,
     /// What the write requires of the present state.
     pub expectation: WriteExpectation,
+    /// The ACL of the copy, if one is given; it is never taken from the source.
+    pub acl: Option<AclChoice>,
+    /// Tags of the copy.
+    pub tags: CopyTags,
 }
 
 /// What a copy answers.
@@ -371,6 +391,10 @@ pub struct CreateUpload {
     /// Checksum algorithm the upload names, and whether it asks for a full-object value (`Some(true)`), a composite one
     /// (`Some(false)`), or does not say.
     pub checksum: Option<(ChecksumAlgorithm, Option<bool>)>,
+    /// The ACL, if one is given.
+    pub acl: Option<AclChoice>,
+    /// Tags.
+    pub tags: Tags,
 }
 
 /// CreateMultipartUpload's answer.

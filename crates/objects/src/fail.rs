@@ -2,6 +2,7 @@
 //! table.
 
 use model::{ETag, NameError, Timestamp};
+use policy::PolicyError;
 use sse::SseError;
 use store::StoreFault;
 
@@ -31,6 +32,26 @@ pub enum Fail {
     BucketNotEmpty(&'static str),
     /// No default encryption is set.
     NoEncryptionConfiguration,
+    /// No policy is set.
+    NoSuchBucketPolicy,
+    /// The policy was refused; says what is wrong where.
+    MalformedPolicy(PolicyError),
+    /// No block on public access is set.
+    NoPublicAccessBlock,
+    /// No ownership of objects is set.
+    NoOwnershipControls,
+    /// ACLs cannot be switched off while the bucket's ACL grants something to others.
+    InvalidBucketAclWithOwnership,
+    /// The bucket takes no ACLs.
+    AclNotSupported,
+    /// An ACL was refused; says why.
+    MalformedAcl(&'static str),
+    /// A grant names an account that does not exist.
+    UnknownGrantee,
+    /// A grant names an e-mail address that no account has.
+    UnresolvableGrantByEmail,
+    /// Tags were refused; says why.
+    InvalidTag(String),
     /// A name was refused.
     Name(NameError),
     /// The range holds no byte of the object.

@@ -1,7 +1,7 @@
 //! The service: what the operations share. Each operation is a file of its own under `ops`.
 
 use crate::Fail;
-use crate::api::RequestContext;
+use crate::api::{AccessConfig, AccountNames, RequestContext};
 use crate::bodies::{BodyStore, Housekeeper, ReadEpochs, recover};
 use crate::registry::{Bucket, Registry};
 use model::{AccountId, BucketName, Clock, Entropy, ObjectName, VersionUid};
@@ -37,12 +37,17 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// The one authoriser.
     pub authorizer: Arc<dyn Authorizer>,
+    /// What holds for all buckets.
+    pub access: AccessConfig,
+    /// Names of accounts.
+    pub accounts: Arc<dyn AccountNames>,
 }
 
 impl ObjectService {
     /// Opens the service: puts right what a crash left, then loads the buckets. Needs a tokio runtime.
     pub async fn open(parts: Parts) -> Result<Arc<Self>, StoreFault> {
-        let Parts { meta, blobs, sse, clock, entropy, authorizer } = parts;
+        let Parts { meta, blobs, sse, clock, entropy, authorizer, access, accounts } = parts;
+        let _ = (access, accounts);
         recover(&meta, &blobs).await?;
         let registry = Arc::new(Registry::load(Arc::clone(&meta)).await?);
         let epochs = Arc::new(ReadEpochs::new());

@@ -175,6 +175,8 @@ async fn a_changed_part_layout_is_an_error() {
         headers: ObjectHeaders::default(),
         encryption: Method::Kms.headers(),
         checksum: None,
+        acl: None,
+        tags: Vec::new(),
     };
     let upload = h.objects.create_upload(&cx(), create()).await.unwrap().upload;
     let mut parts = Vec::new();

@@ -103,6 +103,8 @@ async fn disabling_the_cmk_takes_effect_at_once() {
             ..EncryptionHeaders::default()
         },
         expectation: WriteExpectation::default(),
+        acl: None,
+        tags: Vec::new(),
     };
     h.objects.put_object(&cx(), write(), body(b"data")).await.unwrap();
     h.get(&bucket, "o", Method::Kms).await.unwrap();

@@ -19,6 +19,8 @@ async fn create(h: &Harness, bucket: &BucketName, checksum: Option<(ChecksumAlgo
         headers: ObjectHeaders::default(),
         encryption: Method::KmsBucketKey.headers(),
         checksum,
+        acl: None,
+        tags: Vec::new(),
     };
     h.objects.create_upload(&cx(), request).await.unwrap().upload
 }
@@ -220,6 +222,8 @@ async fn small_pieces_make_the_same_body() {
         headers: ObjectHeaders::default(),
         encryption: Method::Kms.headers(),
         expectation: WriteExpectation::default(),
+        acl: None,
+        tags: Vec::new(),
     };
     h.objects.put_object(&cx(), request, body_in_pieces(&data, 1)).await.unwrap();
     assert_eq!(h.get(&bucket, "o", Method::Kms).await.unwrap(), data);

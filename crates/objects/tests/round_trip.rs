@@ -107,6 +107,8 @@ async fn multipart(
         headers: ObjectHeaders::default(),
         encryption: method.headers(),
         checksum: None,
+        acl: None,
+        tags: Vec::new(),
     };
     let upload = h.objects.create_upload(&cx(), create).await.unwrap().upload;
     let mut named = Vec::new();
@@ -146,6 +148,8 @@ async fn an_upload_under_a_customer_key_completes_without_it_and_is_authenticate
         headers: ObjectHeaders::default(),
         encryption: method.headers(),
         checksum: None,
+        acl: None,
+        tags: Vec::new(),
     };
     let upload = h.objects.create_upload(&cx(), create).await.unwrap().upload;
     let part = PartNumber::new(1).unwrap();

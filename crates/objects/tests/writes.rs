@@ -33,6 +33,8 @@ fn copy(bucket: &model::BucketName, from: &str, source: Method, to: &str, target
         encryption: target.headers(),
         checksum_algorithm: None,
         expectation: WriteExpectation::default(),
+        acl: None,
+        tags: CopyTags::Default,
     }
 }
 
@@ -126,6 +128,8 @@ async fn of_many_writers_who_expect_absence_exactly_one_wins() {
                     headers: ObjectHeaders::default(),
                     encryption: Method::Kms.headers(),
                     expectation: WriteExpectation { absent: true, etag: None },
+                    acl: None,
+                    tags: Vec::new(),
                 };
                 (i, h.objects.put_object(&cx(), request, body(&vec![i; 50_000])).await)
             })
@@ -182,6 +186,8 @@ async fn put(h: &Harness, bucket: &model::BucketName, body: RequestBody) -> Resu
         headers: ObjectHeaders::default(),
         encryption: Method::Kms.headers(),
         expectation: WriteExpectation::default(),
+        acl: None,
+        tags: Vec::new(),
     };
     h.objects.put_object(&cx(), request, body).await
 }
@@ -268,6 +274,8 @@ async fn a_bucket_with_content_is_not_deleted() {
         headers: ObjectHeaders::default(),
         encryption: Method::Plain.headers(),
         checksum: None,
+        acl: None,
+        tags: Vec::new(),
     };
     let upload = h.objects.create_upload(&cx(), create).await.unwrap().upload;
     let kept = h.objects.delete_bucket(&cx(), &bucket).await;

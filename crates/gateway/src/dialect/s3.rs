@@ -20,6 +20,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         part_bytes_min: 5 * 1024 * 1024,
         self_copy_keeps_method: false,
         recreate_own_bucket: false,
+        copy_tags_by_default: true,
     },
 };
 

@@ -35,6 +35,32 @@ pub(super) fn fail(dialect: &'static Dialect, fail: &Fail) -> Wording {
         Fail::NoEncryptionConfiguration => {
             w(S::NOT_FOUND, dialect.no_encryption_code, "The server side encryption configuration was not found.")
         }
+        Fail::NoSuchBucketPolicy => {
+            w(S::NOT_FOUND, "NoSuchBucketPolicy", "The specified bucket does not have a policy.")
+        }
+        Fail::MalformedPolicy(error) => w(S::BAD_REQUEST, "MalformedPolicy", error.to_string()),
+        Fail::NoPublicAccessBlock => w(
+            S::NOT_FOUND,
+            "NoSuchPublicAccessBlockConfiguration",
+            "The public access block configuration was not found",
+        ),
+        Fail::NoOwnershipControls => {
+            w(S::NOT_FOUND, "OwnershipControlsNotFoundError", "The bucket ownership controls were not found")
+        }
+        Fail::InvalidBucketAclWithOwnership => w(
+            S::BAD_REQUEST,
+            "InvalidBucketAclWithObjectOwnership",
+            "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+        ),
+        Fail::AclNotSupported => w(S::BAD_REQUEST, "AccessControlListNotSupported", "The bucket does not allow ACLs"),
+        Fail::MalformedAcl(message) => w(S::BAD_REQUEST, "MalformedACLError", *message),
+        Fail::UnknownGrantee => w(S::BAD_REQUEST, "InvalidArgument", "Invalid id"),
+        Fail::UnresolvableGrantByEmail => w(
+            S::BAD_REQUEST,
+            "UnresolvableGrantByEmailAddress",
+            "The e-mail address you provided does not match any account on record.",
+        ),
+        Fail::InvalidTag(message) => w(S::BAD_REQUEST, "InvalidTagError", message.clone()),
         Fail::Name(error) => s3::name(*error),
         Fail::InvalidRange { size } => {
             w(S::RANGE_NOT_SATISFIABLE, "InvalidRange", "The requested range cannot be satisfied.")

@@ -69,7 +69,7 @@ pub(super) async fn create(mut call: Call<'_>) -> Result<Reply, Refusal> {
     if location.as_deref().is_some_and(|location| location != call.gateway.config.region.as_str()) {
         return Err(WireFault::InvalidLocation.into());
     }
-    let request = CreateBucket { location, encryption };
+    let request = CreateBucket { location, encryption, ..CreateBucket::default() };
     call.gateway.objects.create_bucket(&call.cx, &bucket, request).await?;
     Ok(Reply::ok().with("location", &format!("/{bucket}")))
 }

@@ -12,7 +12,7 @@ use crate::xml::XmlWriter;
 use http::StatusCode;
 use model::{BucketName, ObjectName, VersionId};
 use objects::Fail;
-use objects::api::{CopyObject, CopyOutcome, CopySource, UploadPart};
+use objects::api::{CopyObject, CopyOutcome, CopySource, CopyTags, UploadPart};
 
 pub(super) async fn object(call: Call<'_>) -> Result<Reply, Refusal> {
     let source = match named_source(&call) {
@@ -92,6 +92,8 @@ fn lower_copy(call: &Call<'_>, place: &SourcePlace) -> Result<CopyObject, Refusa
         encryption: write_headers(view)?,
         checksum_algorithm,
         expectation: conditions::of_write(view, call.gateway.config.compat)?,
+        acl: None,
+        tags: CopyTags::Default,
     })
 }
 

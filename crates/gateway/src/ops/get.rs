@@ -107,6 +107,7 @@ mod tests {
             start: 10,
             length: 5,
             partial: true,
+            tags: 0,
         }
     }
 

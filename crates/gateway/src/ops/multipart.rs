@@ -47,6 +47,8 @@ fn lower_create(call: &Call<'_>) -> Result<CreateUpload, Refusal> {
         headers: object_headers::read(view)?,
         encryption: write_headers(view)?,
         checksum: checksums::of_upload(view)?,
+        acl: None,
+        tags: Vec::new(),
     })
 }
 

@@ -30,6 +30,8 @@ fn lower(call: &mut Call<'_>) -> Result<(PutObject, RequestBody), Refusal> {
         headers: object_headers::read(&call.view)?,
         encryption: write_headers(&call.view)?,
         expectation: conditions::of_write(&call.view, call.gateway.config.compat)?,
+        acl: None,
+        tags: Vec::new(),
     };
     let body = call.stream()?;
     Ok((request, body))

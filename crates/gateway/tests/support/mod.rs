@@ -109,6 +109,8 @@ impl Server {
             clock: Arc::clone(&dyn_clock),
             entropy: Arc::clone(&entropy),
             authorizer,
+            access: objects::api::AccessConfig::default(),
+            accounts: Arc::new(objects::api::AnyAccount),
         })
         .await
         .unwrap();

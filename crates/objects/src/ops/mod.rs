@@ -1,10 +1,16 @@
 //! One file per operation.
 
+mod access;
+mod acl;
 mod buckets;
 mod copy;
 mod delete;
 mod encryption;
 mod list;
 mod multipart;
+mod ownership;
+mod policy;
+mod public_access;
 mod put;
 mod read;
+mod tags;

@@ -148,6 +148,7 @@ fn info(
         start: span.start,
         length: span.length,
         partial: span.partial,
+        tags: 0,
     }
 }
 

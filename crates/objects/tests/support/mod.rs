@@ -95,6 +95,8 @@ impl Harness {
             headers: ObjectHeaders::default(),
             encryption: method.headers(),
             expectation: WriteExpectation::default(),
+            acl: None,
+            tags: Vec::new(),
         };
         self.objects.put_object(&cx(), request, body(data)).await
     }
@@ -166,6 +168,8 @@ async fn open(
         clock,
         entropy: entropy.clone(),
         authorizer,
+        access: AccessConfig::default(),
+        accounts: Arc::new(AnyAccount),
     };
     (ObjectService::open(parts).await.unwrap(), kms, sse)
 }
@@ -221,6 +225,7 @@ pub fn cx() -> RequestContext {
             part_bytes_min: 0,
             self_copy_keeps_method: false,
             recreate_own_bucket: false,
+            copy_tags_by_default: true,
         },
     }
 }

@@ -14,6 +14,7 @@ use crypto::{SecretsKey, SystemEntropy};
 use iam::{Directory, GivenRoot, SecretSealer};
 use kms::KeyService;
 use model::{Clock, Entropy};
+use objects::api::{AccessConfig, AnyAccount};
 use objects::{ObjectService, Parts};
 use policy::{Authorizer, Evaluator};
 use sse::{DefaultMethod, SseConfig, SseService};
@@ -99,6 +100,8 @@ impl Rooms {
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
             authorizer,
+            access: AccessConfig::default(),
+            accounts: Arc::new(AnyAccount),
         };
         let objects = ObjectService::open(parts).await.map_err(|error| unopened("the objects", &error))?;
         Ok(Self { meta, blobs, kms, directory: Arc::new(directory), sse, objects, clock, entropy })
