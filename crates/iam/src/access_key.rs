@@ -3,6 +3,7 @@
 use crate::SecretAccessKey;
 use model::{AccessKeyId, Entropy};
 use policy::Principal;
+use std::sync::Arc;
 
 /// Characters of a generated access key id after its prefix: 16 of 32 hold 80 bits.
 const GENERATED_CHARS: usize = 16;
@@ -18,7 +19,7 @@ pub struct AccessKey {
     /// Whose it is.
     pub principal: Principal,
     /// The secret half.
-    pub secret: SecretAccessKey,
+    pub secret: Arc<SecretAccessKey>,
 }
 
 /// Draws an id of 20 characters.

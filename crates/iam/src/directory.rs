@@ -59,7 +59,10 @@ impl Directory {
                 return Err(IamError::Damaged(format!("access key {id} belongs to no account")));
             }
             let secret = record.open(id, sealer).ok_or_else(|| unopened(id))?;
-            keys.insert(id.clone(), Arc::new(AccessKey { id: id.clone(), principal: root.clone(), secret }));
+            keys.insert(
+                id.clone(),
+                Arc::new(AccessKey { id: id.clone(), principal: root.clone(), secret: Arc::new(secret) }),
+            );
         }
         Ok(Self { keys, root, first_start })
     }

@@ -14,6 +14,31 @@ pub enum IamError {
     Store(StoreFault),
     /// Another process changed the directory at the same time.
     Conflict,
+    /// The requester may not do this: the action, who, and the entity's ARN.
+    AccessDenied {
+        /// `iam:CreateUser` and the like.
+        action: &'static str,
+        /// The requester's ARN, or `anonymous`.
+        principal: String,
+        /// What was touched.
+        resource: String,
+    },
+    /// No such entity: `user`, `group`, …, and what it was called.
+    NoSuchEntity(&'static str, String),
+    /// The name is taken: what, and its name.
+    AlreadyExists(&'static str, String),
+    /// It still has what must go first; says what.
+    DeleteConflict(&'static str),
+    /// One more than the limit allows; says of what.
+    LimitExceeded(&'static str),
+    /// A policy document is not valid.
+    MalformedPolicy(policy::PolicyError),
+    /// An argument is outside its bounds: its name, and the rule.
+    InvalidInput(&'static str, String),
+    /// A login with a password, or a token, that is not accepted. Says no more.
+    Unauthorized,
+    /// Not offered; says what.
+    NotOffered(&'static str),
 }
 
 impl fmt::Display for IamError {
@@ -23,6 +48,17 @@ impl fmt::Display for IamError {
             Self::Damaged(what) => write!(f, "the directory of accounts is damaged: {what}"),
             Self::Store(fault) => fault.fmt(f),
             Self::Conflict => f.write_str("another process changes the directory of accounts"),
+            Self::AccessDenied { action, principal, resource } => {
+                write!(f, "{principal} is not authorized to perform {action} on {resource}")
+            }
+            Self::NoSuchEntity(what, name) => write!(f, "the {what} {name} cannot be found"),
+            Self::AlreadyExists(what, name) => write!(f, "the {what} {name} already exists"),
+            Self::DeleteConflict(what) => write!(f, "it still has {what}, which must be removed first"),
+            Self::LimitExceeded(what) => write!(f, "the limit of {what} is reached"),
+            Self::MalformedPolicy(error) => write!(f, "the policy document is not valid: {error}"),
+            Self::InvalidInput(name, rule) => write!(f, "{name}: {rule}"),
+            Self::Unauthorized => f.write_str("the credentials are not accepted"),
+            Self::NotOffered(what) => write!(f, "{what} is not offered"),
         }
     }
 }

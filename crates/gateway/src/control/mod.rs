@@ -1,7 +1,10 @@
-//! The control plane: the KMS API, health and metrics.
+//! The control plane: key management, identities, this server's own API, health and metrics.
 
+mod admin;
+mod huawei;
 pub mod kms_json;
 mod plane;
+mod query;
 mod signed;
 
 pub(crate) use plane::ControlPlane;

@@ -1,11 +1,11 @@
 //! The control plane's door: which requests it knows, and who may make them.
 //!
 //! Unauthenticated: `/health/live`, `/health/ready`, `/metrics`. They tell counts and nothing else. Everything else is
-//! `POST /` with a target of the KMS API, signed with V4; over plain HTTP only from this machine, since replies carry
-//! data keys.
+//! one of four APIs, each with its own way to sign; over plain HTTP only from this machine, since replies carry data
+//! keys and secrets.
 
-use super::kms_json;
 use super::signed::{Refused, authenticate};
+use super::{admin, huawei, kms_json, query};
 use crate::body::ByteSource;
 use crate::data::{IncomingSource, Intake};
 use crate::gateway::Gateway;
@@ -18,6 +18,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 use hyper::body::Incoming;
 use kms::KeyUser;
+use policy::{ConditionKey, Conditions};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::watch;
@@ -50,10 +51,12 @@ impl Serve for ControlPlane {
             (true, "/health/live") => ("HealthLive", health(StatusCode::OK, "live")),
             (true, "/health/ready") => ("HealthReady", self.ready()),
             (true, "/metrics") => ("Metrics", self.metrics()),
-            (false, "/") if head.method == Method::POST && head.headers.contains_key("x-amz-target") => {
-                ("KmsApi", self.kms(&head, &peer, &ids, &intake).await)
-            }
-            _ => ("Unknown", refused(StatusCode::NOT_FOUND, "UnknownOperationException", "There is nothing here.")),
+            _ => match Face::of(&head) {
+                Some(face) => (face.name(), self.ask(face, &head, &peer, &ids, &intake).await),
+                None => {
+                    ("Unknown", refused(StatusCode::NOT_FOUND, "UnknownOperationException", "There is nothing here."))
+                }
+            },
         };
         reply.set("x-amzn-requestid", &ids.request_id);
         reply.set("cache-control", "no-store");
@@ -100,35 +103,112 @@ impl ControlPlane {
         }
     }
 
-    async fn kms(&self, head: &Parts, peer: &Peer, ids: &RequestIds, intake: &Intake) -> Reply {
-        if !peer.secure && !peer.address.ip().to_canonical().is_loopback() {
-            return Refused::NeedsTls.reply();
+    /// Leads a request to the API it belongs to. Replies carry secrets, so that plain HTTP is for this machine only.
+    async fn ask(&self, face: Face, head: &Parts, peer: &Peer, ids: &RequestIds, intake: &Intake) -> Reply {
+        let gateway = &*self.gateway;
+        let body = if !peer.secure && !peer.address.ip().to_canonical().is_loopback() {
+            Err(Refused::NeedsTls)
+        } else {
+            read(intake.source(), gateway.config.limits.control_body_bytes_max).await
+        };
+        let request = |body| ControlRequest { gateway, head, body, peer, request_id: &ids.request_id };
+        match (face, body) {
+            (Face::Kms, Ok(body)) => kms(request(body)).await,
+            (Face::Kms, Err(why)) => why.reply(),
+            (Face::AwsQuery, Ok(body)) => query::serve(request(body)).await,
+            (Face::AwsQuery, Err(why)) => query::refuse(&why, &ids.request_id),
+            (Face::Huawei, Ok(body)) => huawei::serve(request(body)).await,
+            (Face::Huawei, Err(why)) => huawei::refuse(&why),
+            (Face::Admin, Ok(body)) => admin::serve(request(body)).await,
+            (Face::Admin, Err(why)) => why.reply(),
         }
-        let body = match read(intake.source(), self.gateway.config.limits.control_body_bytes_max).await {
-            Ok(body) => body,
-            Err(refused) => return refused.reply(),
-        };
-        let principal = match authenticate(&self.gateway, head, &body) {
-            Ok(principal) => principal,
-            Err(refused) => {
-                tracing::debug!(request_id = ids.request_id, ?refused, "KMS request refused");
-                return refused.reply();
-            }
-        };
-        let user =
-            KeyUser { principal, via: "kms", request_id: ids.request_id.clone(), conditions: Default::default() };
-        // More than one target, or one that is no text, is no operation.
-        let mut targets = head.headers.get_all("x-amz-target").iter();
-        let target = match (targets.next(), targets.next()) {
-            (Some(target), None) => target.to_str().unwrap_or_default(),
-            _ => "",
-        };
-        let answer = kms_json::handle(&self.gateway.keys, &user, target, &body).await;
-        let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut reply = Reply::new(status).with("content-type", AMZ_JSON);
-        reply.body = ReplyBody::Full(Bytes::from(answer.body));
-        reply
     }
+}
+
+/// The APIs behind the control address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Face {
+    /// AWS KMS: `POST /` with a target.
+    Kms,
+    /// AWS IAM and STS: `POST /` with a form.
+    AwsQuery,
+    /// Huawei IAM and STS: `/v3/…`, `/v3.0/…`, `/v5/…`.
+    Huawei,
+    /// This server's own: `/admin/v1/…`.
+    Admin,
+}
+
+impl Face {
+    fn of(head: &Parts) -> Option<Self> {
+        let path = head.uri.path();
+        if path == "/" && head.method == Method::POST {
+            return Some(if head.headers.contains_key("x-amz-target") { Self::Kms } else { Self::AwsQuery });
+        }
+        if ["/v3/", "/v3.0/", "/v5/"].iter().any(|prefix| path.starts_with(prefix)) {
+            return Some(Self::Huawei);
+        }
+        path.starts_with("/admin/v1/").then_some(Self::Admin)
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Kms => "KmsApi",
+            Self::AwsQuery => "IamApi",
+            Self::Huawei => "HuaweiIamApi",
+            Self::Admin => "AdminApi",
+        }
+    }
+}
+
+/// A request of the control plane, read whole.
+pub(super) struct ControlRequest<'a> {
+    pub(super) gateway: &'a Gateway,
+    pub(super) head: &'a Parts,
+    pub(super) body: Bytes,
+    pub(super) peer: &'a Peer,
+    pub(super) request_id: &'a str,
+}
+
+impl ControlRequest<'_> {
+    /// What the conditions of policies see.
+    pub(super) fn conditions(&self) -> Conditions {
+        let mut conditions = Conditions {
+            time: self.gateway.clock.now(),
+            secure_transport: self.peer.secure,
+            source_ip: Some(self.peer.address.ip()),
+            values: Vec::new(),
+        };
+        for (key, name) in [(ConditionKey::UserAgent, "user-agent"), (ConditionKey::Referer, "referer")] {
+            if let Some(value) = self.head.headers.get(name).and_then(|value| value.to_str().ok()) {
+                conditions.add(key, value);
+            }
+        }
+        conditions
+    }
+}
+
+async fn kms(request: ControlRequest<'_>) -> Reply {
+    let ControlRequest { gateway, head, body, request_id, .. } = &request;
+    let principal = match authenticate(gateway, head, body, "kms") {
+        Ok(principal) => principal,
+        Err(refused) => {
+            tracing::debug!(request_id, ?refused, "KMS request refused");
+            return refused.reply();
+        }
+    };
+    let conditions = Arc::new(request.conditions());
+    let user = KeyUser { principal, via: "kms", request_id: (*request_id).to_owned(), conditions };
+    // More than one target, or one that is no text, is no operation.
+    let mut targets = head.headers.get_all("x-amz-target").iter();
+    let target = match (targets.next(), targets.next()) {
+        (Some(target), None) => target.to_str().unwrap_or_default(),
+        _ => "",
+    };
+    let answer = kms_json::handle(&gateway.keys, &user, target, body).await;
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut reply = Reply::new(status).with("content-type", AMZ_JSON);
+    reply.body = ReplyBody::Full(Bytes::from(answer.body));
+    reply
 }
 
 /// The body is part of what is signed, so it is read before the signature is checked: under a small cap.

@@ -1,4 +1,4 @@
-//! Who signed a request of the KMS API. Only V4 over the whole body counts: `UNSIGNED-PAYLOAD` and the older signatures
+//! Who signed a request of the AWS APIs. Only V4 over the whole body counts: `UNSIGNED-PAYLOAD` and the older signatures
 //! do not cover the body, which is the request.
 
 use super::plane::refused;
@@ -8,9 +8,10 @@ use crate::reply::Reply;
 use crypto::sha256;
 use http::StatusCode;
 use http::request::Parts;
+use iam::CredentialError;
 use policy::Principal;
 
-/// Why a request of the KMS API did not come to its operation.
+/// Why a request of the control plane did not come to its operation.
 #[derive(Debug)]
 pub(super) enum Refused {
     /// Plain HTTP from another machine.
@@ -25,8 +26,8 @@ pub(super) enum Refused {
     UnknownKey,
     /// The credential cannot be read.
     Malformed,
-    /// A session token, and none are issued.
-    Token,
+    /// The session is over.
+    Expired,
     /// The signature does not hold.
     Signature,
 }
@@ -47,10 +48,15 @@ impl Refused {
                 "MissingAuthenticationTokenException",
                 "The request must be signed with AWS Signature Version 4.",
             ),
-            Self::UnknownKey | Self::Token => (
+            Self::UnknownKey => (
                 StatusCode::BAD_REQUEST,
                 "UnrecognizedClientException",
                 "The security token included in the request is invalid.",
+            ),
+            Self::Expired => (
+                StatusCode::BAD_REQUEST,
+                "ExpiredTokenException",
+                "The security token included in the request is expired",
             ),
             Self::Malformed => (
                 StatusCode::BAD_REQUEST,
@@ -67,8 +73,13 @@ impl Refused {
     }
 }
 
-/// Verifies the signature over the head and the whole body.
-pub(super) fn authenticate(gateway: &Gateway, head: &Parts, body: &[u8]) -> Result<Principal, Refused> {
+/// Verifies the V4 signature over the head and the whole body, made for `service` (`kms`, `iam`, `sts`).
+pub(super) fn authenticate(
+    gateway: &Gateway,
+    head: &Parts,
+    body: &[u8],
+    service: &'static str,
+) -> Result<Principal, Refused> {
     let request = SignedRequest {
         method: head.method.as_str(),
         raw_target: head.uri.path_and_query().map_or("/", |target| target.as_str()),
@@ -82,17 +93,20 @@ pub(super) fn authenticate(gateway: &Gateway, head: &Parts, body: &[u8]) -> Resu
         Err(AuthError::UnsupportedAuthorizationType | AuthError::EmptyAuthorization) => return Err(Refused::Unsigned),
         Err(_) => return Err(Refused::Malformed),
     };
-    let access_key = gateway.directory.find(credential.access_key()).ok_or(Refused::UnknownKey)?;
+    let now = gateway.clock.now();
+    let found = gateway.directory.credential(credential.access_key(), credential.session_token(), now);
+    let signing = found.map_err(|error| match error {
+        CredentialError::TokenExpired => Refused::Expired,
+        _ => Refused::UnknownKey,
+    })?;
     let config = VerifyConfig {
         regions: AcceptedRegions::Configured(gateway.config.region.as_str()),
-        service: "kms",
+        service,
         obs_unsigned_subresources: false,
         body_sha256: Some(sha256(body)),
     };
-    let secret = access_key.secret.expose().as_bytes();
-    credential.verify(&request, secret, gateway.clock.now(), &config).map_err(|_| Refused::Signature)?;
-    if credential.session_token().is_some_and(|token| !token.is_empty()) {
-        return Err(Refused::Token);
-    }
-    Ok(access_key.principal.clone())
+    let secret = signing.secret.expose().as_bytes();
+    credential.verify(&request, secret, now, &config).map_err(|_| Refused::Signature)?;
+    gateway.directory.note_use(credential.access_key(), service, now);
+    Ok(signing.principal)
 }

@@ -6,6 +6,7 @@ use crate::auth::{
 use crate::dialect::Dialect;
 use crate::errors::{Refusal, WireFault};
 use crate::gateway::Gateway;
+use iam::CredentialError;
 use policy::Principal;
 
 /// Who asks, and what the signature declares about the body.
@@ -40,7 +41,12 @@ pub(crate) fn establish(
         let payload = unsigned_request_payload(request.headers)?;
         return Ok(Identity { principal: Principal::Anonymous, scheme: None, payload: Some(payload) });
     };
-    let access_key = gateway.directory.find(credential.access_key()).ok_or(AuthError::UnknownAccessKey)?;
+    let now = gateway.clock.now();
+    let found = gateway.directory.credential(credential.access_key(), credential.session_token(), now);
+    let signing = found.map_err(|error| match error {
+        CredentialError::Unknown | CredentialError::TokenMissing => Refusal::from(AuthError::UnknownAccessKey),
+        CredentialError::TokenInvalid | CredentialError::TokenExpired => WireFault::UnknownSessionToken.into(),
+    })?;
     let region = gateway.config.region.as_str();
     // OBS's clients in V4 mode name a region of their user's choice.
     let any_region = gateway.config.any_v4_region || dialect.speaks_to_obs_clients();
@@ -50,14 +56,10 @@ pub(crate) fn establish(
         obs_unsigned_subresources: gateway.config.obs_unsigned_subresources,
         body_sha256: None,
     };
-    let secret = access_key.secret.expose().as_bytes();
-    let verified = credential.verify(request, secret, gateway.clock.now(), &config)?;
-    // No temporary credentials are issued, so whoever sends a session token has one of somewhere else.
-    if credential.session_token().is_some_and(|token| !token.is_empty()) {
-        return Err(WireFault::UnknownSessionToken.into());
-    }
+    let verified = credential.verify(request, signing.secret.expose().as_bytes(), now, &config)?;
+    gateway.directory.note_use(credential.access_key(), if dialect.is_obs() { "obs" } else { "s3" }, now);
     Ok(Identity {
-        principal: access_key.principal.clone(),
+        principal: signing.principal,
         scheme: Some(verified.scheme()),
         payload: Some(verified.into_payload()),
     })
