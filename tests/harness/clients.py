@@ -13,7 +13,10 @@ from .server import DOMAIN, REGION, REPOSITORY, clean_environment
 OBS_PLAINTEXT_MD5_RETRIES = 1
 
 
-def s3(server, tls=True, virtual_hosted=False, signature="s3v4", access_key=None, secret_key=None, retries=0):
+def s3(
+    server, tls=True, virtual_hosted=False, signature="s3v4", access_key=None, secret_key=None, retries=0,
+    session_token=None,
+):  # fmt: skip
     """A boto3 S3 client. Virtual-hosted requests go to names below the tests' domain."""
     config = botocore.client.Config(
         signature_version=signature,
@@ -28,6 +31,7 @@ def s3(server, tls=True, virtual_hosted=False, signature="s3v4", access_key=None
         region_name=REGION,
         aws_access_key_id=access_key or server.access_key,
         aws_secret_access_key=secret_key or server.secret_key,
+        aws_session_token=session_token,
         verify=str(server.ca) if tls else None,
         config=config,
     )
@@ -41,6 +45,30 @@ def kms(server, tls=True):
         region_name=REGION,
         aws_access_key_id=server.access_key,
         aws_secret_access_key=server.secret_key,
+        verify=str(server.ca) if tls else None,
+        config=botocore.client.Config(retries={"total_max_attempts": 1}),
+    )
+
+
+def iam(server, credentials=None, tls=True):
+    """A boto3 IAM client for the control address. `credentials`: access key, secret and, of a session, its token."""
+    return _query_api("iam", server, credentials, server.control(tls), tls)
+
+
+def sts(server, credentials=None, tls=True, data_plane=False):
+    """A boto3 STS client, for the control address or the address of buckets and objects."""
+    return _query_api("sts", server, credentials, server.objects(tls) if data_plane else server.control(tls), tls)
+
+
+def _query_api(service, server, credentials, endpoint, tls):
+    access_key, secret_key, *token = credentials or (server.access_key, server.secret_key)
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name=REGION,
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+        aws_session_token=token[0] if token else None,
         verify=str(server.ca) if tls else None,
         config=botocore.client.Config(retries={"total_max_attempts": 1}),
     )
