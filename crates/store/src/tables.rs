@@ -63,4 +63,16 @@ tables! {
     Accounts = 16, "accounts";
     /// Access keys. Key: access key id. Value: access key record (secret wrapped).
     AccessKeys = 17, "access_keys";
+    /// Users. Key: user uid. Value: user record (password hash sealed).
+    Users = 18, "users";
+    /// Groups of users. Key: group uid. Value: group record.
+    Groups = 19, "groups";
+    /// Roles. Key: role uid. Value: role record.
+    Roles = 20, "roles";
+    /// Managed policies. Key: policy uid. Value: policy record, all versions.
+    Policies = 21, "policies";
+    /// Projects. Key: project uid. Value: project record.
+    Projects = 22, "projects";
+    /// Identity tokens revoked before their time. Key: token id. Value: revocation record.
+    IamTokens = 23, "iam_tokens";
 }
