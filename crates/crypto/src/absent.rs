@@ -5,7 +5,7 @@
 
 use crate::aead::Cipher;
 use crate::record_key::RecordKey;
-use crate::roles::{BucketKey, CmkMaterial, CustomerKey, Dek, MetadataKey, RootKey, SecretsKey};
+use crate::roles::{BucketKey, CmkMaterial, CustomerKey, Dek, MetadataKey, RootKey, SecretsKey, TokenKey};
 use crate::segment::{StreamOpener, StreamSealer};
 use crate::tree::KeyPair;
 use crate::{Md5, SecretBytes};
@@ -41,6 +41,7 @@ is_no_value!(
     CustomerKey,
     MetadataKey,
     SecretsKey,
+    TokenKey,
     RecordKey,
     KeyPair,
     Cipher,

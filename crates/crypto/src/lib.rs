@@ -17,6 +17,7 @@ mod entropy;
 mod kdf;
 mod mac;
 mod md5;
+mod password;
 mod primitive;
 #[cfg(test)]
 mod published;
@@ -25,6 +26,7 @@ mod record_key;
 mod roles;
 mod secret;
 mod segment;
+mod token;
 mod tree;
 mod wrap;
 
@@ -34,14 +36,17 @@ pub use digest::{Sha1, Sha256, sha256};
 pub use entropy::SystemEntropy;
 pub use mac::{constant_time_eq, hmac_sha1, hmac_sha256};
 pub use md5::{Md5, md5};
+pub use password::PasswordHash;
 pub use record::{MacMismatch, NOTE_OVERHEAD_BYTES, NoteError};
 pub use record_key::RecordKey;
 pub use roles::{
-    BucketKey, CmkMaterial, CustomerKey, Dek, KEY_BYTES, Kek, KeyRole, MetadataKey, RootKey, SecretsKey, Wrappable,
+    BucketKey, CmkMaterial, CustomerKey, Dek, KEY_BYTES, Kek, KeyRole, MetadataKey, RootKey, SecretsKey, TokenKey,
+    Wrappable,
 };
 pub use secret::SecretBytes;
 pub use segment::{
     OpenError, SEGMENT_BYTES, SEGMENT_INDEX_END, SealMisuse, StreamOpener, StreamSealer, Suite, plain_len, sealed_len,
     segment_count,
 };
+pub use token::{TOKEN_OVERHEAD_BYTES, TOKEN_SALT_BYTES, TokenUse};
 pub use wrap::{Binding, UnwrapError, WRAPPED_BYTES, Wrapped, unwrap, unwrap_secret, wrap, wrap_secret};

@@ -22,6 +22,8 @@ pub enum KeyRole {
     MetadataKey,
     /// The secrets key.
     SecretsKey,
+    /// A token key.
+    TokenKey,
     /// Opaque bytes the KMS generated for a caller outside (`GenerateDataKey`).
     Data,
 }
@@ -35,6 +37,7 @@ impl KeyRole {
             Self::Dek => "dek",
             Self::MetadataKey => "metadata",
             Self::SecretsKey => "secrets",
+            Self::TokenKey => "token",
             Self::Data => "data",
         }
     }
@@ -147,6 +150,10 @@ role!(
     /// Seals the signing secrets of access keys.
     SecretsKey
 );
+role!(
+    /// Seals the claims of session and identity tokens.
+    TokenKey
+);
 
 kek!(RootKey, "root");
 kek!(CmkMaterial, "cmk");
@@ -158,6 +165,7 @@ wrappable!(BucketKey, BucketKey);
 wrappable!(Dek, Dek);
 wrappable!(MetadataKey, MetadataKey);
 wrappable!(SecretsKey, SecretsKey);
+wrappable!(TokenKey, TokenKey);
 
 impl sealed::Sealed for SecretBytes<KEY_BYTES> {}
 

@@ -3,18 +3,20 @@
 //! ```text
 //! root key ----- wraps --> CMK material -- wraps --> bucket key -- wraps --> DEK      customer key -- wraps --> DEK
 //!    |                          '-- wraps --> DEK, data key
-//!    '-- wraps --> bucket key (SSE-OBS), metadata key, secrets key, check value
+//!    '-- wraps --> bucket key (SSE-OBS), metadata key, secrets key, token keys, check value
 //!
 //! KEK --wrap/<kek>/<key>--> (wrapping key, commitment key), once for each wrap
 //! DEK --dek/segment--> stream key      DEK --dek/meta--> record key      DEK --dek/note--> note keys
 //! metadata key --metadata/note--> note keys            secrets key --secrets/note--> note keys
+//! token key --token/session, token/identity--> key of one token
 //! ```
 //!
 //! Nothing else in the product derives a key. A label never changes its meaning; a new construction gets a new one.
 
 use crate::SecretBytes;
 use crate::kdf::derive;
-use crate::roles::{Dek, KEY_BYTES, Kek, KeyRole, MetadataKey, SecretsKey, Wrappable};
+use crate::roles::{Dek, KEY_BYTES, Kek, KeyRole, MetadataKey, SecretsKey, TokenKey, Wrappable};
+use crate::token::TokenUse;
 use crate::wrap::Binding;
 use model::StreamUid;
 
@@ -30,6 +32,11 @@ const DEK_NOTE: &str = "strongroom/v1/dek/note";
 const METADATA_NOTE: &str = "strongroom/v1/metadata/note";
 /// Secrets key to the keys of one note.
 const SECRETS_NOTE: &str = "strongroom/v1/secrets/note";
+
+/// Token key to the key of one session token.
+const TOKEN_SESSION: &str = "strongroom/v1/token/session";
+/// Token key to the key of one identity token.
+const TOKEN_IDENTITY: &str = "strongroom/v1/token/identity";
 
 /// The cipher key, then the MAC key, of one wrap or one note.
 pub(crate) struct KeyPair(SecretBytes<{ 2 * KEY_BYTES }>);
@@ -59,6 +66,15 @@ pub(crate) fn stream_key(dek: &Dek, stream: StreamUid) -> SecretBytes<KEY_BYTES>
 /// DEK to the record key.
 pub(crate) fn record_key(dek: &Dek) -> SecretBytes<KEY_BYTES> {
     derive(dek.as_secret(), &[DEK_META], &[])
+}
+
+/// Token key to the key of one token. The salt is fresh for each token, hence so is the key.
+pub(crate) fn token_key(parent: &TokenKey, purpose: TokenUse, header: &[u8], salt: &[u8]) -> SecretBytes<KEY_BYTES> {
+    let label = match purpose {
+        TokenUse::Session => TOKEN_SESSION,
+        TokenUse::Identity => TOKEN_IDENTITY,
+    };
+    derive(parent.as_secret(), &[label], &[&(header.len() as u32).to_be_bytes(), header, salt])
 }
 
 /// A key that seals notes: the arrow to a note's keys.
