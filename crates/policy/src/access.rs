@@ -1,6 +1,6 @@
 //! The request for access, the decision and its proof.
 
-use crate::{Acl, Action, ConditionKey, Conditions, Ownership, Policy, Principal, PublicAccessBlock};
+use crate::{Acl, Action, ConditionKey, Conditions, Ownership, Policy, Principal, PublicAccessBlock, decide};
 use model::{AccountId, AccountNumber, BucketName, CmkUid, ObjectName, RegionName};
 use std::fmt;
 use std::sync::Arc;
@@ -76,7 +76,7 @@ pub struct AccessRequest<'a> {
     pub facts: &'a [(ConditionKey, &'a str)],
 }
 
-/// Proof that an action was allowed. Only [`decide`] makes it.
+/// Proof that an action was allowed. Only [`decide`] and [`may_assume`](crate::may_assume) make it.
 #[derive(Debug)]
 #[must_use = "the proof is what the guarded operation asks for"]
 pub struct Authorized {
@@ -85,6 +85,10 @@ pub struct Authorized {
 }
 
 impl Authorized {
+    pub(crate) fn new(request: &AccessRequest<'_>) -> Self {
+        Self { action: request.action, principal: request.principal.clone() }
+    }
+
     /// What was allowed.
     pub fn action(&self) -> Action {
         self.action
@@ -122,15 +126,5 @@ pub struct Evaluator;
 impl Authorizer for Evaluator {
     fn authorize(&self, request: &AccessRequest<'_>) -> Result<Authorized, Denied> {
         decide(request)
-    }
-}
-
-/// The decision: an account's root identity may do everything to what its account owns; nobody else may do anything.
-pub fn decide(request: &AccessRequest<'_>) -> Result<Authorized, Denied> {
-    match (request.principal.caller(), request.owner) {
-        (Some(caller), Some(owner)) if caller.is_root() && caller.account == *owner => {
-            Ok(Authorized { action: request.action, principal: request.principal.clone() })
-        }
-        _ => Err(Denied),
     }
 }

@@ -32,7 +32,9 @@ pub enum ConditionKey {
     UserId,
     /// `aws:username`, `g:UserName`: only for users
     UserName,
-    /// `g:DomainId`, `g:DomainName`
+    /// `g:DomainId`: the account's id
+    DomainId,
+    /// `g:DomainName`: the account's name
     DomainName,
     /// `aws:TokenIssueTime`: only for temporary credentials
     TokenIssueTime,

@@ -1,7 +1,17 @@
-//! Policy documents: parsing the grammars of OBS, S3 and IAM into one tree.
+//! Policy documents, parsed: the grammars of OBS, S3 and IAM are one tree here.
 
+use crate::action_set::ActionSet;
+use crate::clause::Clause;
+use crate::facts::Context;
+use crate::parse;
+use crate::principals::{Hold, Principals};
+use crate::public;
+use crate::resources::Resources;
 use model::BucketName;
 use std::fmt;
+
+/// Longest document, in bytes (obs-api §5.7; AWS's limits are lower).
+pub const POLICY_BYTES_MAX: usize = 20 * 1024;
 
 /// Where a document is to stand, which decides what it must and must not say.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +45,39 @@ impl std::error::Error for PolicyError {}
 #[derive(Clone, Debug)]
 pub struct Policy {
     text: String,
+    /// `None`: it cannot be read.
+    statements: Option<Vec<Statement>>,
+    is_public: bool,
+}
+
+/// What a statement does to what it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It may be done.
+    Allow,
+    /// It must not be done, whatever else allows it.
+    Deny,
+}
+
+/// A statement.
+#[derive(Clone, Debug)]
+pub(crate) struct Statement {
+    pub(crate) sid: Option<Box<str>>,
+    pub(crate) effect: Effect,
+    /// `None` in the policies of identities: whoever it is attached to.
+    pub(crate) principals: Option<Principals>,
+    pub(crate) actions: ActionSet,
+    pub(crate) resources: Resources,
+    pub(crate) clauses: Vec<Clause>,
+}
+
+/// The first thing of a statement that the request is not like.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Mismatch<'a> {
+    Action,
+    Principal,
+    Resource,
+    Condition(&'a Clause),
 }
 
 impl Policy {
@@ -43,13 +86,14 @@ impl Policy {
     /// # Errors
     /// The first fault found, and where.
     pub fn parse(text: &str, grammar: Grammar<'_>) -> Result<Self, PolicyError> {
-        let _ = grammar;
-        Ok(Self { text: text.to_owned() })
+        let statements = parse::document(text, grammar)?;
+        let is_public = statements.iter().any(public::grants_to_everyone);
+        Ok(Self { text: text.to_owned(), statements: Some(statements), is_public })
     }
 
     /// A policy whose stored document cannot be read: it denies everything.
     pub fn unreadable(text: &str) -> Self {
-        Self { text: text.to_owned() }
+        Self { text: text.to_owned(), statements: None, is_public: false }
     }
 
     /// The document as it was given.
@@ -57,9 +101,48 @@ impl Policy {
         &self.text
     }
 
+    /// Whether it could be read.
+    pub fn is_readable(&self) -> bool {
+        self.statements.is_some()
+    }
+
     /// Whether a bucket policy grants something to everyone without a condition that pins the requester (S3's notion of
     /// a public policy).
     pub fn is_public(&self) -> bool {
-        false
+        self.is_public
+    }
+
+    pub(crate) fn statements(&self) -> Option<&[Statement]> {
+        self.statements.as_deref()
+    }
+}
+
+impl Statement {
+    /// Whether it is about the request, and how it names the principal.
+    pub(crate) fn hold(&self, cx: &Context<'_>) -> Result<Hold, Mismatch<'_>> {
+        let allows = self.effect == Effect::Allow;
+        if !self.actions.contains(cx.request.action) {
+            return Err(Mismatch::Action);
+        }
+        let hold = match &self.principals {
+            None => Hold::Direct,
+            Some(principals) => principals.hold(cx.request.principal, allows).ok_or(Mismatch::Principal)?,
+        };
+        if !self.resources.hold(cx, allows) {
+            return Err(Mismatch::Resource);
+        }
+        match self.clauses.iter().find(|clause| !clause.holds(cx, allows)) {
+            Some(clause) => Err(Mismatch::Condition(clause)),
+            None => Ok(hold),
+        }
+    }
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Allow => "Allow",
+            Self::Deny => "Deny",
+        })
     }
 }

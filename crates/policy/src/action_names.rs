@@ -1,0 +1,394 @@
+//! Huawei's names of actions, which of them belong to objects, and which change who may do what. Every table here is an
+//! exhaustive match: an action that is added must take its place.
+
+use crate::Action;
+use Action as A;
+
+/// Names of both stores that policies use and that this server has no operation for yet. Naming one in a bucket policy is
+/// right, and has no effect.
+pub(crate) const NOT_OFFERED: &str = "
+    putbucketlogging getbucketlogging putlifecycleconfiguration getlifecycleconfiguration putbucketversioning
+    putbucketnotification getbucketnotification putbucketstoragepolicy getbucketstoragepolicy putbucketquota
+    getbucketquota getbucketstorage putreplicationconfiguration getreplicationconfiguration
+    deletereplicationconfiguration putbuckettagging getbuckettagging deletebuckettagging
+    putbucketinventoryconfiguration getbucketinventoryconfiguration deletebucketinventoryconfiguration
+    putbucketcustomdomainconfiguration getbucketcustomdomainconfiguration deletebucketcustomdomainconfiguration
+    putbucketwebsite getbucketwebsite deletebucketwebsite putbucketcors getbucketcors putbucketrequestpayment
+    getbucketrequestpayment putdirectcoldaccessconfiguration getdirectcoldaccessconfiguration
+    deletedirectcoldaccessconfiguration putbucketobjectlockconfiguration getbucketobjectlockconfiguration
+    restoreobject modifyobjectmetadata putobjectretention getobjectretention putobjectlegalhold getobjectlegalhold
+    bypassgovernanceretention putaccesslabel getaccesslabel deleteaccesslabel getobjecttorrent
+    getobjectversiontorrent getobjectattributes getobjectversionattributes getobjectversionforreplication
+    replicateobject replicatedelete replicatetags objectowneroverridetobucketowner putinventoryconfiguration
+    getinventoryconfiguration putmetricsconfiguration getmetricsconfiguration putanalyticsconfiguration
+    getanalyticsconfiguration putaccelerateconfiguration getaccelerateconfiguration
+    putintelligenttieringconfiguration getintelligenttieringconfiguration putbucketencryption getbucketencryption
+    postbucketlogging
+";
+
+impl Action {
+    /// Huawei's names, service and type included, in lower case (kms-iam-api §2.10). The names of OBS are built from
+    /// [`Action::obs_name`]. The newer names, with a `V5` behind, are understood as well.
+    pub(crate) fn huawei_names(self) -> &'static [&'static str] {
+        match self {
+            A::KmsCreateKey => &["kms:cmk:create", "kms:cmk:createkey"],
+            A::KmsDescribeKey => &["kms:cmk:get", "kms:cmk:describekey"],
+            A::KmsListKeys => &["kms:cmk:list", "kms:cmk:listkeys"],
+            A::KmsListAliases => &["kms:cmk:list", "kms:alias:list", "kms:cmk:listaliases"],
+            A::KmsCreateAlias => &["kms:alias:create", "kms:cmk:createalias"],
+            A::KmsDeleteAlias => &["kms:alias:delete", "kms:cmk:deletealias"],
+            A::KmsEnableKey => &["kms:cmk:enable", "kms:cmk:enablekey"],
+            A::KmsDisableKey => &["kms:cmk:disable", "kms:cmk:disablekey"],
+            A::KmsScheduleKeyDeletion => &["kms:cmk:update", "kms:cmk:schedulekeydeletion"],
+            A::KmsCancelKeyDeletion => &["kms:cmk:update", "kms:cmk:cancelkeydeletion"],
+            A::KmsGenerateDataKey => &["kms:dek:create", "kms:cmk:createdatakey", "kms:dek:createdatakey"],
+            A::KmsDecrypt => &[
+                "kms:dek:crypto",
+                "kms:cmk:crypto",
+                "kms:cmk:decryptdatakey",
+                "kms:dek:decryptdatakey",
+                "kms:cmk:decrypt",
+            ],
+            A::IamCreateUser => &["iam:users:createuser", "iam:users:create"],
+            A::IamGetUser => &["iam:users:getuser", "iam:users:get", "iam:users:showuser"],
+            A::IamListUsers => &["iam:users:listusers", "iam:users:list"],
+            A::IamUpdateUser => &["iam:users:updateuser", "iam:users:update"],
+            A::IamDeleteUser => &["iam:users:deleteuser", "iam:users:delete"],
+            A::IamCreateAccessKey => &["iam:credentials:createcredential", "iam:credentials:create"],
+            A::IamListAccessKeys => {
+                &["iam:credentials:listcredentials", "iam:credentials:getcredential", "iam:credentials:list"]
+            }
+            A::IamUpdateAccessKey => &["iam:credentials:updatecredential", "iam:credentials:update"],
+            A::IamDeleteAccessKey => &["iam:credentials:deletecredential", "iam:credentials:delete"],
+            A::IamGetAccessKeyLastUsed => {
+                &["iam:credentials:getaccesskeylastused", "iam:credentials:showaccesskeylastused"]
+            }
+            A::IamCreateLoginProfile => &["iam:users:createloginprofile"],
+            A::IamUpdateLoginProfile => &["iam:users:updateloginprofile", "iam:users:resetuserpassword"],
+            A::IamDeleteLoginProfile => &["iam:users:deleteloginprofile"],
+            A::IamGetLoginProfile => &["iam:users:getloginprofile", "iam:users:showloginprofile"],
+            A::IamPutUserPolicy => &["iam:users:putpolicy", "iam:users:putuserpolicy"],
+            A::IamGetUserPolicy => &["iam:users:getpolicy", "iam:users:getuserpolicy"],
+            A::IamListUserPolicies => &["iam:users:listpolicies", "iam:users:listuserpolicies"],
+            A::IamDeleteUserPolicy => &["iam:users:deletepolicy", "iam:users:deleteuserpolicy"],
+            A::IamAttachUserPolicy => &["iam:users:attachpolicy", "iam:permissions:grantroletouser"],
+            A::IamDetachUserPolicy => &["iam:users:detachpolicy", "iam:permissions:revokerolefromuser"],
+            A::IamListAttachedUserPolicies => &["iam:users:listattachedpolicies", "iam:permissions:listrolesforuser"],
+            A::IamPutUserPermissionsBoundary => &["iam:users:putpermissionsboundary"],
+            A::IamDeleteUserPermissionsBoundary => &["iam:users:deletepermissionsboundary"],
+            A::IamCreateGroup => &["iam:groups:creategroup", "iam:groups:create"],
+            A::IamGetGroup => &["iam:groups:getgroup", "iam:groups:get", "iam:users:listusersforgroup"],
+            A::IamListGroups => &["iam:groups:listgroups", "iam:groups:list"],
+            A::IamUpdateGroup => &["iam:groups:updategroup", "iam:groups:update"],
+            A::IamDeleteGroup => &["iam:groups:deletegroup", "iam:groups:delete"],
+            A::IamAddUserToGroup => &["iam:permissions:addusertogroup", "iam:groups:adduser"],
+            A::IamRemoveUserFromGroup => &["iam:permissions:removeuserfromgroup", "iam:groups:removeuser"],
+            A::IamListGroupsForUser => &["iam:groups:listgroupsforuser"],
+            A::IamPutGroupPolicy => &["iam:groups:putpolicy", "iam:groups:putgrouppolicy"],
+            A::IamGetGroupPolicy => &["iam:groups:getpolicy", "iam:groups:getgrouppolicy"],
+            A::IamListGroupPolicies => &["iam:groups:listpolicies", "iam:groups:listgrouppolicies"],
+            A::IamDeleteGroupPolicy => &["iam:groups:deletepolicy", "iam:groups:deletegrouppolicy"],
+            A::IamAttachGroupPolicy => &[
+                "iam:groups:attachpolicy",
+                "iam:permissions:grantroletogroup",
+                "iam:permissions:grantroletogroupondomain",
+                "iam:permissions:grantroletogrouponproject",
+            ],
+            A::IamDetachGroupPolicy => &[
+                "iam:groups:detachpolicy",
+                "iam:permissions:revokerolefromgroup",
+                "iam:permissions:revokerolefromgroupondomain",
+                "iam:permissions:revokerolefromgrouponproject",
+            ],
+            A::IamListAttachedGroupPolicies => &[
+                "iam:groups:listattachedpolicies",
+                "iam:permissions:listrolesforgroup",
+                "iam:permissions:listrolesforgroupondomain",
+                "iam:permissions:listrolesforgrouponproject",
+            ],
+            A::IamCreateRole => &["iam:agencies:createagency", "iam:agencies:create"],
+            A::IamGetRole => &["iam:agencies:getagency", "iam:agencies:get"],
+            A::IamListRoles => &["iam:agencies:listagencies", "iam:agencies:list"],
+            A::IamUpdateRole => &["iam:agencies:updateagency", "iam:agencies:update"],
+            A::IamUpdateAssumeRolePolicy => &["iam:agencies:updatetrustpolicy", "iam:agencies:updateagency"],
+            A::IamDeleteRole => &["iam:agencies:deleteagency", "iam:agencies:delete"],
+            A::IamPutRolePolicy => &["iam:agencies:putpolicy", "iam:agencies:putagencypolicy"],
+            A::IamGetRolePolicy => &["iam:agencies:getpolicy", "iam:agencies:getagencypolicy"],
+            A::IamListRolePolicies => &["iam:agencies:listpolicies", "iam:agencies:listagencypolicies"],
+            A::IamDeleteRolePolicy => &["iam:agencies:deletepolicy", "iam:agencies:deleteagencypolicy"],
+            A::IamAttachRolePolicy => &[
+                "iam:agencies:attachpolicy",
+                "iam:permissions:grantroletoagency",
+                "iam:permissions:grantroletoagencyondomain",
+                "iam:permissions:grantroletoagencyonproject",
+            ],
+            A::IamDetachRolePolicy => &[
+                "iam:agencies:detachpolicy",
+                "iam:permissions:revokerolefromagency",
+                "iam:permissions:revokerolefromagencyondomain",
+                "iam:permissions:revokerolefromagencyonproject",
+            ],
+            A::IamListAttachedRolePolicies => &[
+                "iam:agencies:listattachedpolicies",
+                "iam:permissions:listrolesforagency",
+                "iam:permissions:listrolesforagencyondomain",
+                "iam:permissions:listrolesforagencyonproject",
+            ],
+            A::IamPutRolePermissionsBoundary => &["iam:agencies:putpermissionsboundary"],
+            A::IamDeleteRolePermissionsBoundary => &["iam:agencies:deletepermissionsboundary"],
+            A::IamCreatePolicy => &["iam:roles:createrole", "iam:policies:createpolicy", "iam:policies:create"],
+            A::IamGetPolicy => &["iam:roles:getrole", "iam:policies:getpolicy", "iam:policies:get"],
+            A::IamListPolicies => &["iam:roles:listroles", "iam:policies:listpolicies", "iam:policies:list"],
+            A::IamDeletePolicy => &["iam:roles:deleterole", "iam:policies:deletepolicy", "iam:policies:delete"],
+            A::IamCreatePolicyVersion => &["iam:roles:updaterole", "iam:policies:createversion"],
+            A::IamGetPolicyVersion => &["iam:roles:getrole", "iam:policies:getversion"],
+            A::IamListPolicyVersions => &["iam:roles:getrole", "iam:policies:listversions"],
+            A::IamDeletePolicyVersion => &["iam:roles:updaterole", "iam:policies:deleteversion"],
+            A::IamSetDefaultPolicyVersion => &["iam:roles:updaterole", "iam:policies:setdefaultversion"],
+            A::IamListEntitiesForPolicy => &["iam:policies:listentities", "iam:permissions:listroleassignments"],
+            A::IamCreateProject => &["iam:projects:createproject", "iam:projects:create"],
+            A::IamListProjects => {
+                &["iam:projects:listprojects", "iam:projects:listprojectsforuser", "iam:projects:list"]
+            }
+            A::IamGetProject => &["iam:projects:getproject", "iam:projects:get"],
+            A::IamUpdateProject => &["iam:projects:updateproject", "iam:projects:update"],
+            A::IamDeleteProject => &["iam:projects:deleteproject", "iam:projects:delete"],
+            A::IamRevokeSessions => &["iam:tokens:revoke"],
+            A::IamSimulatePrincipalPolicy => &["iam:policies:simulate"],
+            A::IamGetAccountSummary => &["iam:quotas:listquotas", "iam:accounts:getsummary"],
+            A::StsAssumeRole => &["sts:agencies:assume", "iam:agencies:assume", "iam:tokens:assume"],
+            A::StsGetSessionToken => &["sts:tokens:create", "iam:tokens:create"],
+            A::StsGetCallerIdentity => &["sts:identities:get"],
+            A::ServerCreateAccount
+            | A::ServerListAccounts
+            | A::ServerGetAccount
+            | A::ServerUpdateAccount
+            | A::ServerDeleteAccount
+            | A::ServerRotateTokenKey
+            | A::ServerExplainAccess => &[],
+            A::ListAllMyBuckets
+            | A::CreateBucket
+            | A::DeleteBucket
+            | A::HeadBucket
+            | A::ListBucket
+            | A::ListBucketVersions
+            | A::GetBucketLocation
+            | A::ListBucketMultipartUploads
+            | A::GetEncryptionConfiguration
+            | A::PutEncryptionConfiguration
+            | A::GetBucketVersioning
+            | A::GetBucketAcl
+            | A::PutBucketAcl
+            | A::GetBucketPolicy
+            | A::PutBucketPolicy
+            | A::DeleteBucketPolicy
+            | A::GetBucketPolicyStatus
+            | A::GetBucketPublicStatus
+            | A::GetBucketPublicAccessBlock
+            | A::PutBucketPublicAccessBlock
+            | A::DeleteBucketPublicAccessBlock
+            | A::GetBucketOwnershipControls
+            | A::PutBucketOwnershipControls
+            | A::GetObject
+            | A::GetObjectVersion
+            | A::PutObject
+            | A::DeleteObject
+            | A::DeleteObjectVersion
+            | A::GetObjectAcl
+            | A::PutObjectAcl
+            | A::GetObjectVersionAcl
+            | A::PutObjectVersionAcl
+            | A::GetObjectTagging
+            | A::PutObjectTagging
+            | A::DeleteObjectTagging
+            | A::GetObjectVersionTagging
+            | A::PutObjectVersionTagging
+            | A::DeleteObjectVersionTagging
+            | A::AbortMultipartUpload
+            | A::ListMultipartUploadParts => &[],
+        }
+    }
+
+    /// Whether it is an action of the object store.
+    pub fn is_of_store(self) -> bool {
+        self.name().starts_with("s3:")
+    }
+
+    /// Whether OBS counts it among the actions on objects (`obs:object:…`) rather than on buckets (obs-api §8.5).
+    pub fn is_on_object(self) -> bool {
+        self.is_on_existing_object() || self.is_of_bucket_owner()
+    }
+
+    /// Actions on objects about which the bucket's owner decides, whoever owns the object: what makes, replaces and
+    /// removes it.
+    pub(crate) fn is_of_bucket_owner(self) -> bool {
+        matches!(
+            self,
+            A::PutObject
+                | A::DeleteObject
+                | A::DeleteObjectVersion
+                | A::AbortMultipartUpload
+                | A::ListMultipartUploadParts
+        )
+    }
+
+    fn is_on_existing_object(self) -> bool {
+        matches!(
+            self,
+            A::GetObject
+                | A::GetObjectVersion
+                | A::GetObjectAcl
+                | A::PutObjectAcl
+                | A::GetObjectVersionAcl
+                | A::PutObjectVersionAcl
+                | A::GetObjectTagging
+                | A::PutObjectTagging
+                | A::DeleteObjectTagging
+                | A::GetObjectVersionTagging
+                | A::PutObjectVersionTagging
+                | A::DeleteObjectVersionTagging
+        )
+    }
+}
+
+impl Action {
+    /// Whether it makes, changes or removes an identity, a credential, a policy of an identity or an account. A session
+    /// that is narrowed never may: what it would make could do more than the session itself (CVE-2025-62506).
+    pub fn is_mutating_identity(self) -> bool {
+        match self {
+            A::IamCreateUser
+            | A::IamUpdateUser
+            | A::IamDeleteUser
+            | A::IamCreateAccessKey
+            | A::IamUpdateAccessKey
+            | A::IamDeleteAccessKey
+            | A::IamCreateLoginProfile
+            | A::IamUpdateLoginProfile
+            | A::IamDeleteLoginProfile
+            | A::IamPutUserPolicy
+            | A::IamDeleteUserPolicy
+            | A::IamAttachUserPolicy
+            | A::IamDetachUserPolicy
+            | A::IamPutUserPermissionsBoundary
+            | A::IamDeleteUserPermissionsBoundary
+            | A::IamCreateGroup
+            | A::IamUpdateGroup
+            | A::IamDeleteGroup
+            | A::IamAddUserToGroup
+            | A::IamRemoveUserFromGroup
+            | A::IamPutGroupPolicy
+            | A::IamDeleteGroupPolicy
+            | A::IamAttachGroupPolicy
+            | A::IamDetachGroupPolicy
+            | A::IamCreateRole
+            | A::IamUpdateRole
+            | A::IamUpdateAssumeRolePolicy
+            | A::IamDeleteRole
+            | A::IamPutRolePolicy
+            | A::IamDeleteRolePolicy
+            | A::IamAttachRolePolicy
+            | A::IamDetachRolePolicy
+            | A::IamPutRolePermissionsBoundary
+            | A::IamDeleteRolePermissionsBoundary
+            | A::IamCreatePolicy
+            | A::IamDeletePolicy
+            | A::IamCreatePolicyVersion
+            | A::IamDeletePolicyVersion
+            | A::IamSetDefaultPolicyVersion
+            | A::IamCreateProject
+            | A::IamUpdateProject
+            | A::IamDeleteProject
+            | A::IamRevokeSessions
+            | A::ServerCreateAccount
+            | A::ServerUpdateAccount
+            | A::ServerDeleteAccount
+            | A::ServerRotateTokenKey => true,
+            A::ListAllMyBuckets
+            | A::CreateBucket
+            | A::DeleteBucket
+            | A::HeadBucket
+            | A::ListBucket
+            | A::ListBucketVersions
+            | A::GetBucketLocation
+            | A::ListBucketMultipartUploads
+            | A::GetEncryptionConfiguration
+            | A::PutEncryptionConfiguration
+            | A::GetBucketVersioning
+            | A::GetBucketAcl
+            | A::PutBucketAcl
+            | A::GetBucketPolicy
+            | A::PutBucketPolicy
+            | A::DeleteBucketPolicy
+            | A::GetBucketPolicyStatus
+            | A::GetBucketPublicStatus
+            | A::GetBucketPublicAccessBlock
+            | A::PutBucketPublicAccessBlock
+            | A::DeleteBucketPublicAccessBlock
+            | A::GetBucketOwnershipControls
+            | A::PutBucketOwnershipControls
+            | A::GetObject
+            | A::GetObjectVersion
+            | A::PutObject
+            | A::DeleteObject
+            | A::DeleteObjectVersion
+            | A::GetObjectAcl
+            | A::PutObjectAcl
+            | A::GetObjectVersionAcl
+            | A::PutObjectVersionAcl
+            | A::GetObjectTagging
+            | A::PutObjectTagging
+            | A::DeleteObjectTagging
+            | A::GetObjectVersionTagging
+            | A::PutObjectVersionTagging
+            | A::DeleteObjectVersionTagging
+            | A::AbortMultipartUpload
+            | A::ListMultipartUploadParts
+            | A::KmsCreateKey
+            | A::KmsDescribeKey
+            | A::KmsListKeys
+            | A::KmsListAliases
+            | A::KmsCreateAlias
+            | A::KmsDeleteAlias
+            | A::KmsEnableKey
+            | A::KmsDisableKey
+            | A::KmsScheduleKeyDeletion
+            | A::KmsCancelKeyDeletion
+            | A::KmsGenerateDataKey
+            | A::KmsDecrypt
+            | A::IamGetUser
+            | A::IamListUsers
+            | A::IamListAccessKeys
+            | A::IamGetAccessKeyLastUsed
+            | A::IamGetLoginProfile
+            | A::IamGetUserPolicy
+            | A::IamListUserPolicies
+            | A::IamListAttachedUserPolicies
+            | A::IamGetGroup
+            | A::IamListGroups
+            | A::IamListGroupsForUser
+            | A::IamGetGroupPolicy
+            | A::IamListGroupPolicies
+            | A::IamListAttachedGroupPolicies
+            | A::IamGetRole
+            | A::IamListRoles
+            | A::IamGetRolePolicy
+            | A::IamListRolePolicies
+            | A::IamListAttachedRolePolicies
+            | A::IamGetPolicy
+            | A::IamListPolicies
+            | A::IamGetPolicyVersion
+            | A::IamListPolicyVersions
+            | A::IamListEntitiesForPolicy
+            | A::IamListProjects
+            | A::IamGetProject
+            | A::IamSimulatePrincipalPolicy
+            | A::IamGetAccountSummary
+            | A::StsAssumeRole
+            | A::StsGetSessionToken
+            | A::StsGetCallerIdentity
+            | A::ServerListAccounts
+            | A::ServerGetAccount
+            | A::ServerExplainAccess => false,
+        }
+    }
+}

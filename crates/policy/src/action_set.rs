@@ -1,0 +1,222 @@
+//! Sets of actions, and the patterns that name them in policies: AWS's names, OBS's bare ones, Huawei's with three
+//! segments, all without regard to case.
+
+use crate::Action;
+use crate::action_names::NOT_OFFERED;
+use crate::glob::{Lookup, Pattern, Syntax};
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+const WORDS: usize = 4;
+const _: () = assert!(Action::ALL.len() <= WORDS * 64);
+
+/// A set of actions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ActionSet([u64; WORDS]);
+
+impl ActionSet {
+    /// Adds an action.
+    pub fn add(&mut self, action: Action) {
+        self.0[action as usize / 64] |= 1 << (action as usize % 64);
+    }
+
+    /// Whether the action is in it.
+    pub fn contains(&self, action: Action) -> bool {
+        self.0[action as usize / 64] & (1 << (action as usize % 64)) != 0
+    }
+
+    /// Whether no action is in it.
+    pub fn is_empty(&self) -> bool {
+        self.0 == [0; WORDS]
+    }
+
+    /// The actions in it, in the order of [`Action::ALL`].
+    pub fn iter(&self) -> impl Iterator<Item = Action> + '_ {
+        Action::ALL.iter().copied().filter(|action| self.contains(*action))
+    }
+
+    pub(crate) fn join(&mut self, other: Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(word, more)| *word |= more);
+    }
+
+    pub(crate) fn complement(self) -> Self {
+        let mut rest = Self::default();
+        Action::ALL.iter().filter(|action| !self.contains(**action)).for_each(|action| rest.add(*action));
+        rest
+    }
+}
+
+/// What an action pattern of a policy names.
+pub(crate) struct Named {
+    /// The actions of this server.
+    pub(crate) actions: ActionSet,
+    /// Whether it names something at all, if only what this server does not offer.
+    pub(crate) known: bool,
+}
+
+/// Finds what a pattern names. Bare names are OBS's, which only bucket policies know.
+pub(crate) fn named(pattern: &str, bare_names: bool) -> Result<Named, String> {
+    let lower = pattern.to_ascii_lowercase();
+    // Huawei writes `*:*:*` and `obs:*:*` for all of everything and all of a service.
+    let short = match lower.split(':').collect::<Vec<_>>()[..] {
+        ["*", "*"] | ["*", "*", "*"] => "*".to_owned(),
+        [service, "*", "*"] => format!("{service}:*"),
+        _ => lower,
+    };
+    let glob = Pattern::parse(&short, Syntax { wildcards: true, variables: false })?;
+    let matches = |name: &str| glob.matches(name, &NoVariables) == Ok(true);
+    let mut actions = ActionSet::default();
+    let mut known = false;
+    for spellings in SPELLINGS.iter() {
+        if spellings.any(&short, bare_names, matches) {
+            actions.add(spellings.action);
+            known = true;
+        }
+    }
+    let known = known || is_known_elsewhere(bare_names, matches);
+    Ok(Named { actions, known })
+}
+
+impl Action {
+    /// By an exact name in any spelling, without regard to case. AWS's `s3:ListBucket` is [`Action::ListBucket`], not
+    /// [`Action::HeadBucket`], which has no name of its own there.
+    pub fn parse(name: &str) -> Option<Self> {
+        let lower = name.trim().to_ascii_lowercase();
+        let aws = |a: &&Self| a.name().eq_ignore_ascii_case(&lower) && (a.obs_name().is_empty() || own_name(**a));
+        Self::ALL.iter().find(aws).copied().or_else(|| {
+            SPELLINGS
+                .iter()
+                .find(|spellings| spellings.any(&lower, true, |name| name == lower))
+                .map(|found| found.action)
+        })
+    }
+}
+
+/// Whether AWS's name and OBS's are the same word.
+fn own_name(action: Action) -> bool {
+    action.name().split_once(':').is_some_and(|(_, name)| name == action.obs_name())
+}
+
+/// The spellings of an action, in lower case.
+struct Spellings {
+    action: Action,
+    /// With the service in front.
+    full: Vec<String>,
+    /// Huawei's, in three segments. Only patterns of three segments name them: AWS's `iam:*` holds no assuming of roles,
+    /// Huawei's `iam:agencies:*` does.
+    long: Vec<String>,
+    /// OBS's bare name; empty where it has none.
+    bare: String,
+}
+
+/// Every spelling of every action, built once.
+static SPELLINGS: LazyLock<Vec<Spellings>> = LazyLock::new(|| Action::ALL.iter().map(|a| Spellings::of(*a)).collect());
+
+impl Spellings {
+    fn of(action: Action) -> Self {
+        let bare = action.obs_name().to_ascii_lowercase();
+        let mut full = vec![action.name().to_ascii_lowercase()];
+        if !bare.is_empty() {
+            let kind = if action.is_on_object() { "object" } else { "bucket" };
+            full.push(format!("obs:{kind}:{bare}"));
+            full.push(format!("obs:{bare}"));
+        }
+        // S3 has no name for it: then OBS's counts under the prefix of S3 as well.
+        if action == Action::HeadBucket {
+            full.push(format!("s3:{bare}"));
+        }
+        let long = action.huawei_names().iter().flat_map(|name| [(*name).to_owned(), format!("{name}v5")]).collect();
+        Self { action, full, long, bare }
+    }
+
+    fn any(&self, pattern: &str, bare_names: bool, matches: impl Fn(&str) -> bool) -> bool {
+        let is_long = pattern.bytes().filter(|b| *b == b':').count() >= 2;
+        self.full.iter().any(|name| matches(name))
+            || (is_long && self.long.iter().any(|name| matches(name)))
+            || (bare_names && !self.bare.is_empty() && matches(&self.bare))
+    }
+}
+
+fn is_known_elsewhere(bare_names: bool, matches: impl Fn(&str) -> bool) -> bool {
+    NOT_OFFERED.split_ascii_whitespace().any(|name| {
+        (bare_names && matches(name))
+            || ["s3:", "obs:", "obs:bucket:", "obs:object:"].iter().any(|prefix| matches(&format!("{prefix}{name}")))
+    })
+}
+
+/// For patterns without variables.
+pub(crate) struct NoVariables;
+
+impl Lookup for NoVariables {
+    fn lookup<'k>(&'k self, _: &'k crate::ConditionKey) -> Option<Cow<'k, str>> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(pattern: &str) -> Vec<Action> {
+        named(pattern, true).unwrap().actions.iter().collect()
+    }
+
+    #[test]
+    fn every_spelling_of_an_action() {
+        use Action as A;
+        for (pattern, expected) in [
+            ("s3:GetObject", vec![A::GetObject]),
+            ("S3:getobject", vec![A::GetObject]),
+            ("getobject", vec![A::GetObject]),
+            ("obs:object:GetObject", vec![A::GetObject]),
+            ("obs:object:getObject", vec![A::GetObject]),
+            ("obs:bucket:GetObject", vec![]),
+            ("s3:ListBucket", vec![A::HeadBucket, A::ListBucket]),
+            ("ListBucket", vec![A::ListBucket]),
+            ("HeadBucket", vec![A::HeadBucket]),
+            ("obs:bucket:HeadBucket", vec![A::HeadBucket]),
+            ("s3:GetObject?ersion", vec![A::GetObjectVersion]),
+            ("s3:GetObjectVersion", vec![A::GetObjectVersion]),
+            ("kms:cmk:get", vec![A::KmsDescribeKey]),
+            ("kms:cmk:list", vec![A::KmsListKeys, A::KmsListAliases]),
+            ("KMS:dek:*", vec![A::KmsGenerateDataKey, A::KmsDecrypt]),
+            ("kms:GenerateDataKey*", vec![A::KmsGenerateDataKey]),
+            ("iam:users:createUserV5", vec![A::IamCreateUser]),
+            ("sts:agencies:assume", vec![A::StsAssumeRole]),
+            ("ec2:*", vec![]),
+        ] {
+            let expected: Vec<Action> = expected;
+            assert_eq!(set(pattern), expected, "{pattern}");
+        }
+        for all in ["*", "*:*", "*:*:*"] {
+            assert_eq!(set(all).len(), Action::ALL.len(), "{all}");
+        }
+        for (service, prefix) in [("kms:*", "kms:"), ("kms:*:*", "kms:"), ("iam:*:*", "iam:"), ("s3:*", "s3:")] {
+            let of: Vec<Action> = Action::ALL.iter().copied().filter(|a| a.name().starts_with(prefix)).collect();
+            assert_eq!(set(service), of, "{service}");
+        }
+        assert_eq!(set("obs:*:*"), set("s3:*"));
+    }
+
+    #[test]
+    fn bare_names_belong_to_bucket_policies() {
+        assert!(!named("GetObject", false).unwrap().known);
+        assert!(named("GetObject", true).unwrap().known);
+        assert!(named("PutBucketLogging", true).unwrap().known);
+        assert!(named("s3:*Retention", true).unwrap().known);
+        assert!(!named("s3:GetObjct", true).unwrap().known);
+    }
+
+    #[test]
+    fn names_lead_back() {
+        for &action in Action::ALL {
+            let back = Action::parse(action.name()).unwrap();
+            assert_eq!(back.name(), action.name());
+            if !action.obs_name().is_empty() {
+                assert_eq!(Action::parse(action.obs_name()), Some(action));
+            }
+        }
+        assert_eq!(Action::parse("s3:ListBucket"), Some(Action::ListBucket));
+        assert_eq!(Action::parse("s3:Nothing"), None);
+    }
+}

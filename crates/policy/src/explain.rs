@@ -1,0 +1,325 @@
+//! Why a decision is what it is: the same evaluation, written down statement by statement.
+
+use crate::acl_table::AclOf;
+use crate::document::{Effect, Mismatch, Statement};
+use crate::evaluate::{Cause, Layer, Listener, Place, Verdict, judge, judge_assume};
+use crate::facts::Context;
+use crate::principals::Hold;
+use crate::{AccessRequest, Policy};
+use std::fmt;
+
+/// A decision with everything that was weighed for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// Whether the action is allowed.
+    pub allowed: bool,
+    /// What decided.
+    pub reason: Reason,
+    /// Every statement of every policy that was read, in order of evaluation.
+    pub statements: Vec<StatementTrace>,
+    /// The grants of ACLs that hold, whether they decided or not.
+    pub grants: Vec<GrantTrace>,
+}
+
+/// What decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// A statement; for an Allow between accounts the one on the resource's side.
+    Statement {
+        /// Where its policy stands.
+        layer: Layer,
+        /// The policy's name.
+        source: String,
+        /// The statement's place in the policy, from 0.
+        index: usize,
+        /// The statement's `Sid`.
+        sid: Option<String>,
+    },
+    /// A policy that cannot be read denies.
+    Unreadable {
+        /// Where it stands.
+        layer: Layer,
+        /// Its name.
+        source: String,
+    },
+    /// A grant of an ACL.
+    Grant(GrantTrace),
+    /// The owner's root identity may do everything to what its account owns.
+    Root,
+    /// Everyone who has signed may do this.
+    NeedsNoPermission,
+    /// A narrowed session makes and changes no identities, credentials or policies of identities.
+    NarrowedSession,
+    /// The boundary or the session policies do not allow it.
+    NotAllowedBy(Layer),
+    /// The resource's side allows it, the caller's own policies do not.
+    NoIdentityAllow,
+    /// The caller's own policies allow it, the resource's side does not; or nobody signed.
+    NoResourceAllow,
+    /// No policy allows it.
+    NothingAllows,
+    /// The resource is another account's, and is not shared.
+    OtherAccount,
+}
+
+/// What became of one statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatementTrace {
+    /// Where its policy stands.
+    pub layer: Layer,
+    /// The policy's name.
+    pub source: String,
+    /// The statement's place in the policy, from 0.
+    pub index: usize,
+    /// The statement's `Sid`.
+    pub sid: Option<String>,
+    /// What it does; `None` for a policy that cannot be read, which has no statements and denies.
+    pub effect: Option<Effect>,
+    /// Whether it is about the request.
+    pub outcome: Outcome,
+}
+
+/// Whether a statement is about the request; if not, the first thing that is different.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is.
+    Matched,
+    /// It is; it names the principal by its account, whose own policies must allow as well.
+    MatchedByAccount,
+    /// It is about other actions.
+    Action,
+    /// It is about other principals.
+    Principal,
+    /// It is about other resources.
+    Resource,
+    /// A condition does not hold.
+    Condition {
+        /// The operator, as the policy has it.
+        operator: String,
+        /// The key, as the policy has it.
+        key: String,
+        /// The values the policy compares with.
+        wanted: Vec<String>,
+        /// The values the request has; `None`: none.
+        seen: Option<Vec<String>>,
+    },
+    /// The policy cannot be read.
+    Unreadable,
+}
+
+/// A grant of an ACL that holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrantTrace {
+    /// Whose ACL.
+    pub layer: Layer,
+    /// Whether it is a bucket's grant that is delivered to its objects.
+    pub delivered: bool,
+    /// The grant's place in the ACL, from 0.
+    pub index: usize,
+}
+
+/// Explains [`decide`](crate::decide): the same evaluation, so the same decision.
+pub fn explain(request: &AccessRequest<'_>) -> Explanation {
+    let cx = Context::new(request, None);
+    let mut notes = Notes::default();
+    let verdict = judge(&cx, &mut notes);
+    notes.finish(verdict)
+}
+
+pub(crate) fn explain_assume(cx: &Context<'_>, trust: &Policy) -> Explanation {
+    let mut notes = Notes::default();
+    let verdict = judge_assume(cx, trust, &mut notes);
+    notes.finish(verdict)
+}
+
+#[derive(Default)]
+struct Notes {
+    statements: Vec<StatementTrace>,
+    grants: Vec<GrantTrace>,
+}
+
+impl Notes {
+    fn finish(self, verdict: Verdict<'_>) -> Explanation {
+        let reason = match verdict.cause {
+            Cause::Statement(place, index, statement) => Reason::Statement {
+                layer: place.layer,
+                source: place.source.to_owned(),
+                index,
+                sid: statement.sid.as_deref().map(str::to_owned),
+            },
+            Cause::Unreadable(place) => Reason::Unreadable { layer: place.layer, source: place.source.to_owned() },
+            Cause::Grant(of, index) => Reason::Grant(GrantTrace::new(of, index)),
+            Cause::Root => Reason::Root,
+            Cause::NeedsNoPermission => Reason::NeedsNoPermission,
+            Cause::NarrowedSession => Reason::NarrowedSession,
+            Cause::NotAllowedBy(layer) => Reason::NotAllowedBy(layer),
+            Cause::NoIdentityAllow => Reason::NoIdentityAllow,
+            Cause::NoResourceAllow => Reason::NoResourceAllow,
+            Cause::NothingAllows => Reason::NothingAllows,
+            Cause::OtherAccount => Reason::OtherAccount,
+        };
+        Explanation { allowed: verdict.allowed, reason, statements: self.statements, grants: self.grants }
+    }
+}
+
+impl Listener for Notes {
+    const THOROUGH: bool = true;
+
+    fn statement(
+        &mut self,
+        cx: &Context<'_>,
+        place: Place<'_>,
+        index: usize,
+        statement: &Statement,
+        outcome: Result<Hold, Mismatch<'_>>,
+    ) {
+        let outcome = match outcome {
+            Ok(Hold::Direct) => Outcome::Matched,
+            Ok(Hold::Account) if statement.effect == Effect::Deny => Outcome::Matched,
+            Ok(Hold::Account) => Outcome::MatchedByAccount,
+            Err(Mismatch::Action) => Outcome::Action,
+            Err(Mismatch::Principal) => Outcome::Principal,
+            Err(Mismatch::Resource) => Outcome::Resource,
+            Err(Mismatch::Condition(clause)) => Outcome::Condition {
+                operator: clause.operator_name.to_string(),
+                key: clause.key_name.to_string(),
+                wanted: clause.texts.iter().map(|text| text.to_string()).collect(),
+                seen: clause.seen(cx),
+            },
+        };
+        self.statements.push(StatementTrace {
+            layer: place.layer,
+            source: place.source.to_owned(),
+            index,
+            sid: statement.sid.as_deref().map(str::to_owned),
+            effect: Some(statement.effect),
+            outcome,
+        });
+    }
+
+    fn unreadable(&mut self, place: Place<'_>) {
+        self.statements.push(StatementTrace {
+            layer: place.layer,
+            source: place.source.to_owned(),
+            index: 0,
+            sid: None,
+            effect: None,
+            outcome: Outcome::Unreadable,
+        });
+    }
+
+    fn grant(&mut self, of: AclOf, index: usize) {
+        self.grants.push(GrantTrace::new(of, index));
+    }
+}
+
+impl GrantTrace {
+    fn new(of: AclOf, index: usize) -> Self {
+        let layer = if of == AclOf::Object { Layer::ObjectAcl } else { Layer::BucketAcl };
+        Self { layer, delivered: of == AclOf::Delivered, index }
+    }
+}
+
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Identity => "identity",
+            Self::Boundary => "boundary",
+            Self::Session => "session",
+            Self::BucketPolicy => "bucket policy",
+            Self::Trust => "trust policy",
+            Self::BucketAcl => "bucket ACL",
+            Self::ObjectAcl => "object ACL",
+        })
+    }
+}
+
+/// `bucket policy` or `identity, user alice: policy ReadOnly`.
+struct Spot<'a>(Layer, &'a str);
+
+impl fmt::Display for Spot<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Layer::BucketPolicy | Layer::Trust => write!(f, "{}", self.0),
+            layer => write!(f, "{layer}, {}", self.1),
+        }
+    }
+}
+
+/// `statement 2` or `statement 2 (Sid DenyPlain)`; people count from 1.
+struct Numbered<'a>(usize, Option<&'a str>);
+
+impl fmt::Display for Numbered<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "statement {}", self.0 + 1)?;
+        self.1.map_or(Ok(()), |sid| write!(f, " (Sid {sid})"))
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Statement { layer, source, index, sid } => {
+                write!(f, "{} of {}", Numbered(*index, sid.as_deref()), Spot(*layer, source))
+            }
+            Self::Unreadable { layer, source } => write!(f, "the policy cannot be read: {}", Spot(*layer, source)),
+            Self::Grant(grant) => write!(f, "{grant}"),
+            Self::Root => f.write_str("the account's root identity owns it"),
+            Self::NeedsNoPermission => f.write_str("needs no permission"),
+            Self::NarrowedSession => {
+                f.write_str("a session narrowed by a policy makes and changes no identities and no policies of theirs")
+            }
+            Self::NotAllowedBy(Layer::Boundary) => f.write_str("the permission boundary does not allow it"),
+            Self::NotAllowedBy(Layer::Session) => f.write_str("no session policy allows it"),
+            Self::NotAllowedBy(layer) => write!(f, "not allowed by: {layer}"),
+            Self::NoIdentityAllow => {
+                f.write_str("the resource's side allows it, no policy of the identity does; both are needed")
+            }
+            Self::NoResourceAllow => f.write_str("nothing on the resource's side allows it"),
+            Self::NothingAllows => f.write_str("no statement and no grant allows it"),
+            Self::OtherAccount => f.write_str("belongs to another account"),
+        }
+    }
+}
+
+impl fmt::Display for GrantTrace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let delivered = if self.delivered { ", delivered" } else { "" };
+        write!(f, "grant {} of {}{delivered}", self.index + 1, self.layer)
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Matched => f.write_str("matches"),
+            Self::MatchedByAccount => f.write_str("matches by account: the identity's own policies must allow as well"),
+            Self::Action => f.write_str("other actions"),
+            Self::Principal => f.write_str("other principals"),
+            Self::Resource => f.write_str("other resources"),
+            Self::Unreadable => f.write_str("cannot be read: denies"),
+            Self::Condition { operator, key, wanted, seen } => {
+                write!(f, "condition does not hold: {operator} {key} [{}], ", wanted.join(", "))?;
+                match seen {
+                    None => f.write_str("the request has none"),
+                    Some(values) => write!(f, "the request has [{}]", values.join(", ")),
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {}", if self.allowed { "ALLOWED" } else { "DENIED" }, self.reason)?;
+        for trace in &self.statements {
+            let effect = trace.effect.unwrap_or(Effect::Deny);
+            let numbered = Numbered(trace.index, trace.sid.as_deref());
+            writeln!(f, "  {}: {numbered}: {effect}: {}", Spot(trace.layer, &trace.source), trace.outcome)?;
+        }
+        for grant in &self.grants {
+            writeln!(f, "  {grant}: holds")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,10 @@
+//! The policy language and the evaluator from outside.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set up has nothing to say")]
+
+mod acls;
+mod assume;
+mod conditions;
+mod evaluation;
+mod grammars;
+mod setup;
