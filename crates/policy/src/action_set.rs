@@ -5,6 +5,7 @@ use crate::Action;
 use crate::action_names::NOT_OFFERED;
 use crate::glob::{Lookup, Pattern, Syntax};
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 const WORDS: usize = 4;
@@ -63,6 +64,9 @@ pub(crate) fn named(pattern: &str, bare_names: bool) -> Result<Named, String> {
         [service, "*", "*"] => format!("{service}:*"),
         _ => lower,
     };
+    if !short.contains(['*', '?']) {
+        return Ok(exactly(&short, bare_names));
+    }
     let glob = Pattern::parse(&short, Syntax { wildcards: true, variables: false })?;
     let matches = |name: &str| glob.matches(name, &NoVariables) == Ok(true);
     let mut actions = ActionSet::default();
@@ -96,6 +100,25 @@ impl Action {
 fn own_name(action: Action) -> bool {
     action.name().split_once(':').is_some_and(|(_, name)| name == action.obs_name())
 }
+
+/// What a name without wildcards names: by look-up, for most names in documents are of this kind.
+fn exactly(name: &str, bare_names: bool) -> Named {
+    let is_bare = !name.contains(':');
+    let actions = EXACT.get(name).copied().filter(|_| bare_names || !is_bare);
+    let known = actions.is_some() || is_known_elsewhere(bare_names, |other| other == name);
+    Named { actions: actions.unwrap_or_default(), known }
+}
+
+static EXACT: LazyLock<HashMap<&'static str, ActionSet>> = LazyLock::new(|| {
+    let mut exact: HashMap<&'static str, ActionSet> = HashMap::new();
+    for spellings in SPELLINGS.iter() {
+        let bare = Some(&spellings.bare).filter(|bare| !bare.is_empty());
+        for name in spellings.full.iter().chain(&spellings.long).chain(bare) {
+            exact.entry(name.as_str()).or_default().add(spellings.action);
+        }
+    }
+    exact
+});
 
 /// The spellings of an action, in lower case.
 struct Spellings {

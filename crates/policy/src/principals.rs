@@ -144,7 +144,9 @@ impl Named {
         match kind {
             "user" => Some(Self::User(account, who(name, with_path, UserUid::parse_hex)?)),
             "role" | "agency" => Some(Self::Role(account, who(name, with_path, RoleUid::parse_hex)?)),
-            "identity-provider" | "group" | "saml-provider" | "oidc-provider" if !name.is_empty() => Some(Self::Nobody),
+            "identity-provider" | "saml-provider" | "oidc-provider" if !name.is_empty() => Some(Self::Nobody),
+            // A group of a federation, in OBS's form. A group of users is no principal: its name in an ARN is refused.
+            "group" if !with_path && !name.is_empty() => Some(Self::Nobody),
             _ => None,
         }
     }

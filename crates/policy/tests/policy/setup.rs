@@ -149,7 +149,6 @@ pub(crate) fn ask<'t>(principal: &'t Principal, action: Action, object: &'t str,
 }
 
 impl Ask<'_> {
-    #[allow(dead_code)]
     pub(crate) fn with(mut self, key: ConditionKey, value: &str) -> Self {
         self.conditions.add(key, value);
         self
