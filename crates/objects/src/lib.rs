@@ -3,9 +3,12 @@
 //! before it reads a body or tells whether an object exists.
 
 pub mod api;
+mod authorize;
 mod bodies;
+mod change;
 mod current;
 pub mod fail;
+mod grants;
 mod ops;
 mod preconditions;
 mod records;

@@ -1,9 +1,12 @@
 //! Buckets in memory: every request needs its bucket, and there are few. Loaded at start, written through.
 
 use crate::Fail;
+use crate::api::AccessConfig;
+use crate::grants::{join_block, owners_alone};
 use crate::records::{BucketRecord, keys};
 use bytes::Bytes;
 use model::{AccountId, BucketName, BucketUid};
+use policy::{BucketRules, Grammar, Policy};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use store::{CommitError, Expectation, MetaStore, StoreFault, Table, Transaction};
@@ -13,9 +16,30 @@ use store::{CommitError, Expectation, MetaStore, StoreFault, Table, Transaction}
 pub(crate) struct Bucket {
     pub(crate) name: BucketName,
     pub(crate) record: BucketRecord,
+    /// What the record says about access, made ready once: requests parse and copy nothing.
+    pub(crate) rules: Arc<BucketRules>,
 }
 
 impl Bucket {
+    fn new(name: BucketName, record: BucketRecord, config: &AccessConfig) -> Self {
+        let policy = record.policy.as_deref().map(|text| {
+            Arc::new(Policy::parse(text, Grammar::Bucket(&name)).unwrap_or_else(|error| {
+                // A policy that was once taken and cannot be read now denies: it may hold a Deny.
+                tracing::error!(bucket = %name, %error, "a stored bucket policy cannot be read and denies everything");
+                Policy::unreadable(text)
+            }))
+        });
+        let rules = BucketRules {
+            owner: record.owner.clone(),
+            policy,
+            policy_binds_root: record.policy_binds_root,
+            acl: record.acl.clone().unwrap_or_else(|| owners_alone(&record.owner)),
+            block: join_block(record.block, config.block_public_access),
+            ownership: record.ownership.unwrap_or(config.default_ownership),
+        };
+        Self { name, record, rules: Arc::new(rules) }
+    }
+
     pub(crate) fn uid(&self) -> BucketUid {
         self.record.uid
     }
@@ -24,13 +48,14 @@ impl Bucket {
 /// All buckets.
 pub(crate) struct Registry {
     meta: Arc<dyn MetaStore>,
+    config: AccessConfig,
     /// INVARIANT: never newer than the store, and equal to it when no change is under way: a change runs to its end even
     /// if its request goes away. The lock is not held across I/O.
     buckets: RwLock<BTreeMap<BucketName, Arc<Bucket>>>,
 }
 
 impl Registry {
-    pub(crate) async fn load(meta: Arc<dyn MetaStore>) -> Result<Self, StoreFault> {
+    pub(crate) async fn load(meta: Arc<dyn MetaStore>, config: AccessConfig) -> Result<Self, StoreFault> {
         let rows = store::read(&meta, |snapshot| {
             let mut rows = Vec::new();
             snapshot.scan(Table::Buckets, &[], None, &mut |key, value| {
@@ -45,9 +70,9 @@ impl Registry {
             let corrupt = || StoreFault::Corrupt(format!("bucket record {}", String::from_utf8_lossy(&key)));
             let name = std::str::from_utf8(&key).ok().and_then(|k| BucketName::parse(k).ok()).ok_or_else(corrupt)?;
             let record = BucketRecord::decode(&value).map_err(|_| corrupt())?;
-            buckets.insert(name.clone(), Arc::new(Bucket { name, record }));
+            buckets.insert(name.clone(), Arc::new(Bucket::new(name, record, &config)));
         }
-        Ok(Self { meta, buckets: RwLock::new(buckets) })
+        Ok(Self { meta, config, buckets: RwLock::new(buckets) })
     }
 
     pub(crate) fn get(&self, name: &BucketName) -> Option<Arc<Bucket>> {
@@ -75,7 +100,7 @@ impl Registry {
             .put(Table::BucketUids, keys::bucket_uid(record.uid), keys::bucket(name));
         match self.meta.commit(tx).await {
             Ok(()) => {
-                let bucket = Arc::new(Bucket { name: name.clone(), record });
+                let bucket = Arc::new(Bucket::new(name.clone(), record, &self.config));
                 self.buckets.write().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), bucket);
                 Ok(Ok(()))
             }
@@ -91,17 +116,22 @@ impl Registry {
         }
     }
 
-    /// Changes a bucket's record. Another change in between is not lost: the change is applied to what is there.
+    /// Changes a bucket's record, or not, if the change refuses. Another change in between is not lost: the change is
+    /// applied to what is there.
     pub(crate) async fn update(
         self: &Arc<Self>,
         bucket: &Arc<Bucket>,
-        change: impl Fn(&mut BucketRecord) + Send + 'static,
+        change: impl Fn(&mut BucketRecord) -> Result<(), Fail> + Send + 'static,
     ) -> Result<(), Fail> {
         let (registry, bucket) = (Arc::clone(self), Arc::clone(bucket));
         settle(async move { registry.update_in_full(&bucket, change).await }).await
     }
 
-    async fn update_in_full(&self, bucket: &Bucket, change: impl Fn(&mut BucketRecord)) -> Result<(), Fail> {
+    async fn update_in_full(
+        &self,
+        bucket: &Bucket,
+        change: impl Fn(&mut BucketRecord) -> Result<(), Fail>,
+    ) -> Result<(), Fail> {
         loop {
             let key = keys::bucket(&bucket.name);
             let row = key.clone();
@@ -111,7 +141,7 @@ impl Registry {
             if record.uid != bucket.uid() {
                 return Err(Fail::NoSuchBucket);
             }
-            change(&mut record);
+            change(&mut record)?;
             record.revision += 1;
             let mut tx = Transaction::new();
             tx.expect(Expectation::Equals(Table::Buckets, key.clone(), old)).put(Table::Buckets, key, record.encode());
@@ -160,9 +190,11 @@ impl Registry {
 
     /// Shows a change of a bucket that is there. A bucket that was deleted in between stays deleted.
     fn publish(&self, name: &BucketName, record: BucketRecord) {
+        let bucket = Arc::new(Bucket::new(name.clone(), record, &self.config));
         let mut buckets = self.buckets.write().unwrap_or_else(PoisonError::into_inner);
-        if buckets.get(name).is_some_and(|b| b.uid() == record.uid && b.record.revision < record.revision) {
-            buckets.insert(name.clone(), Arc::new(Bucket { name: name.clone(), record }));
+        let newer = |b: &Arc<Bucket>| b.uid() == bucket.uid() && b.record.revision < bucket.record.revision;
+        if buckets.get(name).is_some_and(newer) {
+            buckets.insert(name.clone(), bucket);
         }
     }
 

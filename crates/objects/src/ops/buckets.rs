@@ -2,11 +2,12 @@
 
 use crate::Fail;
 use crate::api::{BucketInfo, CreateBucket, RequestContext};
+use crate::grants::{On, join_block, owners_alone};
 use crate::records::BucketRecord;
 use crate::registry::Bucket;
 use crate::service::ObjectService;
-use model::{BucketName, BucketUid};
-use policy::{Action, Resource};
+use model::{AccountId, BucketName, BucketUid};
+use policy::{Acl, Action, BucketRules, Resource};
 use sse::check_bucket_encryption;
 
 fn info(bucket: &Bucket) -> BucketInfo {
@@ -37,18 +38,52 @@ impl ObjectService {
             check_bucket_encryption(encryption, cx.transport, config.require_https, cx.rules.encryption)?;
         }
         let owner = proof.principal().account().cloned().ok_or(Fail::AccessDenied)?;
+        let acl = self.acl_of_new(cx, name, &owner, &request)?;
         let record = BucketRecord {
             uid: BucketUid::random(&*self.entropy),
             owner: owner.clone(),
             created: self.clock.now(),
             revision: 0,
             encryption: request.encryption,
+            policy: None,
+            policy_binds_root: false,
+            acl,
+            block: None,
+            ownership: request.ownership,
         };
         match self.registry.create(name, record).await? {
             Ok(()) => Ok(()),
             Err(taken_by) if taken_by != owner => Err(Fail::BucketAlreadyExists),
             Err(_) if cx.rules.recreate_own_bucket => Ok(()),
             Err(_) => Err(Fail::BucketAlreadyOwnedByYou),
+        }
+    }
+
+    /// The ACL of a new bucket. An ACL and an ownership that the request gives need their own rights.
+    fn acl_of_new(
+        &self,
+        cx: &RequestContext,
+        name: &BucketName,
+        owner: &AccountId,
+        request: &CreateBucket,
+    ) -> Result<Option<Acl>, Fail> {
+        let resource = Resource::Bucket(name);
+        if request.ownership.is_some() {
+            let _proof = self.authorize(cx, Action::PutBucketOwnershipControls, resource, Some(owner))?;
+        }
+        let Some(choice) = &request.acl else { return Ok(None) };
+        let _proof = self.authorize(cx, Action::PutBucketAcl, resource, Some(owner))?;
+        let rules = BucketRules {
+            owner: owner.clone(),
+            policy: None,
+            policy_binds_root: false,
+            acl: owners_alone(owner),
+            block: join_block(None, self.access.block_public_access),
+            ownership: request.ownership.unwrap_or(self.access.default_ownership),
+        };
+        match self.resolve(choice, On::Bucket, owner, &rules) {
+            Err(Fail::AclNotSupported) => Err(Fail::InvalidBucketAclWithOwnership),
+            resolved => resolved,
         }
     }
 

@@ -4,20 +4,21 @@
 use super::put::Write;
 use super::read::verify_record;
 use crate::Fail;
-use crate::api::{CopyObject, CopyOutcome, CopySource, ObjectHeaders, RequestBody, RequestContext};
+use crate::api::{CopyObject, CopyOutcome, CopySource, CopyTags, ObjectHeaders, RequestBody, RequestContext, Tags};
+use crate::authorize::{Facts, READ, READ_TAGS, action_for, request_tags};
 use crate::bodies::{CopyBody, ObjectBody, spans};
 use crate::current::{Found, streams};
 use crate::preconditions::{State, check_copy_source};
 use crate::records::ObjectVersion;
 use crate::registry::Bucket;
-use crate::service::{ObjectService, key_user, owner, target};
-use model::VersionId;
+use crate::service::{ObjectService, key_user, target};
 use policy::Action;
 use sse::{ChecksumAlgorithm, EncryptionHeaders, EncryptionPlan, Envelope, Reader, SseError, Through};
 use std::sync::Arc;
 
 /// The source of a copy, admitted and ready to be read.
 pub(crate) struct Source {
+    pub(crate) bucket: Arc<Bucket>,
     pub(crate) object: Box<ObjectVersion>,
     pub(crate) body: ObjectBody,
     /// Number of bytes of `body`.
@@ -31,10 +32,18 @@ impl ObjectService {
     /// CopyObject.
     pub async fn copy_object(&self, cx: &RequestContext, request: CopyObject) -> Result<CopyOutcome, Fail> {
         let bucket = self.bucket(&request.bucket)?;
-        let proof = self.authorize_object(cx, Action::PutObject, &bucket, &request.name)?;
+        let (tags, copied) = match (&request.tags, cx.rules.copy_tags_by_default) {
+            (CopyTags::Replace(tags), _) => (tags.clone(), false),
+            (CopyTags::Copy, _) | (CopyTags::Default, true) => (Tags::new(), true),
+            (CopyTags::Default, false) => (Tags::new(), false),
+        };
+        let mut new = self.admit_write(cx, &bucket, &request.name, request.acl.as_ref(), tags)?;
         let onto_itself = request.source.bucket == request.bucket && request.source.name == request.name;
         let requested = self.plan(cx, &bucket, &request.encryption)?;
         let source = self.open_source(cx, &request.source).await?;
+        if copied && !source.object.tags.is_empty() {
+            new.tags = self.copied_tags(cx, &request, &source, &bucket)?;
+        }
         let plan = if onto_itself && request.encryption.is_empty() {
             self.self_copy_plan(cx, &request, requested, &source.object, &bucket)?
         } else {
@@ -52,7 +61,7 @@ impl ObjectService {
                 ..request.replace_headers.unwrap_or_else(|| source.object.headers.clone())
             },
             plan,
-            owner: owner(&proof, &bucket),
+            new,
             checksum,
             expectation: &request.expectation,
         };
@@ -64,12 +73,8 @@ impl ObjectService {
     /// Opens the source of a copy: existence, right to read, SSE-C headers, conditions, then its keys.
     pub(crate) async fn open_source(&self, cx: &RequestContext, source: &CopySource) -> Result<Source, Fail> {
         let bucket = self.bucket(&source.bucket)?;
-        let action = if source.version.is_some() { Action::GetObjectVersion } else { Action::GetObject };
-        let _proof = self.authorize_object(cx, action, &bucket, &source.name)?;
-        if source.version.is_some_and(|v| v != VersionId::Null) {
-            return Err(Fail::NoSuchVersion);
-        }
-        let Found { object, layout, inline, lease } = self.find(&bucket, &source.name, true).await?;
+        let found = self.find_for(cx, READ, &bucket, &source.name, source.version, true).await?;
+        let Found { object, layout, inline, lease } = found;
         // The body does not leave the server: transport rules are the target's.
         let reader = Reader { customer: &source.customer, transport: cx.transport, metadata_only: true };
         let customer = self.sse.check_reader(&object.envelope, reader, &cx.principal)?;
@@ -91,7 +96,25 @@ impl ObjectService {
         let plan = spans(streams(&object, layout.as_ref()), start, length);
         let (meta, blobs) = (Arc::clone(&self.meta), Arc::clone(&self.blobs));
         let body = ObjectBody::open(Arc::new(keys), meta, blobs, plan, inline, lease).await?;
-        Ok(Source { object, body, length })
+        Ok(Source { bucket, object, body, length })
+    }
+
+    /// The source's tags for its copy: who takes them over must be allowed to read them there and to set them here.
+    fn copied_tags(
+        &self,
+        cx: &RequestContext,
+        request: &CopyObject,
+        source: &Source,
+        bucket: &Bucket,
+    ) -> Result<Tags, Fail> {
+        let CopySource { name, version, .. } = &request.source;
+        let action = action_for(READ_TAGS, *version);
+        let _proof = self.authorize_found(cx, action, &source.bucket, name, *version, &source.object, Facts::new())?;
+        let tags = source.object.tags.clone();
+        let facts = request_tags(&tags);
+        let _proof = self.authorize_name(cx, Action::PutObjectTagging, bucket, &request.name, &facts)?;
+        drop(facts);
+        Ok(tags)
     }
 
     /// A copy onto itself without encryption headers: in OBS it keeps its method; in S3 the bucket's default decides,

@@ -5,7 +5,7 @@ use crate::api::RequestContext;
 use crate::service::ObjectService;
 use model::BucketName;
 use policy::Action;
-use sse::{BucketEncryption, check_bucket_encryption};
+use sse::{BucketEncryption, DefaultMethod, check_bucket_encryption};
 
 impl ObjectService {
     /// GetBucketEncryption: the configuration as it was set.
@@ -17,6 +17,12 @@ impl ObjectService {
         let bucket = self.bucket(name)?;
         let _proof = self.authorize_bucket(cx, Action::GetEncryptionConfiguration, &bucket)?;
         Ok(bucket.record.encryption.clone())
+    }
+
+    /// The method of the bucket's default encryption, for rules of the gateway that stand beside the choice of encryption.
+    /// Checks no right and is not for showing.
+    pub fn default_method(&self, name: &BucketName) -> Option<DefaultMethod> {
+        self.registry.get(name)?.record.encryption.as_ref().map(|default| default.method)
     }
 
     /// Whether the principal may set the configuration: asked before the document is parsed, so that a missing bucket
@@ -38,13 +44,23 @@ impl ObjectService {
         let _proof = self.authorize_bucket(cx, Action::PutEncryptionConfiguration, &bucket)?;
         let config = self.sse.config();
         check_bucket_encryption(&encryption, cx.transport, config.require_https, cx.rules.encryption)?;
-        self.registry.update(&bucket, move |record| record.encryption = Some(encryption.clone())).await
+        self.registry
+            .update(&bucket, move |record| {
+                record.encryption = Some(encryption.clone());
+                Ok(())
+            })
+            .await
     }
 
     /// DeleteBucketEncryption: succeeds also when nothing is set.
     pub async fn delete_bucket_encryption(&self, cx: &RequestContext, name: &BucketName) -> Result<(), Fail> {
         let bucket = self.bucket(name)?;
         let _proof = self.authorize_bucket(cx, Action::PutEncryptionConfiguration, &bucket)?;
-        self.registry.update(&bucket, move |record| record.encryption = None).await
+        self.registry
+            .update(&bucket, move |record| {
+                record.encryption = None;
+                Ok(())
+            })
+            .await
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::Fail;
 use crate::api::{ListObjects, ListedObject, ObjectPage, RequestContext};
+use crate::authorize::object_owner;
 use crate::current::etag;
 use crate::records::{Version, keys};
 use crate::service::ObjectService;
@@ -19,6 +20,7 @@ impl ObjectService {
         let _proof = self.authorize_bucket(cx, Action::ListBucket, &bucket)?;
         let sse = Arc::clone(&self.sse);
         let uid = bucket.uid();
+        let shown = Arc::clone(&bucket);
         let page = store::read(&self.meta, move |snapshot| {
             let object = |bytes: &[u8], name: String| -> Result<Option<ListedObject>, ReadError> {
                 let corrupt = |e: &dyn std::fmt::Debug| StoreFault::Corrupt(format!("record of {name:?}: {e:?}"));
@@ -28,7 +30,7 @@ impl ObjectService {
                         etag: etag(&sse, &object).map_err(|e| corrupt(&e))?,
                         size: object.size,
                         last_modified: object.created,
-                        owner: object.owner,
+                        owner: object_owner(&shown, &object.owner).clone(),
                         checksum_algorithm: object.checksum,
                         name,
                     })),

@@ -6,11 +6,11 @@ use crate::api::{
 };
 use crate::bodies::NewStream;
 use crate::current::hold;
+use crate::grants::NewObject;
 use crate::records::{Content, ObjectVersion, StoredEtag, Version};
 use crate::registry::Bucket;
-use crate::service::{ObjectService, key_user, owner, target};
-use model::{AccountId, ETag, ObjectName, VersionId, VersionUid};
-use policy::Action;
+use crate::service::{ObjectService, key_user, target};
+use model::{ETag, ObjectName, VersionId, VersionUid};
 use sse::{
     AppliedEncryption, BodyKeys, ChecksumAlgorithm, Digests, EncryptionPlan, EtagRule, EtagSource, KeptChecksum,
     etag_source,
@@ -25,7 +25,7 @@ pub(crate) struct Write<'a> {
     pub(crate) name: &'a ObjectName,
     pub(crate) headers: ObjectHeaders,
     pub(crate) plan: EncryptionPlan,
-    pub(crate) owner: AccountId,
+    pub(crate) new: NewObject,
     /// The checksum to keep when the body brings none.
     pub(crate) checksum: ChecksumAlgorithm,
     pub(crate) expectation: &'a WriteExpectation,
@@ -40,14 +40,14 @@ impl ObjectService {
         body: RequestBody,
     ) -> Result<WriteOutcome, Fail> {
         let bucket = self.bucket(&request.bucket)?;
-        let proof = self.authorize_object(cx, Action::PutObject, &bucket, &request.name)?;
+        let new = self.admit_write(cx, &bucket, &request.name, request.acl.as_ref(), request.tags)?;
         let plan = self.plan(cx, &bucket, &request.encryption)?;
         let write = Write {
             bucket: &bucket,
             name: &request.name,
             headers: request.headers,
             plan,
-            owner: owner(&proof, &bucket),
+            new,
             checksum: ChecksumAlgorithm::Crc64Nvme,
             expectation: &request.expectation,
         };
@@ -61,7 +61,7 @@ impl ObjectService {
         write: Write<'_>,
         body: RequestBody,
     ) -> Result<WriteOutcome, Fail> {
-        let Write { bucket, name, headers, plan, owner, checksum, expectation } = write;
+        let Write { bucket, name, headers, plan, new: object, checksum, expectation } = write;
         check_metadata(&headers)?;
         let uid = VersionUid::random(&*self.entropy);
         let (keys, applied) = self.sse.begin_write(plan, target(bucket, name, uid), &key_user(cx)).await?;
@@ -69,7 +69,7 @@ impl ObjectService {
         let rule = cx.rules.encryption.etag_rule;
         let new = self.body_store().store(&keys, rule, body, Some(checksum)).await?;
         let outcome =
-            self.commit_stream(bucket, name, uid, headers, owner, &keys, rule, &new, applied, expectation).await;
+            self.commit_stream(bucket, name, uid, headers, object, &keys, rule, &new, applied, expectation).await;
         // After a fault of the store the outcome is unknown: what the commit did, the next start sees.
         if !new.stored.inline && outcome.as_ref().is_err_and(|fail| !matches!(fail, Fail::Store(_))) {
             self.housekeeper.discard(new.stored.blob);
@@ -84,7 +84,7 @@ impl ObjectService {
         name: &ObjectName,
         uid: VersionUid,
         headers: ObjectHeaders,
-        owner: AccountId,
+        NewObject { owner, acl, tags }: NewObject,
         keys: &BodyKeys,
         rule: EtagRule,
         new: &NewStream,
@@ -108,6 +108,8 @@ impl ObjectService {
             checksum: checksum.as_ref().map(|kept| (kept.value.algorithm(), false)),
             digests: Some(keys.seal_digests(uid.as_bytes(), &digests)),
             code: None,
+            acl,
+            tags,
         });
         object.code = keys.record_auth().map(|auth| auth.code(&object.authenticated_bytes(bucket.uid(), name, None)));
         let version = Version::Object(object);

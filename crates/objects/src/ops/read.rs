@@ -2,14 +2,14 @@
 
 use crate::Fail;
 use crate::api::{GetOutcome, IfRange, ObjectInfo, ReadObject, RequestContext};
+use crate::authorize::{Facts, READ, READ_TAGS, action_for};
 use crate::bodies::{ObjectBody, spans};
 use crate::current::{Found, streams};
 use crate::preconditions::{State, check_read};
 use crate::records::{Layout, ObjectVersion};
 use crate::registry::Bucket;
 use crate::service::{ObjectService, key_user, target};
-use model::{ETag, ResolvedRange, VersionId};
-use policy::Action;
+use model::{ETag, ResolvedRange};
 use sse::{BodyKeys, CustomerKeySent, SseError, SseService};
 use std::sync::Arc;
 
@@ -42,6 +42,7 @@ impl ObjectService {
             .await?;
         verify_record(&keys, &object, &bucket, &request.name, layout.as_ref())?;
         let mut info = info(&object, etag, layout.as_ref(), span, customer_md5.as_deref());
+        info.tags = self.tags_shown(cx, &bucket, &request, &object);
         if request.want_checksum && !span.partial {
             info.checksum = self.checksum(&keys, &object)?;
         }
@@ -58,6 +59,7 @@ impl ObjectService {
         let Found { object, layout, .. } = found;
         let customer_md5 = request.customer.key_md5.clone();
         let mut info = info(&object, etag, layout.as_ref(), span, customer_md5.as_deref());
+        info.tags = self.tags_shown(cx, &bucket, &request, &object);
         let want_checksum = request.want_checksum && !span.partial && object.checksum.is_some();
         if want_checksum || !object.envelope.is_kms() {
             let keys = self
@@ -74,16 +76,10 @@ impl ObjectService {
 
     async fn admit(&self, cx: &RequestContext, request: &ReadObject, metadata_only: bool) -> Result<Admitted, Fail> {
         let bucket = self.bucket(&request.bucket)?;
-        let action = if request.version.is_some() { Action::GetObjectVersion } else { Action::GetObject };
-        let _proof = self.authorize_object(cx, action, &bucket, &request.name)?;
+        let found = self.find_for(cx, READ, &bucket, &request.name, request.version, !metadata_only).await?;
         if request.other_encryption_headers {
             return Err(SseError::HeadersOnRead.into());
         }
-        // Only null versions exist while versioning cannot be enabled.
-        if request.version.is_some_and(|v| v != VersionId::Null) {
-            return Err(Fail::NoSuchVersion);
-        }
-        let found = self.find(&bucket, &request.name, !metadata_only).await?;
         let reader = sse::Reader { customer: &request.customer, transport: cx.transport, metadata_only };
         let customer = self.sse.check_reader(&found.object.envelope, reader, &cx.principal)?;
         let etag = self.etag(&found.object)?;
@@ -102,6 +98,16 @@ impl ObjectService {
             Err(fail) => return Err(fail),
         };
         Ok(Admitted { bucket, found, etag, customer, span })
+    }
+
+    /// The number of tags, for who may read them.
+    fn tags_shown(&self, cx: &RequestContext, bucket: &Bucket, request: &ReadObject, object: &ObjectVersion) -> usize {
+        if object.tags.is_empty() {
+            return 0;
+        }
+        let action = action_for(READ_TAGS, request.version);
+        let allowed = self.authorize_found(cx, action, bucket, &request.name, request.version, object, Facts::new());
+        if allowed.is_ok() { object.tags.len() } else { 0 }
     }
 
     fn checksum(&self, keys: &BodyKeys, object: &ObjectVersion) -> Result<Option<crate::api::StoredChecksum>, Fail> {

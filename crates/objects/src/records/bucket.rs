@@ -1,11 +1,14 @@
 //! The record of a bucket.
 
+use super::access;
 use super::version::decode_account;
 use model::codec::{DecodeError, Reader, Writer};
 use model::{AccountId, BucketUid, Timestamp};
+use policy::{Acl, Ownership, PublicAccessBlock};
 use sse::{BucketEncryption, DefaultMethod};
 
-const FORMAT_VERSION: u8 = 1;
+/// What is written. Format 1 ended after the default encryption.
+const FORMAT_VERSION: u8 = 2;
 
 /// A bucket and its configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +19,15 @@ pub(crate) struct BucketRecord {
     /// Grows with every change of the record: of two that were read, the larger is the newer.
     pub(crate) revision: u64,
     pub(crate) encryption: Option<BucketEncryption>,
+    /// The policy's document, to the byte.
+    pub(crate) policy: Option<String>,
+    /// See [`policy::BucketRules::policy_binds_root`].
+    pub(crate) policy_binds_root: bool,
+    /// `None`: the owner's grant alone.
+    pub(crate) acl: Option<Acl>,
+    pub(crate) block: Option<PublicAccessBlock>,
+    /// `None`: the server's setting.
+    pub(crate) ownership: Option<Ownership>,
 }
 
 impl BucketRecord {
@@ -41,21 +53,40 @@ impl BucketRecord {
                 w.u32(v);
             });
         });
+        w.option(self.policy.as_deref(), |w, policy| {
+            w.str(policy);
+        });
+        w.bool(self.policy_binds_root);
+        w.option(self.acl.as_ref(), |w, acl| access::encode_acl(acl, w));
+        w.option(self.block, |w, block| access::encode_block(block, w));
+        w.option(self.ownership, |w, ownership| access::encode_ownership(ownership, w));
         w.finish()
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let (format, mut r) = Reader::open(bytes)?;
-        if format != FORMAT_VERSION {
+        if !(1..=FORMAT_VERSION).contains(&format) {
             return Err(DecodeError("bucket record of unknown format version"));
         }
-        let record = Self {
+        let mut record = Self {
             uid: BucketUid::from_bytes(r.array()?),
             owner: decode_account(&mut r)?,
             created: Timestamp::from_millis(r.u64()?),
             revision: r.u64()?,
             encryption: r.option(decode_encryption)?,
+            policy: None,
+            policy_binds_root: false,
+            acl: None,
+            block: None,
+            ownership: None,
         };
+        if format > 1 {
+            record.policy = r.option(|r| r.str().map(str::to_owned))?;
+            record.policy_binds_root = r.bool()?;
+            record.acl = r.option(access::decode_acl)?;
+            record.block = r.option(access::decode_block)?;
+            record.ownership = r.option(access::decode_ownership)?;
+        }
         r.finish()?;
         Ok(record)
     }

@@ -1,13 +1,18 @@
 //! Records of multipart uploads in progress and of their parts.
 
+use super::access::{self, Said};
 use super::version::{decode_account, decode_checksum_kind};
 use super::{StoredStream, headers};
-use crate::api::ObjectHeaders;
+use crate::api::{ObjectHeaders, Tags};
 use model::codec::{DecodeError, Reader, Writer};
 use model::{AccountId, Timestamp, VersionUid};
+use policy::Acl;
 use sse::{ChecksumAlgorithm, Envelope, EtagRule};
 
-const FORMAT_VERSION: u8 = 1;
+/// Of uploads. Format 1 ended after the record key.
+const FORMAT_VERSION: u8 = 2;
+/// Of parts.
+const PART_FORMAT_VERSION: u8 = 1;
 
 /// An upload in progress. Method, keys and metadata are fixed when it begins.
 #[derive(Clone)]
@@ -22,6 +27,12 @@ pub(crate) struct UploadRecord {
     pub(crate) checksum: Option<(ChecksumAlgorithm, bool)>,
     /// The record key under the metadata key, for an upload under a customer key.
     pub(crate) escrow: Option<Vec<u8>>,
+    /// The ACL of the object to be.
+    pub(crate) acl: Option<Acl>,
+    /// Its tags.
+    pub(crate) tags: Tags,
+    /// What its beginning said about encryption: policies see it again with each part. `None` in records of format 1.
+    pub(crate) said: Option<Said>,
 }
 
 impl UploadRecord {
@@ -37,15 +48,18 @@ impl UploadRecord {
         w.option(self.escrow.as_deref(), |w, escrow| {
             w.bytes(escrow);
         });
+        w.option(self.acl.as_ref(), |w, acl| access::encode_acl(acl, w));
+        access::encode_tags(&self.tags, &mut w);
+        w.option(self.said.as_ref(), |w, said| access::encode_said(said, w));
         w.finish()
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let (format, mut r) = Reader::open(bytes)?;
-        if format != FORMAT_VERSION {
+        if !(1..=FORMAT_VERSION).contains(&format) {
             return Err(DecodeError("upload record of unknown format version"));
         }
-        let record = Self {
+        let mut record = Self {
             uid: VersionUid::from_bytes(r.array()?),
             created: Timestamp::from_millis(r.u64()?),
             owner: decode_account(&mut r)?,
@@ -54,7 +68,15 @@ impl UploadRecord {
             envelope: Envelope::decode(r.bytes()?)?,
             checksum: r.option(decode_checksum_kind)?,
             escrow: r.option(|r| r.bytes().map(<[u8]>::to_vec))?,
+            acl: None,
+            tags: Tags::new(),
+            said: None,
         };
+        if format > 1 {
+            record.acl = r.option(access::decode_acl)?;
+            record.tags = access::decode_tags(&mut r)?;
+            record.said = r.option(access::decode_said)?;
+        }
         r.finish()?;
         Ok(record)
     }
@@ -75,7 +97,7 @@ pub(crate) struct PartRecord {
 
 impl PartRecord {
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut w = Writer::new(FORMAT_VERSION);
+        let mut w = Writer::new(PART_FORMAT_VERSION);
         self.stored.encode(&mut w);
         w.u64(self.created.as_millis());
         w.option(self.public_md5, |w, md5| {
@@ -90,7 +112,7 @@ impl PartRecord {
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let (format, mut r) = Reader::open(bytes)?;
-        if format != FORMAT_VERSION {
+        if format != PART_FORMAT_VERSION {
             return Err(DecodeError("part record of unknown format version"));
         }
         let record = Self {

@@ -1,12 +1,17 @@
 //! The record of an object version.
 
-use super::{StoredStream, headers};
-use crate::api::ObjectHeaders;
+use super::{StoredStream, access, headers};
+use crate::api::{ObjectHeaders, Tags};
 use model::codec::{DecodeError, Reader, Writer};
 use model::{AccountId, BucketUid, ObjectName, Timestamp, VersionId, VersionUid};
+use policy::Acl;
 use sse::{ChecksumAlgorithm, Envelope};
 
-const FORMAT_VERSION: u8 = 1;
+/// What is written. Format 1 ended after the authentication code.
+const FORMAT_VERSION: u8 = 2;
+/// The format that the authentication code covers, whatever the record's: a record that is written again with another
+/// ACL keeps its code.
+const AUTHENTICATED_FORMAT: u8 = 1;
 /// Begins what the authentication code covers.
 const AUTH_LABEL: &str = "strongroom/v1/version";
 
@@ -39,6 +44,10 @@ pub(crate) struct ObjectVersion {
     pub(crate) digests: Option<Vec<u8>>,
     /// Authentication code under the DEK; none for plain objects.
     pub(crate) code: Option<[u8; 32]>,
+    /// `None`: only the owner's account. Not covered by the code: an ACL changes without the DEK.
+    pub(crate) acl: Option<Acl>,
+    /// Not covered by the code either, for the same reason.
+    pub(crate) tags: Tags,
 }
 
 /// The ETag as stored.
@@ -70,10 +79,13 @@ impl Version {
                 w.finish()
             }
             Self::Object(object) => {
-                let mut w = object.encode_unauthenticated();
+                let mut w = Writer::new(FORMAT_VERSION);
+                object.encode_core(&mut w);
                 w.option(object.code, |w, code| {
                     w.raw(&code);
                 });
+                w.option(object.acl.as_ref(), |w, acl| access::encode_acl(acl, w));
+                access::encode_tags(&object.tags, &mut w);
                 w.finish()
             }
         }
@@ -81,11 +93,11 @@ impl Version {
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let (format, mut r) = Reader::open(bytes)?;
-        if format != FORMAT_VERSION {
+        if !(1..=FORMAT_VERSION).contains(&format) {
             return Err(DecodeError("version record of unknown format version"));
         }
         let version = match r.u8()? {
-            0 => Self::Object(Box::new(ObjectVersion::decode(&mut r)?)),
+            0 => Self::Object(Box::new(ObjectVersion::decode(format, &mut r)?)),
             1 => Self::DeleteMarker {
                 version: decode_version_id(&mut r)?,
                 created: Timestamp::from_millis(r.u64()?),
@@ -99,10 +111,10 @@ impl Version {
 }
 
 impl ObjectVersion {
-    fn encode_unauthenticated(&self) -> Writer {
-        let mut w = Writer::new(FORMAT_VERSION);
+    /// Everything from the kind to the digests: what the code covers.
+    fn encode_core(&self, w: &mut Writer) {
         w.u8(0);
-        encode_version_id(self.version, &mut w);
+        encode_version_id(self.version, w);
         w.raw(self.uid.as_bytes()).u64(self.created.as_millis()).str(self.owner.as_str()).u64(self.size);
         w.option(self.etag.public_md5, |w, md5| {
             w.raw(&md5);
@@ -110,12 +122,12 @@ impl ObjectVersion {
         w.option(self.etag.parts, |w, parts| {
             w.u32(parts);
         });
-        headers::encode(&self.headers, &mut w);
+        headers::encode(&self.headers, w);
         w.bytes(&self.envelope.encode());
         match &self.content {
             Content::Single(stored) => {
                 w.u8(0);
-                stored.encode(&mut w);
+                stored.encode(w);
             }
             Content::Parts => {
                 w.u8(1);
@@ -127,11 +139,10 @@ impl ObjectVersion {
         w.option(self.digests.as_deref(), |w, digests| {
             w.bytes(digests);
         });
-        w
     }
 
-    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
+    fn decode(format: u8, r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut object = Self {
             version: decode_version_id(r)?,
             uid: VersionUid::from_bytes(r.array()?),
             created: Timestamp::from_millis(r.u64()?),
@@ -148,15 +159,25 @@ impl ObjectVersion {
             checksum: r.option(decode_checksum_kind)?,
             digests: r.option(|r| r.bytes().map(<[u8]>::to_vec))?,
             code: r.option(|r| r.array())?,
-        })
+            acl: None,
+            tags: Tags::new(),
+        };
+        if format > 1 {
+            object.acl = r.option(access::decode_acl)?;
+            object.tags = access::decode_tags(r)?;
+        }
+        Ok(object)
     }
 
-    /// What the authentication code covers: the whole record but the code itself, where it belongs (bucket and name),
-    /// and the layout of its parts. A record moved elsewhere, a part dropped, a size or an ETag changed: all show.
+    /// What the authentication code covers: the record up to the code, where it belongs (bucket and name), and the layout
+    /// of its parts. A record moved elsewhere, a part dropped, a size or an ETag changed: all show. The ACL and the tags,
+    /// which follow the code, are not covered: they change while nobody holds the DEK.
     pub(crate) fn authenticated_bytes(&self, bucket: BucketUid, name: &ObjectName, layout: Option<&[u8]>) -> Vec<u8> {
         let mut w = Writer::bare();
         w.str(AUTH_LABEL).raw(bucket.as_bytes()).str(name.as_str());
-        w.bytes(self.encode_unauthenticated().as_bytes());
+        let mut core = Writer::new(AUTHENTICATED_FORMAT);
+        self.encode_core(&mut core);
+        w.bytes(core.as_bytes());
         w.option(layout, |w, layout| {
             w.bytes(layout);
         });

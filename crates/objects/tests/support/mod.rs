@@ -10,6 +10,8 @@
     reason = "test support"
 )]
 
+pub mod people;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use crypto::SecretBytes;
@@ -46,6 +48,8 @@ pub struct Harness {
     pub clock: Arc<TestClock>,
     pub dir: tempfile::TempDir,
     entropy: Arc<dyn Entropy>,
+    access: AccessConfig,
+    accounts: Arc<dyn AccountNames>,
 }
 
 pub fn root() -> Principal {
@@ -59,17 +63,30 @@ impl Harness {
     }
 
     pub async fn over(meta: Arc<dyn MetaStore>) -> Self {
+        Self::build(meta, AccessConfig::default(), Arc::new(AnyAccount)).await
+    }
+
+    pub async fn with_access(access: AccessConfig) -> Self {
+        Self::build(Arc::new(MemoryStore::new()), access, Arc::new(AnyAccount)).await
+    }
+
+    pub async fn with_names(accounts: Arc<dyn AccountNames>) -> Self {
+        Self::build(Arc::new(MemoryStore::new()), AccessConfig::default(), accounts).await
+    }
+
+    async fn build(meta: Arc<dyn MetaStore>, access: AccessConfig, accounts: Arc<dyn AccountNames>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let blobs: Arc<dyn BlobStore> = Arc::new(FileBlobs::open(dir.path()).unwrap());
         let clock = Arc::new(TestClock::at(Timestamp::from_secs(1_800_000_000)));
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(7));
-        let (objects, kms, sse) = open(&meta, &blobs, &clock, &entropy).await;
-        Self { objects, kms, sse, meta, blobs, clock, dir, entropy }
+        let (objects, kms, sse) = open(&meta, &blobs, &clock, &entropy, access, &accounts).await;
+        Self { objects, kms, sse, meta, blobs, clock, dir, entropy, access, accounts }
     }
 
     /// Opens everything again over the same stores, with cold caches.
     pub async fn restart(&mut self) {
-        (self.objects, self.kms, self.sse) = open(&self.meta, &self.blobs, &self.clock, &self.entropy).await;
+        (self.objects, self.kms, self.sse) =
+            open(&self.meta, &self.blobs, &self.clock, &self.entropy, self.access, &self.accounts).await;
     }
 
     pub async fn bucket(&self, name: &str) -> BucketName {
@@ -150,6 +167,8 @@ async fn open(
     blobs: &Arc<dyn BlobStore>,
     clock: &Arc<TestClock>,
     entropy: &Arc<dyn Entropy>,
+    access: AccessConfig,
+    accounts: &Arc<dyn AccountNames>,
 ) -> (Arc<ObjectService>, Arc<KeyService>, Arc<SseService>) {
     let root = crypto::RootKey::from_secret(SecretBytes::fill_with(|out: &mut [u8; 32]| out.fill(9)));
     let clock: Arc<dyn Clock> = Arc::<TestClock>::clone(clock);
@@ -168,8 +187,8 @@ async fn open(
         clock,
         entropy: entropy.clone(),
         authorizer,
-        access: AccessConfig::default(),
-        accounts: Arc::new(AnyAccount),
+        access,
+        accounts: Arc::clone(accounts),
     };
     (ObjectService::open(parts).await.unwrap(), kms, sse)
 }

@@ -19,8 +19,7 @@ impl ObjectService {
         upload: UploadId,
     ) -> Result<(), Fail> {
         let bucket = self.bucket(bucket)?;
-        let _proof = self.authorize_object(cx, Action::AbortMultipartUpload, &bucket, name)?;
-        let found = self.upload(&bucket, name, upload).await?;
+        let found = self.upload_to_manage(cx, Action::AbortMultipartUpload, &bucket, name, upload).await?;
         let mut tx = Transaction::new();
         tx.expect(Expectation::Present(Table::Uploads, found.key.clone())).delete(Table::Uploads, found.key);
         let parts = Removal::Parts(upload);

@@ -2,17 +2,16 @@
 //! object, in one transaction that moves no data.
 
 use super::part::not_of_upload;
-use super::{Part, Upload};
+use super::{Part, Upload, said_by};
 use crate::Fail;
 use crate::api::{CompleteUpload, CompletedPart, RequestContext, StoredChecksum, WriteOutcome};
 use crate::bodies::{Removal, Upkeep};
 use crate::current::{Found, Replace};
 use crate::ops::put::etag_is_public;
-use crate::records::{Content, Layout, LayoutPart, ObjectVersion, StoredEtag, Version, keys};
+use crate::records::{Content, Layout, LayoutPart, ObjectVersion, Said, StoredEtag, Version, keys};
 use crate::registry::Bucket;
 use crate::service::{ObjectService, key_user, target};
 use model::{BucketName, ETag, ObjectName, UploadId, VersionId};
-use policy::Action;
 use sse::{
     AppliedEncryption, BodyKeys, ChecksumAlgorithm, ChecksumValue, Checksummer, Digests, Envelope, KeptChecksum,
     Reader, SseService, combine_crc, md5,
@@ -39,11 +38,27 @@ impl ObjectService {
         upload: UploadId,
     ) -> Result<(), Fail> {
         let bucket = self.bucket(bucket)?;
-        let _proof = self.authorize_object(cx, Action::PutObject, &bucket, name)?;
-        match self.upload(&bucket, name, upload).await {
-            Err(Fail::NoSuchUpload) => self.made_by(&bucket, name, upload).await.map(drop),
-            found => found.map(drop),
-        }
+        self.admit_completion(cx, &bucket, name, upload).await
+    }
+
+    /// An upload that is there, or the object that it made: for who may write it. Anybody else does not learn of either.
+    async fn admit_completion(
+        &self,
+        cx: &RequestContext,
+        bucket: &Bucket,
+        name: &ObjectName,
+        id: UploadId,
+    ) -> Result<(), Fail> {
+        let (said, found) = match self.upload(bucket, name, id).await {
+            Ok(upload) => (upload.said(), Ok(())),
+            Err(Fail::NoSuchUpload) => match self.made_by(bucket, name, id).await {
+                Ok(found) => (said_by(&found.object.envelope), Ok(())),
+                Err(fail) => (Said::new(), Err(fail)),
+            },
+            Err(fail) => (Said::new(), Err(fail)),
+        };
+        let _proof = self.authorize_upload_write(cx, bucket, name, &said)?;
+        found
     }
 
     /// The current version, if this upload made it.
@@ -88,7 +103,7 @@ impl ObjectService {
     /// CompleteMultipartUpload.
     pub async fn complete_upload(&self, cx: &RequestContext, request: CompleteUpload) -> Result<WriteOutcome, Fail> {
         let bucket = self.bucket(&request.bucket)?;
-        let _proof = self.authorize_object(cx, Action::PutObject, &bucket, &request.name)?;
+        self.admit_completion(cx, &bucket, &request.name, request.upload).await?;
         loop {
             match self.try_complete(cx, &bucket, &request).await {
                 Ok(outcome) => return Ok(outcome),
@@ -226,6 +241,8 @@ impl ObjectService {
             checksum: checksum.map(|kept| (kept.value.algorithm(), kept.composite_parts.is_some())),
             digests: keys.map(|keys| keys.seal_digests(record.uid.as_bytes(), &digests)),
             code: None,
+            acl: record.acl.clone(),
+            tags: record.tags.clone(),
         };
         if version.size > OBJECT_BYTES_MAX {
             return Err(Fail::EntityTooLarge);

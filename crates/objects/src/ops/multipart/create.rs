@@ -3,10 +3,9 @@
 use crate::Fail;
 use crate::api::{CreateUpload, CreateUploadOutcome, RequestContext};
 use crate::ops::put::check_metadata;
-use crate::records::{UploadRecord, keys};
-use crate::service::{ObjectService, key_user, owner, target};
+use crate::records::{UploadRecord, is_said, keys};
+use crate::service::{ObjectService, key_user, target};
 use model::{UploadId, VersionUid};
-use policy::Action;
 use sse::ChecksumAlgorithm;
 use store::{CommitError, Expectation, Table, Transaction};
 
@@ -14,7 +13,7 @@ impl ObjectService {
     /// CreateMultipartUpload.
     pub async fn create_upload(&self, cx: &RequestContext, request: CreateUpload) -> Result<CreateUploadOutcome, Fail> {
         let bucket = self.bucket(&request.bucket)?;
-        let proof = self.authorize_object(cx, Action::PutObject, &bucket, &request.name)?;
+        let new = self.admit_write(cx, &bucket, &request.name, request.acl.as_ref(), request.tags)?;
         let plan = self.plan(cx, &bucket, &request.encryption)?;
         let checksum = request.checksum.map(checksum_kind).transpose()?;
         check_metadata(&request.headers)?;
@@ -26,12 +25,15 @@ impl ObjectService {
         let record = UploadRecord {
             uid,
             created: self.clock.now(),
-            owner: owner(&proof, &bucket),
+            owner: new.owner,
             etag_rule: cx.rules.encryption.etag_rule,
             headers: request.headers,
             envelope: keys.envelope().clone(),
             checksum,
             escrow: if keys.envelope().is_customer() { keys.escrow_record_key(uid.as_bytes()) } else { None },
+            acl: new.acl,
+            tags: new.tags,
+            said: Some(cx.conditions.values.iter().filter(|(key, _)| is_said(key)).cloned().collect()),
         };
         let mut tx = Transaction::new();
         tx.expect(Expectation::Present(Table::BucketUids, keys::bucket_uid(bucket.uid()))).put(

@@ -2,22 +2,25 @@
 
 use crate::Fail;
 use crate::api::{ListParts, ListUploads, ListedPart, ListedUpload, PartPage, RequestContext, UploadPage};
+use crate::authorize::object_owner;
 use crate::ops::list::{PAGE_MAX, grouped, past};
 use crate::records::{UploadRecord, keys};
 use crate::service::ObjectService;
 use model::ETag;
 use policy::Action;
+use std::sync::Arc;
 use store::{StoreFault, Table};
 
 impl ObjectService {
     /// ListParts.
     pub async fn list_parts(&self, cx: &RequestContext, request: ListParts) -> Result<PartPage, Fail> {
         let bucket = self.bucket(&request.bucket)?;
-        let _proof = self.authorize_object(cx, Action::ListMultipartUploadParts, &bucket, &request.name)?;
-        let upload = self.upload(&bucket, &request.name, request.upload).await?;
+        let action = Action::ListMultipartUploadParts;
+        let upload = self.upload_to_manage(cx, action, &bucket, &request.name, request.upload).await?;
         let all = self.parts(request.upload).await?;
         let mut rest = all.iter().filter(|p| p.number.get() > request.after);
-        let mut page = PartPage { parts: Vec::new(), next: None, owner: upload.record.owner.clone() };
+        let mut page =
+            PartPage { parts: Vec::new(), next: None, owner: object_owner(&bucket, &upload.record.owner).clone() };
         for part in rest.by_ref().take(request.max.min(PAGE_MAX)) {
             let md5 = match part.record.public_md5 {
                 Some(md5) => md5,
@@ -46,6 +49,7 @@ impl ObjectService {
         let bucket = self.bucket(&request.bucket)?;
         let _proof = self.authorize_bucket(cx, Action::ListBucketMultipartUploads, &bucket)?;
         let uid = bucket.uid();
+        let shown = Arc::clone(&bucket);
         let page = store::read(&self.meta, move |snapshot| {
             let delimiter = request.delimiter.as_deref().filter(|d| !d.is_empty());
             let max = request.max.min(PAGE_MAX);
@@ -85,7 +89,8 @@ impl ObjectService {
                         return false;
                     }
                     last = Some((name.clone(), Some(upload)));
-                    page.uploads.push(ListedUpload { name, upload, initiated: record.created, owner: record.owner });
+                    let owner = object_owner(&shown, &record.owner).clone();
+                    page.uploads.push(ListedUpload { name, upload, initiated: record.created, owner });
                     true
                 })?;
                 if let Some(error) = failed {

@@ -8,11 +8,14 @@ mod list;
 mod part;
 
 use crate::Fail;
-use crate::records::{PartRecord, UploadRecord, keys};
+use crate::api::RequestContext;
+use crate::records::{PartRecord, Said, UploadRecord, keys};
 use crate::registry::Bucket;
 use crate::service::ObjectService;
 use bytes::Bytes;
 use model::{ObjectName, PartNumber, UploadId};
+use policy::{Action, ConditionKey};
+use sse::Envelope;
 use store::{StoreFault, Table};
 
 /// An upload in progress and the row it was read from.
@@ -30,6 +33,25 @@ pub(super) struct Part {
     pub(super) record: PartRecord,
 }
 
+impl Upload {
+    /// What the beginning of the upload said about encryption.
+    fn said(&self) -> Said {
+        self.record.said.clone().unwrap_or_else(|| said_by(&self.record.envelope))
+    }
+}
+
+/// What a request said about encryption whose envelope is all that is left of it: records of format 1.
+fn said_by(envelope: &Envelope) -> Said {
+    match envelope {
+        Envelope::Plain => Said::new(),
+        Envelope::Obs { .. } => vec![(ConditionKey::ServerSideEncryption, "AES256".to_owned())],
+        Envelope::Kms { cmk, .. } => {
+            vec![(ConditionKey::ServerSideEncryption, "kms".to_owned()), (ConditionKey::SseKmsKeyId, cmk.to_obs())]
+        }
+        Envelope::Customer { .. } => vec![(ConditionKey::SseCustomerAlgorithm, "AES256".to_owned())],
+    }
+}
+
 fn corrupt(error: impl std::fmt::Display) -> StoreFault {
     StoreFault::Corrupt(format!("multipart record: {error}"))
 }
@@ -42,6 +64,41 @@ impl ObjectService {
         let row = store::read(&self.meta, move |s| s.get(Table::Uploads, &row_key)).await?.ok_or(Fail::NoSuchUpload)?;
         let record = UploadRecord::decode(&row).map_err(corrupt)?;
         Ok(Upload { key, row, record })
+    }
+
+    /// The upload, for who may write its object. Nobody else learns whether there is one.
+    pub(super) async fn upload_to_write(
+        &self,
+        cx: &RequestContext,
+        bucket: &Bucket,
+        name: &ObjectName,
+        id: UploadId,
+    ) -> Result<Upload, Fail> {
+        let found = self.upload(bucket, name, id).await;
+        let said = found.as_ref().map(Upload::said).unwrap_or_default();
+        let _proof = self.authorize_upload_write(cx, bucket, name, &said)?;
+        found
+    }
+
+    /// The upload, for who may do this to it: by a right to the bucket, or because their account began it.
+    pub(super) async fn upload_to_manage(
+        &self,
+        cx: &RequestContext,
+        action: Action,
+        bucket: &Bucket,
+        name: &ObjectName,
+        id: UploadId,
+    ) -> Result<Upload, Fail> {
+        let found = self.upload(bucket, name, id).await;
+        let Err(denied) = self.authorize_name(cx, action, bucket, name, &[]) else { return found };
+        match &found {
+            Ok(upload) if cx.principal.account() == Some(&upload.record.owner) => {
+                let owner = &upload.record.owner;
+                let _proof = self.authorize_owned(cx, action, bucket, name, owner, None, &[])?;
+                found
+            }
+            _ => Err(denied),
+        }
     }
 
     /// All parts of an upload, in ascending order.

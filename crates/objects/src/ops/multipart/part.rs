@@ -11,7 +11,6 @@ use crate::records::{PartRecord, keys};
 use crate::registry::Bucket;
 use crate::service::{ObjectService, key_user, target};
 use model::ETag;
-use policy::Action;
 use sse::{BodyKeys, ChecksumAlgorithm, Digests, KeptChecksum, Reader, SseError, SseService};
 use std::sync::Arc;
 use store::{CommitError, Expectation, Table, Transaction};
@@ -50,8 +49,7 @@ impl ObjectService {
         no_body: bool,
     ) -> Result<(Arc<Bucket>, Upload, BodyKeys), Fail> {
         let bucket = self.bucket(&request.bucket)?;
-        let _proof = self.authorize_object(cx, Action::PutObject, &bucket, &request.name)?;
-        let upload = self.upload(&bucket, &request.name, request.upload).await?;
+        let upload = self.upload_to_write(cx, &bucket, &request.name, request.upload).await?;
         let envelope = &upload.record.envelope;
         let reader = Reader { customer: &request.customer, transport: cx.transport, metadata_only: no_body };
         let customer = self.sse.check_reader(envelope, reader, &cx.principal)?;
