@@ -55,8 +55,8 @@ pub(crate) struct Named {
     pub(crate) known: bool,
 }
 
-/// Finds what a pattern names. Bare names are OBS's, which only bucket policies know.
-pub(crate) fn named(pattern: &str, bare_names: bool) -> Result<Named, String> {
+/// Finds what a pattern names. In a bucket policy these are actions of the store, by OBS's bare names as well.
+pub(crate) fn named(pattern: &str, of_bucket: bool) -> Result<Named, String> {
     let lower = pattern.to_ascii_lowercase();
     // Huawei writes `*:*:*` and `obs:*:*` for all of everything and all of a service.
     let short = match lower.split(':').collect::<Vec<_>>()[..] {
@@ -65,19 +65,20 @@ pub(crate) fn named(pattern: &str, bare_names: bool) -> Result<Named, String> {
         _ => lower,
     };
     if !short.contains(['*', '?']) {
-        return Ok(exactly(&short, bare_names));
+        return Ok(exactly(&short, of_bucket));
     }
     let glob = Pattern::parse(&short, Syntax { wildcards: true, variables: false })?;
     let matches = |name: &str| glob.matches(name, &NoVariables) == Ok(true);
     let mut actions = ActionSet::default();
     let mut known = false;
     for spellings in SPELLINGS.iter() {
-        if spellings.any(&short, bare_names, matches) {
+        // In a bucket policy `*Policy` names no policies of identities.
+        if (!of_bucket || spellings.action.is_of_store()) && spellings.any(&short, of_bucket, matches) {
             actions.add(spellings.action);
             known = true;
         }
     }
-    let known = known || is_known_elsewhere(bare_names, matches);
+    let known = known || is_known_elsewhere(of_bucket, matches);
     Ok(Named { actions, known })
 }
 
@@ -102,10 +103,11 @@ fn own_name(action: Action) -> bool {
 }
 
 /// What a name without wildcards names: by look-up, for most names in documents are of this kind.
-fn exactly(name: &str, bare_names: bool) -> Named {
+fn exactly(name: &str, of_bucket: bool) -> Named {
     let is_bare = !name.contains(':');
-    let actions = EXACT.get(name).copied().filter(|_| bare_names || !is_bare);
-    let known = actions.is_some() || is_known_elsewhere(bare_names, |other| other == name);
+    let fits = |set: &ActionSet| (of_bucket || !is_bare) && (!of_bucket || set.iter().all(Action::is_of_store));
+    let actions = EXACT.get(name).copied().filter(fits);
+    let known = actions.is_some() || is_known_elsewhere(of_bucket, |other| other == name);
     Named { actions: actions.unwrap_or_default(), known }
 }
 
@@ -181,7 +183,8 @@ mod tests {
     use super::*;
 
     fn set(pattern: &str) -> Vec<Action> {
-        named(pattern, true).unwrap().actions.iter().collect()
+        let bare = !pattern.contains(':') && pattern != "*";
+        named(pattern, bare).unwrap().actions.iter().collect()
     }
 
     #[test]
@@ -228,6 +231,10 @@ mod tests {
         assert!(named("PutBucketLogging", true).unwrap().known);
         assert!(named("s3:*Retention", true).unwrap().known);
         assert!(!named("s3:GetObjct", true).unwrap().known);
+        for foreign in ["kms:Decrypt", "kms:*", "iam:users:*", "sts:AssumeRole"] {
+            assert!(!named(foreign, true).unwrap().known, "{foreign}");
+        }
+        assert!(named("*", true).unwrap().actions.iter().all(Action::is_of_store));
     }
 
     #[test]

@@ -74,8 +74,7 @@ fn actions(json: &Json, negated: bool, path: &str, rules: &Rules<'_>) -> Result<
             Ok(named) => named,
             Err(message) => return fault(&at, message),
         };
-        let is_of_store = text == "*" || !named.actions.iter().any(|action| !action.is_of_store());
-        if is_bucket && !(named.known && is_of_store) {
+        if is_bucket && !named.known {
             return fault(&at, "unknown action");
         }
         set.join(named.actions);

@@ -7,4 +7,5 @@ mod assume;
 mod conditions;
 mod evaluation;
 mod grammars;
+mod model;
 mod setup;
