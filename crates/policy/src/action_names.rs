@@ -216,20 +216,19 @@ impl Action {
 
     /// Whether OBS counts it among the actions on objects (`obs:object:…`) rather than on buckets (obs-api §8.5).
     pub fn is_on_object(self) -> bool {
-        self.is_on_existing_object() || self.is_of_bucket_owner()
+        self.is_on_existing_object() || self.is_of_bucket_owner() || self.is_on_upload()
     }
 
     /// Actions on objects about which the bucket's owner decides, whoever owns the object: what makes, replaces and
     /// removes it.
     pub(crate) fn is_of_bucket_owner(self) -> bool {
-        matches!(
-            self,
-            A::PutObject
-                | A::DeleteObject
-                | A::DeleteObjectVersion
-                | A::AbortMultipartUpload
-                | A::ListMultipartUploadParts
-        )
+        matches!(self, A::PutObject | A::DeleteObject | A::DeleteObjectVersion)
+    }
+
+    /// Actions on an upload in progress. They are the bucket owner's to decide, and for whose upload it is, theirs as
+    /// well (S3): the request names either as the owner.
+    fn is_on_upload(self) -> bool {
+        matches!(self, A::AbortMultipartUpload | A::ListMultipartUploadParts)
     }
 
     fn is_on_existing_object(self) -> bool {

@@ -401,3 +401,41 @@ fn public_policies_can_be_restricted_to_the_owner_account() {
     assert!(ask(&root(b()), Action::GetObject, "key", &private).allowed());
     assert!(!ask(&root(id("c")), Action::GetObject, "key", &private).allowed());
 }
+
+#[test]
+fn the_service_as_a_whole_and_buckets_that_do_not_exist_yet() {
+    let allow = |action: &str, resource: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"{action}","Resource":"{resource}"}}}}"#
+        )
+    };
+    for (resource, expected) in [
+        ("*", true),
+        ("arn:aws:s3:::*", true),
+        ("obs:*:*:*:*", true),
+        ("arn:aws:s3:::bucket", false),
+        ("arn:aws:kms:*:*:*", false),
+        ("kms:*:*:*:*", false),
+    ] {
+        let alice = user_with(a(), "alice", &allow("s3:ListAllMyBuckets", resource));
+        assert_eq!(on_account(&alice, Action::ListAllMyBuckets), expected, "{resource}");
+    }
+    for (resource, expected) in [("arn:aws:s3:::bucket", true), ("arn:aws:s3:::team-*", false), ("*", true)] {
+        let alice = user_with(a(), "alice", &allow("s3:CreateBucket", resource));
+        let (bucket, account, other) = (crate::setup::bucket_name(), a(), b());
+        let conditions = Conditions::default();
+        let request = AccessRequest {
+            principal: &alice,
+            action: Action::CreateBucket,
+            resource: Resource::Bucket(&bucket),
+            owner: Some(&account),
+            bucket: None,
+            object_acl: None,
+            conditions: &conditions,
+            facts: &[],
+        };
+        assert_eq!(decide(&request).is_ok(), expected, "{resource}");
+        assert!(decide(&AccessRequest { owner: Some(&other), ..request }).is_err());
+        assert!(decide(&AccessRequest { owner: None, ..request }).is_err());
+    }
+}

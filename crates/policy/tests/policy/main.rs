@@ -8,4 +8,6 @@ mod conditions;
 mod evaluation;
 mod grammars;
 mod model;
+mod page;
 mod setup;
+mod vectors;

@@ -204,7 +204,7 @@ impl Question {
         let resource = statement
             .get("Resource")
             .map(names_resource)
-            .or_else(|| statement.get("NotResource").map(|e| !names_resource(e) && !(allows && unresolved(e))));
+            .or_else(|| statement.get("NotResource").map(|e| !(names_resource(e) || allows && unresolved(e))));
         let is_root = self.who.kind == "root";
         let direct = match (statement.get("Principal"), statement.get("NotPrincipal")) {
             (None, None) => true,

@@ -47,8 +47,12 @@ pub(crate) fn user_uid(name: &str) -> UserUid {
 }
 
 pub(crate) fn attached(document: &str) -> Attached {
+    named(0, document)
+}
+
+fn named(index: usize, document: &str) -> Attached {
     let policy = Policy::parse(document, Grammar::Identity).unwrap_or_else(|e| panic!("{e}: {document}"));
-    Attached { source: "user alice: policy P".into(), policy: Arc::new(policy) }
+    Attached { source: format!("policy {}", index + 1).into(), policy: Arc::new(policy) }
 }
 
 /// What is attached: identity policies, boundary, session policies.
@@ -62,7 +66,7 @@ pub(crate) struct Has<'t> {
 impl Has<'_> {
     fn permissions(&self) -> Permissions {
         Permissions {
-            identity: self.identity.iter().map(|text| attached(text)).collect(),
+            identity: self.identity.iter().enumerate().map(|(i, text)| named(i, text)).collect(),
             boundary: self.boundary.map(attached),
             session: self.session.map(|all| all.iter().map(|text| attached(text)).collect()),
         }
