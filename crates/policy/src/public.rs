@@ -10,7 +10,6 @@ use crate::{ConditionKey, glob::Pattern};
 /// remains.
 pub(crate) fn grants_to_everyone(statement: &Statement) -> bool {
     statement.effect == Effect::Allow
-        && !statement.actions.is_empty()
         && statement.principals.as_ref().is_some_and(|principals| principals.names_everyone())
         && !statement.clauses.iter().any(pins)
 }

@@ -85,6 +85,7 @@ fn faults_are_named_with_their_place() {
             with("Principal", r#""Principal":{"CanonicalUser":"*"}"#),
             format!("{head}.Principal.CanonicalUser: not a principal"),
         ),
+        (with("Principal", r#""Principal":{"AWS":"11111111111"}"#), format!("{head}.Principal.AWS: not a principal")),
         (with("Principal", r#""Principal":{"USER":"x"}"#), format!("{head}.Principal.USER: unknown kind of principal")),
         (
             with("Principal", r#""Principal":{"AWS":"arn:aws:iam::111111111111:user/a*"}"#),
@@ -282,9 +283,9 @@ fn public_policies() {
 /// Documents to be mutated: one of each grammar.
 const SEEDS: [&str; 4] = [
     r#"{"Version":"2012-10-17","Statement":[{"Sid":"a","Effect":"Allow","Principal":{"AWS":["arn:aws:iam::111111111111:user/a","*"]},"Action":["s3:Get*","s3:?ut*"],"Resource":["arn:aws:s3:::bucket/${aws:username, 'x'}/*"],"Condition":{"ForAnyValue:StringNotLikeIfExists":{"s3:prefix":["a*","${*}"]},"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}}]}"#,
-    r#"{"Statement":[{"Effect":"Deny","NotPrincipal":{"ID":"domain/aaaa:user/*"},"NotAction":"PutObject","NotResource":"bucket/*","Condition":{"datelt":{"CurrentTime":"2024-02-29T12:00:00+01:00"},"numgteq":{"max-keys":1.5e3},"ArnLike":{"aws:PrincipalArn":"arn:*:iam::1:a/b:c"}}}]}"#,
+    r#"{"Statement":[{"Effect":"Deny","NotPrincipal":{"ID":"domain/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa:user/*"},"NotAction":"PutObject","NotResource":"bucket/*","Condition":{"datelt":{"CurrentTime":"2024-02-29T12:00:00+01:00"},"numgteq":{"max-keys":1.5e3},"ArnLike":{"aws:PrincipalArn":"arn:*:iam::1:a/b:c"}}}]}"#,
     r#"{"Version":"1.1","Statement":[{"Effect":"Allow","Action":["kms:dek:*"],"Resource":["KMS:*:*:KeyId:*"],"Condition":{"StringEndWith":{"g:UserName":["é"]},"Null":{"obs:prefix":[true]}}}]}"#,
-    r#"{"Version":"5.0","Statement":{"Effect":"Allow","Principal":{"IAM":["iam::1:agency:x"]},"Action":"sts:agencies:assume","Condition":{"Bool":{"g:MFAPresent":"false"}}}}"#,
+    r#"{"Version":"5.0","Statement":{"Effect":"Allow","Principal":{"IAM":["iam::111111111111:agency:x"]},"Action":"sts:agencies:assume","Condition":{"Bool":{"g:MFAPresent":"false"}}}}"#,
 ];
 
 fn parse_and_ask(text: &str) {
