@@ -1,11 +1,12 @@
-//! The server's own keys, wrapped under the root key: the metadata key, the secrets key, and one SSE-OBS key per
-//! bucket. They are made at first use, cost no KMS request and have no state.
+//! The server's own keys, wrapped under the root key: the metadata key, the secrets key, one SSE-OBS key per bucket, and
+//! the ring of token keys. They are made at first use, cost no KMS request and have no state.
 
 use crate::KmsError;
 use crate::record::{InternalKey, InternalKeyRecord};
-use crypto::{Binding, BucketKey, MetadataKey, RootKey, SecretsKey, Wrappable, Wrapped};
+use crate::token_keys::Dated;
+use crypto::{Binding, BucketKey, MetadataKey, RootKey, SecretsKey, TokenKey, Wrappable, Wrapped};
 use model::{BucketUid, Clock, Entropy};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 use store::{Change, CommitError, Expectation, MetaStore, Table, Transaction};
 use tokio::sync::OnceCell;
@@ -55,6 +56,39 @@ impl InternalKeys {
         Change::Delete(Table::InternalKeys, InternalKey::SseObs(bucket).key().into())
     }
 
+    /// All token keys, by number.
+    pub(crate) async fn token_keys(&self) -> Result<BTreeMap<u32, Dated>, KmsError> {
+        let rows = store::read(&self.store, |snapshot| {
+            let mut rows = Vec::new();
+            snapshot.scan(Table::InternalKeys, InternalKey::TOKEN_PREFIX, None, &mut |key, value| {
+                rows.push((key[InternalKey::TOKEN_PREFIX.len()..].to_vec(), value.to_vec()));
+                true
+            })?;
+            Ok(rows)
+        })
+        .await?;
+        let mut keys = BTreeMap::new();
+        for (number, row) in rows {
+            let malformed = || KmsError::Damaged("the row of a token key".to_owned());
+            let number = u32::from_be_bytes(number.try_into().map_err(|_| malformed())?);
+            let record = InternalKeyRecord::decode(&row).map_err(|_| malformed())?;
+            let key = self.unwrap_key::<TokenKey>(InternalKey::Token(number), &record)?;
+            keys.insert(number, Dated { key, created: record.created });
+        }
+        Ok(keys)
+    }
+
+    /// Makes the token key of this number, unless somebody else does at the same time.
+    pub(crate) async fn make_token_key(&self, number: u32) -> Result<(), KmsError> {
+        self.find_or_make::<TokenKey>(InternalKey::Token(number)).await.map(|_| ())
+    }
+
+    pub(crate) async fn remove_token_key(&self, number: u32) -> Result<(), KmsError> {
+        let mut tx = Transaction::new();
+        tx.delete(Table::InternalKeys, InternalKey::Token(number).key());
+        Ok(self.store.commit(tx).await?)
+    }
+
     async fn find_or_make<K: Wrappable>(&self, which: InternalKey) -> Result<Arc<K>, KmsError> {
         if let Some(key) = self.find(which).await? {
             return Ok(key);
@@ -80,8 +114,12 @@ impl InternalKeys {
         let row = store::read(&self.store, move |snapshot| snapshot.get(Table::InternalKeys, &which.key())).await?;
         let Some(row) = row else { return Ok(None) };
         let record = InternalKeyRecord::decode(&row).map_err(|_| damaged(which))?;
+        self.unwrap_key(which, &record).map(Some)
+    }
+
+    fn unwrap_key<K: Wrappable>(&self, which: InternalKey, record: &InternalKeyRecord) -> Result<Arc<K>, KmsError> {
         crypto::unwrap(&*self.root, &Wrapped::from_bytes(record.wrapped), &binding(which))
-            .map(|key| Some(Arc::new(key)))
+            .map(Arc::new)
             .map_err(|_| damaged(which))
     }
 }
@@ -95,6 +133,7 @@ fn damaged(which: InternalKey) -> KmsError {
     KmsError::Damaged(match which {
         InternalKey::Metadata => "the metadata key".to_owned(),
         InternalKey::Secrets => "the secrets key".to_owned(),
+        InternalKey::Token(number) => format!("token key {number}"),
         InternalKey::SseObs(bucket) => format!("the SSE-OBS key of bucket {bucket}"),
     })
 }

@@ -18,11 +18,13 @@ mod internal;
 mod key_ref;
 mod ledger;
 mod lifecycle;
+mod owned;
 mod provider;
 mod record;
 mod root_check;
 mod service;
 mod state;
+mod token_keys;
 mod usage;
 mod user;
 
@@ -37,6 +39,7 @@ pub use provider::{KeyProvider, ProviderFault, VersionRef};
 pub use record::{DESCRIPTION_BYTES_MAX, ProviderTag};
 pub use service::{AliasDescription, CmkDescription, KeyService, alias_arn};
 pub use state::{DELETION_DAYS_MAX, DELETION_DAYS_MIN, KeyManager, KeyOperation, KeyState, admit};
+pub use token_keys::{TOKEN_LIFE_SECONDS_MAX, TokenKeys};
 pub use user::{KeyUse, KeyUser};
 
 /// A data key handed to a caller of the KMS API, who then holds it in clear.

@@ -33,12 +33,13 @@ impl KeyService {
         Ok(described)
     }
 
-    /// The account's default key, made at its first use: `alias/aws/s3` and `obs/default` name it. Needs no right of
-    /// its own, as in both clouds; using the key does.
+    /// The account's default key, made at its first use: `alias/aws/s3` and `obs/default` name it. Making it needs no
+    /// right of its own, as in both clouds, but whoever may not do the action to the account's CMKs makes none.
     ///
     /// # Errors
-    /// [`KmsError::Denied`] without an account; [`KmsError::Unavailable`].
-    pub async fn default_key(&self, user: &KeyUser) -> Result<CmkId, KmsError> {
+    /// [`KmsError::Denied`] without an account, and instead of making the key for who may not use it;
+    /// [`KmsError::Unavailable`].
+    pub async fn default_key(&self, user: &KeyUser, action: Action) -> Result<CmkId, KmsError> {
         let (account, number) = account_of(user)?;
         let present = |catalogue: &Catalogue, account: &AccountId| {
             let name = AliasName::parse(DEFAULT_KEY_ALIASES[0])?;
@@ -50,6 +51,7 @@ impl KeyService {
             return Ok(id);
         }
         let new = self.new_cmk(account, number, KeyManager::Service, "default key for objects").await?;
+        let _: Authorized = self.authorize(user, action, &new.record.id(new.uid))?;
         let (account, now) = (account.clone(), self.clock.now());
         let made = new.record.id(new.uid);
         let id = self
@@ -99,8 +101,7 @@ impl KeyService {
         Ok(())
     }
 
-    /// Takes an alias away, named with or without `alias/`. Whoever may create an alias of its CMK may delete it
-    /// (`kms:CreateAlias`).
+    /// Takes an alias away, named with or without `alias/`. Needs `kms:DeleteAlias` on its CMK.
     ///
     /// # Errors
     /// [`KmsError::Denied`]; [`KmsError::InvalidAlias`]; [`KmsError::NotFound`]; [`KmsError::Unavailable`].
@@ -111,8 +112,9 @@ impl KeyService {
         let target = self.ledger.read(|catalogue| {
             let alias = catalogue.alias(account, &name).ok_or(KmsError::NotFound)?;
             Ok::<_, KmsError>(catalogue.cmk(alias.target, now).ok_or(KmsError::NotFound)?.id(alias.target))
-        })?;
-        let _: Authorized = self.authorize(user, Action::KmsCreateAlias, &target)?;
+        });
+        let target = target.map_err(|error| self.conceal(user, error, None, Action::KmsDeleteAlias))?;
+        let _: Authorized = self.authorize(user, Action::KmsDeleteAlias, &target)?;
         let (account, cmk) = (account.clone(), target.clone());
         self.ledger
             .change(move |catalogue| {

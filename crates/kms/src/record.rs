@@ -221,15 +221,21 @@ pub(crate) enum InternalKey {
     Secrets,
     /// Stands in for a bucket key where the method is SSE-OBS.
     SseObs(BucketUid),
+    /// Seals tokens; by number.
+    Token(u32),
 }
 
 impl InternalKey {
-    /// The row's key: a name, for SSE-OBS followed by the bucket uid.
+    /// What keys of token keys' rows begin with.
+    pub(crate) const TOKEN_PREFIX: &'static [u8] = b"token/";
+
+    /// The row's key: a name, for SSE-OBS followed by the bucket uid, for token keys by the number.
     pub(crate) fn key(self) -> Vec<u8> {
         match self {
             Self::Metadata => b"metadata".to_vec(),
             Self::Secrets => b"secrets".to_vec(),
             Self::SseObs(bucket) => [b"sse-obs/".as_slice(), bucket.as_bytes()].concat(),
+            Self::Token(number) => [Self::TOKEN_PREFIX, &number.to_be_bytes()].concat(),
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::key_ref::{KeyRef, Place};
 use crate::ledger::Ledger;
 use crate::provider::KeyProvider;
 use crate::record::CmkRecord;
-use crate::{AliasName, CmkId, KeyManager, KeyState, KeyUser, KmsCounters, KmsError, root_check};
+use crate::{AliasName, CmkId, KeyManager, KeyState, KeyUser, KmsCounters, KmsError, TokenKeys, root_check};
 use crypto::{BucketKey, MetadataKey, RootKey, SecretsKey};
 use model::{AccountId, AccountNumber, BucketUid, Clock, CmkUid, Entropy, RegionName, Timestamp};
 use policy::{AccessRequest, Action, Authorized, Authorizer, Resource};
@@ -57,7 +57,7 @@ impl AliasDescription {
 pub struct KeyService {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) provider: Arc<dyn KeyProvider>,
-    pub(crate) internal: InternalKeys,
+    pub(crate) internal: Arc<InternalKeys>,
     pub(crate) authorizer: Arc<dyn Authorizer>,
     pub(crate) region: RegionName,
     pub(crate) clock: Arc<dyn Clock>,
@@ -100,7 +100,7 @@ impl KeyService {
     ) -> Result<Arc<Self>, KmsError> {
         root_check::verify(&store, &root, &*entropy).await?;
         let ledger = Ledger::load(Arc::clone(&store)).await?;
-        let internal = InternalKeys::new(store, root, Arc::clone(&clock), Arc::clone(&entropy));
+        let internal = Arc::new(InternalKeys::new(store, root, Arc::clone(&clock), Arc::clone(&entropy)));
         let counters = Arc::default();
         Ok(Arc::new(Self { ledger, provider, internal, authorizer, region, clock, entropy, counters }))
     }
@@ -115,29 +115,32 @@ impl KeyService {
         &self.counters
     }
 
-    /// Finds the CMK a reference names, in any form of [`KeyRef::parse`]. Says nothing about its state, nor whether
-    /// the caller may use it.
+    /// Finds the CMK a reference names, in any form of [`KeyRef::parse`], for an action. Says nothing about its state;
+    /// whether the caller may use it is asked of the CMK that was found.
     ///
     /// # Errors
     /// [`KmsError::Denied`] without an account; [`KmsError::InvalidArn`]; [`KmsError::NotFound`] for what does not
     /// exist, is deleted, or is of another account or region — also for the default key before its first use, see
-    /// [`KeyService::resolve_or_make`].
-    pub fn resolve(&self, user: &KeyUser, key_ref: &str) -> Result<CmkId, KmsError> {
-        self.find(user, &KeyRef::parse(key_ref)?)
+    /// [`KeyService::resolve_or_make`]. Whoever may not do the action to such a CMK of their own account is told
+    /// [`KmsError::Denied`] instead, as for one that is there.
+    pub fn resolve(&self, user: &KeyUser, key_ref: &str, action: Action) -> Result<CmkId, KmsError> {
+        match KeyRef::parse(key_ref) {
+            Ok(key_ref) => self.find(user, &key_ref, action),
+            Err(error) => Err(self.conceal(user, error, None, action)),
+        }
     }
 
     /// As [`KeyService::resolve`]; a reference to the default key makes it at its first use.
     ///
     /// # Errors
     /// As [`KeyService::resolve`], and those of [`KeyService::default_key`].
-    pub async fn resolve_or_make(&self, user: &KeyUser, key_ref: &str) -> Result<CmkId, KmsError> {
-        let key_ref = KeyRef::parse(key_ref)?;
-        let found = self.find(user, &key_ref);
-        match key_ref {
-            KeyRef::Alias(place, name) if found == Err(KmsError::NotFound) && name.is_default_key() => {
+    pub async fn resolve_or_make(&self, user: &KeyUser, key_ref: &str, action: Action) -> Result<CmkId, KmsError> {
+        let found = self.resolve(user, key_ref, action);
+        match KeyRef::parse(key_ref) {
+            Ok(KeyRef::Alias(place, name)) if found == Err(KmsError::NotFound) && name.is_default_key() => {
                 let (account, number) = account_of(user)?;
                 if place.is_of(&self.region, account, number) {
-                    self.default_key(user).await
+                    self.default_key(user, action).await
                 } else {
                     Err(KmsError::NotFound)
                 }
@@ -147,17 +150,34 @@ impl KeyService {
     }
 
     /// Finds the CMK of a parsed reference; errors as [`KeyService::resolve`].
-    pub fn find(&self, user: &KeyUser, key_ref: &KeyRef) -> Result<CmkId, KmsError> {
+    pub fn find(&self, user: &KeyUser, key_ref: &KeyRef, action: Action) -> Result<CmkId, KmsError> {
         let (account, number) = account_of(user)?;
         let now = self.clock.now();
-        self.ledger.read(|catalogue| {
+        let found = self.ledger.read(|catalogue| {
             let (place, uid) = match key_ref {
                 KeyRef::Key(place, uid) => (place, *uid),
                 KeyRef::Alias(place, name) => (place, catalogue.alias(account, name).ok_or(KmsError::NotFound)?.target),
             };
             let cmk = catalogue.cmk(uid, now).filter(|cmk| cmk.account == *account).ok_or(KmsError::NotFound)?;
             if place.is_of(&cmk.region, account, number) { Ok(cmk.id(uid)) } else { Err(KmsError::NotFound) }
-        })
+        });
+        let named = match key_ref {
+            KeyRef::Key(_, uid) => Some(*uid),
+            KeyRef::Alias(..) => None,
+        };
+        found.map_err(|error| self.conceal(user, error, named, action))
+    }
+
+    /// What a caller is told of a CMK that is not there: nothing, unless they could do the action if it were. An alias
+    /// or a text that names nothing stands for a CMK that only a policy for all CMKs covers.
+    pub(crate) fn conceal(&self, user: &KeyUser, error: KmsError, uid: Option<CmkUid>, action: Action) -> KmsError {
+        let (KmsError::NotFound, Ok((account, number))) = (&error, account_of(user)) else { return error };
+        let uid = uid.unwrap_or(CmkUid::from_bytes([0; 16]));
+        let (region, account, number) = (self.region.clone(), account.clone(), number.clone());
+        match self.authorize(user, action, &CmkId { region, account, number, uid }) {
+            Ok(_) => error,
+            Err(denied) => denied,
+        }
     }
 
     /// Describes a CMK (`kms:DescribeKey`).
@@ -232,6 +252,15 @@ impl KeyService {
     /// [`KmsError::Unavailable`], [`KmsError::Damaged`].
     pub async fn secrets_key(&self) -> Result<Arc<SecretsKey>, KmsError> {
         self.internal.secrets().await
+    }
+
+    /// The keys that seal tokens. The first is made at first use. To be asked for once: each answer is a ring of its own
+    /// in memory, and only the one that is rotated learns of its new key.
+    ///
+    /// # Errors
+    /// [`KmsError::Unavailable`], [`KmsError::Damaged`].
+    pub async fn token_keys(&self) -> Result<Arc<TokenKeys>, KmsError> {
+        TokenKeys::load(Arc::clone(&self.internal), Arc::clone(&self.clock), Arc::clone(&self.entropy)).await
     }
 
     /// The key that takes a bucket key's place for SSE-OBS in one bucket. Made at first use.

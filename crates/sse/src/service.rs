@@ -108,8 +108,8 @@ impl SseService {
             }
             EncryptionPlan::Kms { key_ref, bucket_key, context } => {
                 let cmk = match &key_ref {
-                    Some(key_ref) => self.kms.resolve_or_make(user, key_ref).await?,
-                    None => self.kms.default_key(user).await?,
+                    Some(key_ref) => self.kms.resolve_or_make(user, key_ref, Action::KmsGenerateDataKey).await?,
+                    None => self.kms.default_key(user, Action::KmsGenerateDataKey).await?,
                 };
                 let (dek, through) = self.kms_dek(&cmk, bucket_key, &context, target, user).await?;
                 let applied = AppliedEncryption::Kms { cmk: cmk.clone(), bucket_key };

@@ -1,6 +1,6 @@
 //! No key stands in clear in any row. What was drawn as randomness and shows in a row must be public: an id or a salt.
 
-use crate::setup::{Setup, me};
+use crate::setup::{DECRYPT, Setup, me};
 use crypto::{Dek, KEY_BYTES, Wrappable};
 use model::BucketUid;
 use policy::Action;
@@ -11,7 +11,7 @@ use strongroom_kms::EncryptionContext;
 async fn no_key_stands_in_clear_in_any_row() {
     let setup = Setup::new();
     let service = setup.open().await;
-    let default = service.default_key(&me()).await.unwrap();
+    let default = service.default_key(&me(), DECRYPT).await.unwrap();
     let own = service.create(&me(), "").await.unwrap().id;
     let metadata = service.metadata_key().await.unwrap();
     let secrets = service.secrets_key().await.unwrap();

@@ -1,6 +1,6 @@
 //! Who learns what: refusals before facts.
 
-use crate::setup::{Setup, me, nobody, root_of};
+use crate::setup::{DECRYPT, Setup, low_user_of, me, nobody, root_of};
 use policy::Action;
 use strongroom_kms::{CmkId, KeyService, KmsError};
 
@@ -27,7 +27,7 @@ async fn a_stranger_is_denied_whatever_the_key_is() {
     service.disable(&me(), &disabled).await.unwrap();
     let pending = service.create(&me(), "").await.unwrap().id;
     service.schedule_deletion(&me(), &pending, 7).await.unwrap();
-    let default = service.default_key(&me()).await.unwrap();
+    let default = service.default_key(&me(), DECRYPT).await.unwrap();
     let missing = CmkId { uid: model::CmkUid::from_bytes([9; 16]), ..enabled.clone() };
     for cmk in [&enabled, &disabled, &pending, &default, &missing] {
         for user in [root_of("bb"), nobody()] {
@@ -69,9 +69,9 @@ async fn references_lead_to_one_s_own_keys_only() {
     let uuid = cmk.uid.to_uuid();
     let alias_arn = format!("arn:aws:kms:local-1:{}:alias/mine", cmk.number);
     for reference in [&uuid, &cmk.to_arn(), &cmk.to_obs(), "alias/mine", &alias_arn] {
-        assert_eq!(service.resolve(&me(), reference), Ok(cmk.clone()), "{reference}");
-        assert_eq!(service.resolve(&root_of("bb"), reference), Err(KmsError::NotFound), "{reference}");
-        assert_eq!(service.resolve(&nobody(), reference), Err(KmsError::Denied), "{reference}");
+        assert_eq!(service.resolve(&me(), reference, DECRYPT), Ok(cmk.clone()), "{reference}");
+        assert_eq!(service.resolve(&root_of("bb"), reference, DECRYPT), Err(KmsError::NotFound), "{reference}");
+        assert_eq!(service.resolve(&nobody(), reference, DECRYPT), Err(KmsError::Denied), "{reference}");
     }
     for reference in [
         cmk.to_arn().replace("local-1", "far-2"),
@@ -82,9 +82,9 @@ async fn references_lead_to_one_s_own_keys_only() {
         "alias/none".to_owned(),
         String::new(),
     ] {
-        assert_eq!(service.resolve(&me(), &reference), Err(KmsError::NotFound), "{reference}");
+        assert_eq!(service.resolve(&me(), &reference, DECRYPT), Err(KmsError::NotFound), "{reference}");
     }
-    assert_eq!(service.resolve(&me(), "arn:aws:iam::1:role/x"), Err(KmsError::InvalidArn));
+    assert_eq!(service.resolve(&me(), "arn:aws:iam::1:role/x", DECRYPT), Err(KmsError::InvalidArn));
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn lists_hold_one_s_own_only() {
     assert_eq!(service.list(&nobody()), Err(KmsError::Denied));
     assert_eq!(service.list_aliases(&nobody(), None), Err(KmsError::Denied));
     service.delete_alias(&other, "alias/a").await.unwrap();
-    assert_eq!(service.resolve(&me(), "alias/a"), Ok(mine));
+    assert_eq!(service.resolve(&me(), "alias/a", DECRYPT), Ok(mine));
 }
 
 #[tokio::test]
@@ -111,7 +111,33 @@ async fn nobody_creates_nothing() {
     let setup = Setup::new();
     let service = setup.open().await;
     assert_eq!(service.create(&nobody(), "").await, Err(KmsError::Denied));
-    assert_eq!(service.default_key(&nobody()).await, Err(KmsError::Denied));
-    assert_eq!(service.resolve_or_make(&nobody(), "alias/aws/s3").await, Err(KmsError::Denied));
+    assert_eq!(service.default_key(&nobody(), DECRYPT).await, Err(KmsError::Denied));
+    assert_eq!(service.resolve_or_make(&nobody(), "alias/aws/s3", DECRYPT).await, Err(KmsError::Denied));
     assert_eq!(setup.rows(store::Table::Cmks), vec![]);
+}
+
+#[tokio::test]
+async fn who_may_not_use_a_cmk_learns_nothing_about_it() {
+    let service = Setup::new().open().await;
+    let mine = service.create(&me(), "").await.unwrap().id;
+    service.create_alias(&me(), "alias/there", &mine).await.unwrap();
+    let low = low_user_of("aa");
+    let refused = Err(KmsError::Denied);
+    for absent in ["alias/none", "obs/default", "nonsense", "11111111-1111-1111-1111-111111111111"] {
+        assert_eq!(service.resolve(&low, absent, DECRYPT), refused, "{absent}");
+        assert_eq!(service.resolve_or_make(&low, absent, DECRYPT).await, refused, "{absent}");
+    }
+    for present in ["alias/there", &mine.to_arn()] {
+        // What is there is found, and then refused in the same words.
+        let found = service.resolve(&low, present, DECRYPT).unwrap();
+        assert_eq!(service.authorize_use(&low, &found, DECRYPT).map(drop), Err(KmsError::Denied), "{present}");
+    }
+    assert_eq!(service.delete_alias(&low, "alias/there").await, Err(KmsError::Denied));
+    assert_eq!(service.delete_alias(&low, "alias/none").await, Err(KmsError::Denied));
+    assert_eq!(service.default_key(&low, DECRYPT).await, refused);
+    assert_eq!(
+        service.resolve(&me(), "alias/aws/s3", DECRYPT),
+        Err(KmsError::NotFound),
+        "who may not use the default key does not make it"
+    );
 }

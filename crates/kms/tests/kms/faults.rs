@@ -1,6 +1,6 @@
 //! The store fails: what was not acknowledged is not relied on, and memory follows the store.
 
-use crate::setup::{Setup, me};
+use crate::setup::{DECRYPT, Setup, me};
 use policy::Action;
 use std::sync::Arc;
 use store::engine::memory::MemoryStore;
@@ -23,7 +23,7 @@ async fn a_change_that_fails_is_not_seen() {
         faulty.fail_commits_after(0, fault);
         assert!(matches!(service.disable(&me(), &cmk).await, Err(KmsError::Unavailable(_))));
         assert!(matches!(service.create(&me(), "").await, Err(KmsError::Unavailable(_))));
-        assert!(matches!(service.default_key(&me()).await, Err(KmsError::Unavailable(_))));
+        assert!(matches!(service.default_key(&me(), DECRYPT).await, Err(KmsError::Unavailable(_))));
         assert!(matches!(service.metadata_key().await.map(drop), Err(KmsError::Unavailable(_))));
         faulty.heal();
         assert_eq!(service.describe(&me(), &cmk).unwrap().state, KeyState::Enabled);

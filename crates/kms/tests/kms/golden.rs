@@ -3,7 +3,7 @@
 //! After an intended change of a format, write a new file under a new name with `STRONGROOM_WRITE_VECTORS=1`; the old
 //! file stays and stays readable.
 
-use crate::setup::{Setup, me};
+use crate::setup::{DECRYPT, Setup, me};
 use crypto::{Dek, Wrappable};
 use data_encoding::HEXLOWER;
 use model::BucketUid;
@@ -29,7 +29,7 @@ fn context() -> EncryptionContext {
 async fn write() -> String {
     let setup = Setup::new();
     let service = setup.open().await;
-    service.default_key(&me()).await.unwrap();
+    service.default_key(&me(), DECRYPT).await.unwrap();
     let enabled = service.create(&me(), "enabled").await.unwrap().id;
     let disabled = service.create(&me(), "gesperrt: ü").await.unwrap().id;
     let pending = service.create(&me(), "").await.unwrap().id;
@@ -90,13 +90,13 @@ async fn what_was_written_is_read() {
     let by = |text: &str| described.iter().find(|cmk| cmk.description == text).unwrap();
     assert_eq!(by("gesperrt: ü").state, KeyState::Disabled);
     assert_eq!(by("").state.name(), "PendingDeletion");
-    assert_eq!(service.resolve(&me(), "alias/mine").map(&state), Ok(KeyState::Enabled));
-    assert_eq!(service.resolve(&me(), "obs/default"), service.resolve(&me(), "alias/aws/s3"));
+    assert_eq!(service.resolve(&me(), "alias/mine", DECRYPT).map(&state), Ok(KeyState::Enabled));
+    assert_eq!(service.resolve(&me(), "obs/default", DECRYPT), service.resolve(&me(), "alias/aws/s3", DECRYPT));
 
     let of = |wanted: &str| extra.iter().find(|(name, ..)| *name == wanted).map(|(_, k, v)| (k, v)).unwrap();
     let (dek, blob) = of("blob");
     let wrapped = CmkWrapped::<Dek>::from_bytes(blob).unwrap();
-    let cmk = service.resolve(&me(), &wrapped.cmk_uid().to_uuid()).unwrap();
+    let cmk = service.resolve(&me(), &wrapped.cmk_uid().to_uuid(), DECRYPT).unwrap();
     let proof = service.authorize_use(&me(), &cmk, Action::KmsDecrypt).unwrap();
     let opened = service.unwrap(&proof, &wrapped, &context()).await.unwrap();
     assert_eq!(opened.as_secret().expose().as_slice(), dek.as_slice());

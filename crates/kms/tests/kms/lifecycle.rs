@@ -1,6 +1,6 @@
 //! The life of a CMK: creation, states, aliases, deletion, restart.
 
-use crate::setup::{DAY_MILLIS, Setup, me};
+use crate::setup::{DAY_MILLIS, DECRYPT, Setup, me};
 use crypto::Dek;
 use model::Timestamp;
 use policy::Action;
@@ -74,7 +74,7 @@ async fn state_by_operation() {
 async fn a_restart_keeps_everything() {
     let setup = Setup::new();
     let service = setup.open().await;
-    let default = service.default_key(&me()).await.unwrap();
+    let default = service.default_key(&me(), DECRYPT).await.unwrap();
     let mut cmks = vec![default];
     for state in [Reach::Enabled, Reach::Disabled, Reach::Pending] {
         cmks.push(reach(&service, state).await);
@@ -95,8 +95,8 @@ async fn a_restart_keeps_everything() {
 
     let service = setup.open().await;
     assert_eq!(told(&service), before);
-    assert_eq!(service.resolve(&me(), "alias/one"), Ok(cmks[1].clone()));
-    assert_eq!(service.resolve(&me(), "alias/two"), Err(KmsError::NotFound));
+    assert_eq!(service.resolve(&me(), "alias/one", DECRYPT), Ok(cmks[1].clone()));
+    assert_eq!(service.resolve(&me(), "alias/two", DECRYPT), Err(KmsError::NotFound));
     let proof = service.authorize_use(&me(), &cmks[1], Action::KmsDecrypt).unwrap();
     let again = service.unwrap(&proof, &wrapped, &context).await.unwrap();
     assert!(crypto::Wrappable::as_secret(&again).expose() == crypto::Wrappable::as_secret(&dek).expose());
@@ -135,7 +135,7 @@ async fn a_deleted_key_is_gone_at_its_moment_and_its_rows_with_the_purge() {
     setup.clock.set(delete_at);
     assert_eq!(service.describe(&me(), &cmk), Err(KmsError::NotFound));
     assert_eq!(service.cancel_deletion(&me(), &cmk).await, Err(KmsError::NotFound), "too late");
-    assert_eq!(service.resolve(&me(), "alias/doomed"), Err(KmsError::NotFound));
+    assert_eq!(service.resolve(&me(), "alias/doomed", DECRYPT), Err(KmsError::NotFound));
     assert_eq!(service.list(&me()).unwrap(), vec![spared.clone()]);
     assert_eq!(service.list_aliases(&me(), None).unwrap(), vec![]);
     assert_eq!(service.epoch(&cmk), 0);
@@ -163,7 +163,7 @@ async fn an_alias_of_a_key_past_its_date_is_free_after_the_purge() {
     assert_eq!(service.create_alias(&me(), "alias/x", &new).await, Err(KmsError::AlreadyExists), "before the purge");
     service.purge_due().await.unwrap();
     service.create_alias(&me(), "alias/x", &new).await.unwrap();
-    assert_eq!(service.resolve(&me(), "alias/x"), Ok(new));
+    assert_eq!(service.resolve(&me(), "alias/x", DECRYPT), Ok(new));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use crypto::{Binding, KEY_BYTES, KeyRole, RootKey, SecretBytes, WRAPPED_BYTES};
 use model::{AccountId, AccountNumber, CmkUid, Entropy, RegionName};
-use policy::{AccessRequest, Authorized, Authorizer, Denied, Principal};
+use policy::{AccessRequest, Authorized, Authorizer, Caller, Denied, Identity, Permissions, Principal};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use store::engine::memory::MemoryStore;
@@ -12,6 +12,9 @@ use strongroom_kms::{
     EmbeddedProvider, KeyProvider, KeyService, KeyUser, KmsError, ProviderFault, ProviderTag, VersionRef,
 };
 use testkit::{SeededEntropy, TestClock};
+
+/// The action that tests want a CMK for, where it does not matter which.
+pub(crate) const DECRYPT: policy::Action = policy::Action::KmsDecrypt;
 
 pub(crate) const DAY_MILLIS: u64 = 86_400_000;
 
@@ -131,6 +134,20 @@ pub(crate) fn root_of(account: &str) -> KeyUser {
     let principal =
         Principal::root(AccountId::parse(account).unwrap(), AccountNumber::parse(&number).unwrap(), account);
     KeyUser { principal, via: "s3", request_id: "r-1".to_owned(), conditions: Default::default() }
+}
+
+/// A user of an account, without any policy.
+pub(crate) fn low_user_of(account: &str) -> KeyUser {
+    let root = root_of(account);
+    let caller = root.principal.caller().unwrap();
+    let identity = Identity::User {
+        uid: model::UserUid::from_bytes([1; 16]),
+        name: model::EntityName::parse("low").unwrap(),
+        path: model::EntityPath::default(),
+    };
+    let (account, number) = (caller.account.clone(), caller.number.clone());
+    let low = Caller::new(account, number, "aa".to_owned(), identity, None, Permissions::default());
+    KeyUser { principal: Principal::Caller(Arc::new(low)), ..root }
 }
 
 pub(crate) fn me() -> KeyUser {

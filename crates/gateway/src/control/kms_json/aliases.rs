@@ -6,6 +6,7 @@ use super::keys::{invalid_marker, seconds};
 use super::subject::Subject;
 use super::{Call, Output};
 use kms::{AliasName, KmsError};
+use policy::Action;
 use serde_json::{Value, json};
 
 const ALIASES_PER_PAGE: usize = 50;
@@ -14,7 +15,7 @@ const ALIASES_PER_PAGE_MAX: usize = 100;
 impl Call<'_> {
     pub(super) async fn create_alias(&self, input: input::Alias) -> Output {
         let name = alias_name(&input.alias_name)?;
-        let cmk = self.managed_key(&input.target_key_id, "targetKeyId")?;
+        let cmk = self.managed_key(&input.target_key_id, "targetKeyId", Action::KmsCreateAlias)?;
         self.service.create_alias(self.user, name, &cmk).await.map_err(|error| {
             let about_the_alias = matches!(error, KmsError::AlreadyExists);
             let subject = if about_the_alias { self.alias_subject(name) } else { Subject::found(&cmk) };
@@ -42,7 +43,7 @@ impl Call<'_> {
             None => None,
         };
         let of = match &input.key_id {
-            Some(_) => Some(self.managed_key(&input.key_id, "keyId")?),
+            Some(_) => Some(self.managed_key(&input.key_id, "keyId", Action::KmsListAliases)?),
             None => None,
         };
         let subject = of.as_ref().map_or_else(Subject::account, Subject::found);

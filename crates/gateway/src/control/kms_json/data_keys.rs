@@ -23,7 +23,7 @@ impl Call<'_> {
         check_size(input.key_spec.as_deref(), input.number_of_bytes)?;
         refuse_recipient(input.recipient.is_some())?;
         let context = encryption_context(input.encryption_context)?;
-        let cmk = self.usable_key(given)?;
+        let cmk = self.usable_key(given, Action::KmsGenerateDataKey)?;
         let proof = self.authorize(&cmk, Action::KmsGenerateDataKey, input.dry_run)?;
         let (key, wrapped) = self
             .service
@@ -51,12 +51,12 @@ impl Call<'_> {
         let wrapped = ciphertext(required(&input.ciphertext_blob, "ciphertextBlob")?)?;
         let context = encryption_context(input.encryption_context)?;
         let cmk = match &input.key_id {
-            Some(_) => self.usable_key(required(&input.key_id, "keyId")?)?,
+            Some(_) => self.usable_key(required(&input.key_id, "keyId")?, Action::KmsDecrypt)?,
             // The ciphertext names its CMK. Whether that exists is not for everybody to know: AWS answers
             // AccessDeniedException for an unknown one.
             None => self
                 .service
-                .resolve(self.user, &wrapped.cmk_uid().to_uuid())
+                .resolve(self.user, &wrapped.cmk_uid().to_uuid(), Action::KmsDecrypt)
                 .map_err(|_| Fault::of(KmsError::Denied, &Subject::account()))?,
         };
         let proof = self.authorize(&cmk, Action::KmsDecrypt, input.dry_run)?;
@@ -73,8 +73,8 @@ impl Call<'_> {
     }
 
     /// Finds the CMK of a cryptographic operation, in any form of reference.
-    fn usable_key(&self, given: &str) -> Result<CmkId, Fault> {
-        self.service.resolve(self.user, given).map_err(|error| Fault::of(error, &self.subject(given)))
+    fn usable_key(&self, given: &str, action: Action) -> Result<CmkId, Fault> {
+        self.service.resolve(self.user, given, action).map_err(|error| Fault::of(error, &self.subject(given)))
     }
 
     fn authorize(&self, cmk: &CmkId, action: Action, dry_run: Option<bool>) -> Result<KeyUse, Fault> {

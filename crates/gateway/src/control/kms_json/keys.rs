@@ -6,6 +6,7 @@ use super::subject::Subject;
 use super::{Call, Output};
 use kms::{CmkDescription, CmkId, KeyManager, KeyRef, KeyState, KmsError};
 use model::{CmkUid, Timestamp};
+use policy::Action;
 use serde_json::{Value, json};
 
 const KEYS_PER_PAGE: usize = 100;
@@ -41,7 +42,7 @@ impl Call<'_> {
         // As on AWS, describing the default key by its alias makes it at its first use.
         let cmk = self
             .service
-            .resolve_or_make(self.user, given)
+            .resolve_or_make(self.user, given, Action::KmsDescribeKey)
             .await
             .map_err(|error| Fault::of(error, &self.subject(given)))?;
         let found = self.service.describe(self.user, &cmk).map_err(|error| Fault::of(error, &Subject::found(&cmk)))?;
@@ -72,12 +73,12 @@ impl Call<'_> {
     }
 
     /// Finds the CMK of a management operation, which takes an id or an ARN of a key and no alias.
-    pub(super) fn managed_key(&self, given: &Option<String>, member: &str) -> Result<CmkId, Fault> {
+    pub(super) fn managed_key(&self, given: &Option<String>, member: &str, action: Action) -> Result<CmkId, Fault> {
         let given = required(given, member)?;
         match KeyRef::parse(given) {
             Ok(KeyRef::Alias(..)) => Err(Fault::of(KmsError::NotFound, &Subject::unknown(given))),
             Ok(key_ref) => {
-                self.service.find(self.user, &key_ref).map_err(|error| Fault::of(error, &self.subject(given)))
+                self.service.find(self.user, &key_ref, action).map_err(|error| Fault::of(error, &self.subject(given)))
             }
             Err(error) => Err(Fault::of(error, &self.subject(given))),
         }

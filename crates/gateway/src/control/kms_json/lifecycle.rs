@@ -5,6 +5,7 @@ use super::keys::seconds;
 use super::subject::Subject;
 use super::{Call, Output, input};
 use kms::{CmkId, KmsError};
+use policy::Action;
 use serde_json::json;
 
 /// The waiting time when none is given, in days; also the longest this API takes.
@@ -14,13 +15,13 @@ const _: () = assert!(PENDING_WINDOW_DAYS <= kms::DELETION_DAYS_MAX, "the servic
 
 impl Call<'_> {
     pub(super) async fn enable_key(&self, input: input::OneKey) -> Output {
-        let cmk = self.managed_key(&input.key_id, "keyId")?;
+        let cmk = self.managed_key(&input.key_id, "keyId", Action::KmsEnableKey)?;
         self.service.enable(self.user, &cmk).await.map_err(|error| about(&cmk, error))?;
         Ok(None)
     }
 
     pub(super) async fn disable_key(&self, input: input::OneKey) -> Output {
-        let cmk = self.managed_key(&input.key_id, "keyId")?;
+        let cmk = self.managed_key(&input.key_id, "keyId", Action::KmsDisableKey)?;
         self.service.disable(self.user, &cmk).await.map_err(|error| about(&cmk, error))?;
         Ok(None)
     }
@@ -36,7 +37,7 @@ impl Call<'_> {
                     Fault::constraint(&days.to_string(), "pendingWindowInDays", &rule)
                 })?,
         };
-        let cmk = self.managed_key(&input.key_id, "keyId")?;
+        let cmk = self.managed_key(&input.key_id, "keyId", Action::KmsScheduleKeyDeletion)?;
         let delete_at =
             self.service.schedule_deletion(self.user, &cmk, days).await.map_err(|error| about(&cmk, error))?;
         Ok(Some(json!({
@@ -48,7 +49,7 @@ impl Call<'_> {
     }
 
     pub(super) async fn cancel_key_deletion(&self, input: input::OneKey) -> Output {
-        let cmk = self.managed_key(&input.key_id, "keyId")?;
+        let cmk = self.managed_key(&input.key_id, "keyId", Action::KmsCancelKeyDeletion)?;
         self.service.cancel_deletion(self.user, &cmk).await.map_err(|error| about(&cmk, error))?;
         Ok(Some(json!({ "KeyId": cmk.to_arn() })))
     }

@@ -350,7 +350,7 @@ async fn ciphertexts_that_do_not_open() {
         silent(&body);
     }
     // A DEK of the store under the same CMK is no data key: the API does not open it.
-    let cmk = s.service.resolve(&s.user, &id).unwrap();
+    let cmk = s.service.resolve(&s.user, &id, policy::Action::KmsDecrypt).unwrap();
     let proof = s.service.authorize_use(&s.user, &cmk, policy::Action::KmsGenerateDataKey).unwrap();
     let (_, dek) = s.service.generate::<crypto::Dek>(&proof, &kms::EncryptionContext::new()).await.unwrap();
     let blob_of_dek = data_encoding::BASE64.encode(dek.as_bytes());
