@@ -1,12 +1,14 @@
 //! From a credential to a principal.
 
 use crate::auth::{
-    AcceptedRegions, AuthError, Credential, Payload, Scheme, SignedRequest, VerifyConfig, unsigned_request_payload,
+    AcceptedRegions, AuthError, Credential, FormCredential, Payload, Scheme, SignedRequest, VerifyConfig,
+    unsigned_request_payload,
 };
 use crate::dialect::Dialect;
 use crate::errors::{Refusal, WireFault};
 use crate::gateway::Gateway;
-use iam::CredentialError;
+use iam::{CredentialError, SigningCredential};
+use model::{AccessKeyId, Timestamp};
 use policy::Principal;
 
 /// Who asks, and what the signature declares about the body.
@@ -42,20 +44,8 @@ pub(crate) fn establish(
         return Ok(Identity { principal: Principal::Anonymous, scheme: None, payload: Some(payload) });
     };
     let now = gateway.clock.now();
-    let found = gateway.directory.credential(credential.access_key(), credential.session_token(), now);
-    let signing = found.map_err(|error| match error {
-        CredentialError::Unknown | CredentialError::TokenMissing => Refusal::from(AuthError::UnknownAccessKey),
-        CredentialError::TokenInvalid | CredentialError::TokenExpired => WireFault::UnknownSessionToken.into(),
-    })?;
-    let region = gateway.config.region.as_str();
-    // OBS's clients in V4 mode name a region of their user's choice.
-    let any_region = gateway.config.any_v4_region || dialect.speaks_to_obs_clients();
-    let config = VerifyConfig {
-        regions: if any_region { AcceptedRegions::Any } else { AcceptedRegions::Configured(region) },
-        service: "s3",
-        obs_unsigned_subresources: gateway.config.obs_unsigned_subresources,
-        body_sha256: None,
-    };
+    let signing = signing(gateway, credential.access_key(), credential.session_token(), now)?;
+    let config = verify_config(gateway, dialect);
     let verified = credential.verify(request, signing.secret.expose().as_bytes(), now, &config)?;
     gateway.directory.note_use(credential.access_key(), if dialect.is_obs() { "obs" } else { "s3" }, now);
     Ok(Identity {
@@ -63,4 +53,44 @@ pub(crate) fn establish(
         scheme: Some(verified.scheme()),
         payload: Some(verified.into_payload()),
     })
+}
+
+/// Verifies the signature in the fields of a browser's form, if there is one. What it allows stands in its policy.
+pub(crate) fn of_form(
+    gateway: &Gateway,
+    dialect: &'static Dialect,
+    credential: Option<&FormCredential>,
+) -> Result<Identity, Refusal> {
+    let Some(credential) = credential else {
+        return Ok(Identity { principal: Principal::Anonymous, scheme: None, payload: None });
+    };
+    let now = gateway.clock.now();
+    let signing = signing(gateway, credential.access_key(), credential.session_token(), now)?;
+    let verified = credential.verify(signing.secret.expose().as_bytes(), &verify_config(gateway, dialect))?;
+    gateway.directory.note_use(credential.access_key(), if dialect.is_obs() { "obs" } else { "s3" }, now);
+    Ok(Identity { principal: signing.principal, scheme: Some(verified.scheme()), payload: None })
+}
+
+fn signing(
+    gateway: &Gateway,
+    access_key: &AccessKeyId,
+    session_token: Option<&str>,
+    now: Timestamp,
+) -> Result<SigningCredential, Refusal> {
+    gateway.directory.credential(access_key, session_token, now).map_err(|error| match error {
+        CredentialError::Unknown | CredentialError::TokenMissing => Refusal::from(AuthError::UnknownAccessKey),
+        CredentialError::TokenInvalid | CredentialError::TokenExpired => WireFault::UnknownSessionToken.into(),
+    })
+}
+
+fn verify_config<'a>(gateway: &'a Gateway, dialect: &'static Dialect) -> VerifyConfig<'a> {
+    let region = gateway.config.region.as_str();
+    // OBS's clients in V4 mode name a region of their user's choice.
+    let any_region = gateway.config.any_v4_region || dialect.speaks_to_obs_clients();
+    VerifyConfig {
+        regions: if any_region { AcceptedRegions::Any } else { AcceptedRegions::Configured(region) },
+        service: "s3",
+        obs_unsigned_subresources: gateway.config.obs_unsigned_subresources,
+        body_sha256: None,
+    }
 }

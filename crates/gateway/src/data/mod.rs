@@ -150,11 +150,25 @@ async fn answer(
     if operation.as_ref().is_ok_and(|operation| *operation == Operation::ApiVersion) {
         return ops::api_version(gateway, &place).await;
     }
+    // Its credential stands in its body.
+    if let (Ok(Operation::PostObject), Place::Bucket(bucket)) = (&operation, &place) {
+        let signed = credential?.is_some();
+        let opened = ops::post_form::open(gateway, headers, signed, intake).await?;
+        let dialect = opened.dialect();
+        (progress.dialect, progress.access_key) = (dialect, opened.access_key());
+        let virtual_hosted = matches!(style, HostStyle::Bucket(_));
+        let form = opened.admit(gateway, headers, bucket, virtual_hosted)?;
+        let (place, identity, posted) = (Place::Object(bucket.clone(), form.name), form.identity, Some(form.posted));
+        let view = HeaderView::new(dialect, &form.headers, &query, false)?;
+        let cx = ops::context(gateway, dialect, &identity, peer, ids, &view);
+        let call = Call { gateway, dialect, cx, view, query, place, identity, intake, host, peer, posted };
+        return ops::dispatch(Operation::PostObject, call).await;
+    }
     let identity = identity::establish(gateway, dialect, credential?, &signed)?;
     let operation = operation?;
     let view = HeaderView::new(dialect, headers, &query, identity.is_presigned())?;
     let cx = ops::context(gateway, dialect, &identity, peer, ids, &view);
-    let call = Call { gateway, dialect, cx, view, query, place, identity, intake, host, peer };
+    let call = Call { gateway, dialect, cx, view, query, place, identity, intake, host, peer, posted: None };
     ops::dispatch(operation, call).await
 }
 

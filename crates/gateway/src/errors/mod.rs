@@ -7,11 +7,13 @@
 
 mod auth_table;
 mod document;
+mod form;
 mod obs;
 mod s3;
 mod wire;
 
 pub use document::{Asked, error_reply};
+pub use form::FormFault;
 pub use wire::WireFault;
 
 use crate::auth::AuthError;
@@ -127,6 +129,12 @@ impl From<AuthError> for Refusal {
 impl From<WireFault> for Refusal {
     fn from(fault: WireFault) -> Self {
         Self::Wire(fault)
+    }
+}
+
+impl From<FormFault> for Refusal {
+    fn from(fault: FormFault) -> Self {
+        Self::Wire(WireFault::Form(fault))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Refusals of the codec itself: the request could not be read, or asks for what is not offered.
 
 use super::Wording;
+use super::form::{FormFault, form};
 use crate::dialect::{Dialect, HeaderFault};
 use http::StatusCode;
 
@@ -60,6 +61,8 @@ pub enum WireFault {
     CrossOriginDenied,
     /// A preflight request without origin or method.
     BadPreflight,
+    /// A browser's form that is refused.
+    Form(FormFault),
 }
 
 impl WireFault {
@@ -138,6 +141,7 @@ pub(super) fn wire(dialect: &'static Dialect, fault: &WireFault) -> Wording {
         WireFault::CrossOriginDenied => {
             Wording::new(StatusCode::FORBIDDEN, "AccessForbidden", "CORSResponse: CORS is not enabled for this bucket.")
         }
+        WireFault::Form(fault) => form(dialect, fault),
         WireFault::BadPreflight => bad(
             "BadRequest",
             "Insufficient information. Origin and Access-Control-Request-Method request headers are needed.",

@@ -16,6 +16,7 @@ mod list;
 mod multipart;
 mod object_headers;
 mod policy_facts;
+pub(crate) mod post_form;
 mod put;
 mod uploads;
 
@@ -48,6 +49,8 @@ pub(crate) struct Call<'a> {
     pub(crate) intake: &'a Intake,
     pub(crate) host: Option<&'a str>,
     pub(crate) peer: &'a Peer,
+    /// The file, where the request is a browser's form.
+    pub(crate) posted: Option<post_form::Posted>,
 }
 
 impl Call<'_> {
@@ -113,6 +116,7 @@ pub(crate) async fn dispatch(operation: Operation, call: Call<'_>) -> Result<Rep
         Operation::ListMultipartUploads => uploads::list(call).await,
         Operation::DeleteObjects => delete::many(call).await,
         Operation::PutObject => put::object(call).await,
+        Operation::PostObject => post_form::object(call).await,
         Operation::CopyObject => copy::object(call).await,
         Operation::GetObject => get::object(call).await,
         Operation::HeadObject => get::head(call).await,

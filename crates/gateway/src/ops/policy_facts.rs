@@ -1,6 +1,7 @@
 //! What the conditions of policies see: the headers as sent, whatever their dialect (s3-sse-behaviour §14, obs-api §8.4),
 //! and what the server knows by itself. Nothing that a client sends can set what the server knows.
 
+use crate::auth::Scheme;
 use crate::data::identity::Identity;
 use crate::dialect::HeaderView;
 use crate::gateway::Gateway;
@@ -29,8 +30,16 @@ pub(super) fn gather(gateway: &Gateway, identity: &Identity, peer: &Peer, view: 
         }
     }
     if let Some(scheme) = identity.scheme {
-        facts.add(ConditionKey::AuthType, if scheme.is_presigned() { "REST-QUERY-STRING" } else { "REST-HEADER" });
+        facts.add(ConditionKey::AuthType, auth_type(scheme));
         facts.add(ConditionKey::SignatureVersion, if scheme.version() == 4 { "AWS4-HMAC-SHA256" } else { "AWS" });
     }
     facts
+}
+
+fn auth_type(scheme: Scheme) -> &'static str {
+    match scheme {
+        Scheme::V4Header | Scheme::V2Header | Scheme::ObsHeader => "REST-HEADER",
+        Scheme::V4Query | Scheme::V2Query | Scheme::ObsQuery => "REST-QUERY-STRING",
+        Scheme::V4Form | Scheme::V2Form | Scheme::ObsForm => "POST",
+    }
 }

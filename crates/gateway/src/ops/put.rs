@@ -6,10 +6,10 @@ use crate::dialect::Dialect;
 use crate::errors::Refusal;
 use crate::reply::Reply;
 use model::VersionId;
-use objects::api::{PutObject, RequestBody, WriteOutcome};
+use objects::api::{PutObject, WriteOutcome};
 
 pub(super) async fn object(mut call: Call<'_>) -> Result<Reply, Refusal> {
-    let (request, body) = match lower(&mut call) {
+    let (request, body) = match lower(&call).and_then(|request| Ok((request, call.stream()?))) {
         Ok(lowered) => lowered,
         Err(refusal) => return Err(call.refuse(refusal).await),
     };
@@ -21,10 +21,11 @@ pub(super) async fn object(mut call: Call<'_>) -> Result<Reply, Refusal> {
     Ok(reply)
 }
 
-fn lower(call: &mut Call<'_>) -> Result<(PutObject, RequestBody), Refusal> {
+/// The request without its body: also that of a form, whose fields stand for headers.
+pub(super) fn lower(call: &Call<'_>) -> Result<PutObject, Refusal> {
     object_headers::refuse_what_is_not_offered(&call.view)?;
     let (bucket, name) = call.object()?;
-    let request = PutObject {
+    Ok(PutObject {
         bucket: bucket.clone(),
         name: name.clone(),
         headers: object_headers::read(&call.view)?,
@@ -32,9 +33,7 @@ fn lower(call: &mut Call<'_>) -> Result<(PutObject, RequestBody), Refusal> {
         expectation: conditions::of_write(&call.view, call.gateway.config.compat)?,
         acl: None,
         tags: Vec::new(),
-    };
-    let body = call.stream()?;
-    Ok((request, body))
+    })
 }
 
 /// What every write answers: ETag, version, checksum.

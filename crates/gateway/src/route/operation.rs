@@ -51,6 +51,8 @@ operations! {
     DeleteObjects,
     /// Write an object.
     PutObject,
+    /// Write an object by a browser's form.
+    PostObject,
     /// Copy an object.
     CopyObject,
     /// Read an object.
@@ -112,6 +114,7 @@ const TABLE: &[Row] = {
         Row(Bucket, Method::DELETE, &["encryption"], &[], O::DeleteBucketEncryption),
         Row(Bucket, Method::GET, &["uploads"], &[], O::ListMultipartUploads),
         Row(Bucket, Method::POST, &["delete"], &[], O::DeleteObjects),
+        Row(Bucket, Method::POST, &[], &[], O::PostObject),
         Row(Object, Method::PUT, &[], &[], O::PutObject),
         Row(Object, Method::GET, &[], &["versionId", "partNumber"], O::GetObject),
         Row(Object, Method::HEAD, &[], &["versionId", "partNumber"], O::HeadObject),
@@ -236,9 +239,6 @@ impl Operation {
             }
             None => match sent.iter().find(|name| !matches!(**name, "versionId" | "partNumber")) {
                 Some(name) => Err(NoOperation::NotOffered((*name).to_owned())),
-                None if level == Level::Bucket && *method == Method::POST => {
-                    Err(NoOperation::NotOffered("POST Object".to_owned()))
-                }
                 None => match sent.first() {
                     Some(name) => Err(NoOperation::NotOffered((*name).to_owned())),
                     None => Err(NoOperation::Method),
@@ -276,6 +276,7 @@ mod tests {
             find("DELETE", "/bkt?encryption"),
             find("GET", "/bkt?uploads"),
             find("POST", "/bkt?delete="),
+            find("POST", "/bkt?x-id=PostObject"),
             find("PUT", "/bkt/o?x-id=PutObject"),
             find("GET", "/bkt/o?versionId=null&partNumber=1&response-expires=x"),
             find("HEAD", "/bkt/o"),
@@ -331,7 +332,8 @@ mod tests {
         assert_eq!(find("PUT", "/bkt/o?acl"), Err(NoOperation::NotOffered("acl".into())));
         assert_eq!(find("GET", "/bkt?encryption&acl"), Err(NoOperation::NotOffered("acl".into())));
         assert_eq!(find("PUT", "/bkt/o?partNumber=1"), Err(NoOperation::HalfAPart));
-        assert_eq!(find("POST", "/bkt"), Err(NoOperation::NotOffered("POST Object".into())));
+        assert_eq!(find("POST", "/bkt?versionId=null"), Err(NoOperation::NotOffered("versionId".into())));
+        assert_eq!(find("POST", "/bkt/o"), Err(NoOperation::Method));
         assert_eq!(find("PATCH", "/bkt/o"), Err(NoOperation::Method));
     }
 }

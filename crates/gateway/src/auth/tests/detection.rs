@@ -180,7 +180,22 @@ fn forms_carry_one_credential_or_none() {
         &[("AccessKeyId", "AK"), ("policy", "p")],
         &[("AccessKeyId", "AK"), ("accesskeyid", "AK"), ("policy", "p"), ("signature", "s")],
         &[("token", "AK:s")],
+        &[("policy", "p")],
+        &[("x-amz-credential", "AK/20261120/r/s3/aws4_request")],
+        &[("x-amz-security-token", "t")],
+        &[("x-obs-security-token", "t")],
+        &[("token", "AK:s:p"), ("x-amz-security-token", "t"), ("x-obs-security-token", "t")],
     ] {
         assert!(matches!(detect(fields), Err(AuthError::MalformedForm(_))), "{fields:?}");
+    }
+}
+
+#[test]
+fn a_session_token_of_a_form_is_found_under_either_name() {
+    for name in ["x-amz-security-token", "X-Obs-Security-Token"] {
+        let fields = [("token".to_owned(), "AK:s:p".to_owned()), (name.to_owned(), "T".to_owned())];
+        let credential = detect_form(&fields).unwrap().unwrap();
+        assert_eq!(credential.session_token(), Some("T"));
+        assert!(!format!("{credential:?}").contains("\"T\""));
     }
 }
