@@ -127,13 +127,7 @@ impl Call<'_> {
         }
         let inherited = headers.method.is_none()
             && headers.customer.is_empty()
-            && self
-                .gateway
-                .objects
-                .get_bucket_encryption(&self.cx, bucket)
-                .await?
-                .map(|default| default.method)
-                .or(self.gateway.config.default_encryption)
+            && self.gateway.objects.default_method(bucket).await.or(self.gateway.config.default_encryption)
                 == Some(DefaultMethod::Kms);
         if asked || inherited { Err(WireFault::KmsNeedsV4.into()) } else { Ok(()) }
     }

@@ -21,7 +21,7 @@ impl ObjectService {
 
     /// The method of the bucket's default encryption, for rules of the gateway that stand beside the choice of encryption.
     /// Checks no right and is not for showing.
-    pub fn default_method(&self, name: &BucketName) -> Option<DefaultMethod> {
+    pub async fn default_method(&self, name: &BucketName) -> Option<DefaultMethod> {
         self.registry.get(name)?.record.encryption.as_ref().map(|default| default.method)
     }
 

@@ -8,6 +8,7 @@ mod delete;
 mod encryption;
 mod list;
 mod multipart;
+mod owned;
 mod ownership;
 mod policy;
 mod public_access;
