@@ -94,4 +94,4 @@ def make_account(server, name, **options) -> Account:
         "--control", server.control(True), "--ca", server.ca,
     )  # fmt: skip
     made = json.loads(done.stdout)
-    return Account(made["id"], made["number"], made["name"], made["access_key"], made["secret_key"])
+    return Account(made["id"], made["number"], made["name"], made["root_access_key"], made["root_secret_key"])

@@ -1,9 +1,9 @@
 //! The command line.
 
 use crate::bench::BenchOptions;
-use crate::client::ClientOptions;
+use crate::commands::{AccessKey, Account, Group, Kms, Policy, Role, TokenKey, User};
 use crate::config::SettingFlags;
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 /// An encrypted object store that speaks OBS and S3, with its own key management service.
 #[derive(Debug, Parser)]
@@ -29,67 +29,27 @@ pub(crate) enum Command {
     /// Keys of a running server.
     #[command(subcommand)]
     Kms(Kms),
+    /// Accounts of a running server: for the operator.
+    #[command(subcommand)]
+    Account(Account),
+    /// Users of an account.
+    #[command(subcommand)]
+    User(User),
+    /// Groups of users.
+    #[command(subcommand)]
+    Group(Group),
+    /// Roles, which others assume for a while.
+    #[command(subcommand)]
+    Role(Role),
+    /// What users, groups and roles may do, and why.
+    #[command(subcommand)]
+    Policy(Policy),
+    /// Credentials that requests are signed with.
+    #[command(subcommand)]
+    AccessKey(AccessKey),
+    /// The key that session tokens are sealed under.
+    #[command(subcommand)]
+    TokenKey(TokenKey),
     /// Measure the server: throughput and CPU, plain against encrypted, in one run.
     Bench(BenchOptions),
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Kms {
-    /// Customer master keys (CMKs).
-    #[command(subcommand)]
-    Key(Key),
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Key {
-    /// Create a CMK and print its id.
-    Create {
-        /// What the key is for, in words.
-        #[arg(long, default_value = "")]
-        description: String,
-        /// A name for the key, `alias/NAME`.
-        #[arg(long, value_name = "ALIAS")]
-        alias: Option<String>,
-        #[command(flatten)]
-        common: Common,
-    },
-    /// List the account's CMKs.
-    List {
-        #[command(flatten)]
-        common: Common,
-    },
-    /// Show one CMK.
-    Show {
-        #[command(flatten)]
-        named: Named,
-    },
-    /// Let a CMK be used again.
-    Enable {
-        #[command(flatten)]
-        named: Named,
-    },
-    /// Refuse every use of a CMK, at once, until it is enabled again.
-    Disable {
-        #[command(flatten)]
-        named: Named,
-    },
-}
-
-/// What every `kms key` subcommand takes.
-#[derive(Args, Debug)]
-pub(crate) struct Common {
-    /// Print JSON for programs instead of text for people.
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) client: ClientOptions,
-}
-
-/// A subcommand about one CMK.
-#[derive(Args, Debug)]
-pub(crate) struct Named {
-    /// The CMK: its id or ARN; to show one, also an alias.
-    pub(crate) key: String,
-    #[command(flatten)]
-    pub(crate) common: Common,
 }

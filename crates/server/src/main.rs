@@ -6,10 +6,10 @@ mod bench;
 mod cli;
 mod client;
 mod clock;
+mod commands;
 mod config;
 mod data_dir;
 mod failure;
-mod kms_command;
 mod logging;
 mod private_file;
 mod root_key;
@@ -18,15 +18,17 @@ mod tls;
 
 use clap::Parser;
 use cli::{Cli, Command};
+use commands::Output;
 use config::{Layers, Settings, explain};
 use failure::Failure;
+use std::future::Future;
 use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(&cli.command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             // Nobody reads it if standard error is closed; the exit code still tells.
             let _ = writeln!(std::io::stderr(), "strongroom: {failure}");
@@ -35,18 +37,39 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: &Command) -> Result<(), Failure> {
+fn run(command: &Command) -> Result<ExitCode, Failure> {
     let env = |name: &str| std::env::var(name).ok();
     match command {
-        Command::Server(flags) => serve::run(Settings::load(flags, &env)?, &env),
+        Command::Server(flags) => serve::run(Settings::load(flags, &env)?, &env)?,
         Command::Config(flags) => {
             let layers = Layers::gather(flags, &env)?;
             Settings::parse(&layers)?;
-            print(&explain(&layers))
+            print(&explain(&layers))?;
         }
-        Command::Kms(command) => print(&runtime()?.block_on(kms_command::run(command, &env))?),
-        Command::Bench(options) => print(&runtime()?.block_on(bench::run(options))?),
+        Command::Kms(command) => return say(command.run(&env)),
+        Command::Account(command) => return say(command.run(&env)),
+        Command::User(command) => return say(command.run(&env)),
+        Command::Group(command) => return say(command.run(&env)),
+        Command::Role(command) => return say(command.run(&env)),
+        Command::Policy(command) => return say(command.run(&env)),
+        Command::AccessKey(command) => return say(command.run(&env)),
+        Command::TokenKey(command) => return say(command.run(&env)),
+        Command::Bench(options) => print(&runtime()?.block_on(bench::run(options))?)?,
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a subcommand that talks to a server, and prints what it has to say.
+fn say(outcome: impl Future<Output = Result<Output, Failure>>) -> Result<ExitCode, Failure> {
+    let output = runtime()?.block_on(outcome)?;
+    print(&output.text)?;
+    if !output.note.is_empty() {
+        std::io::stderr()
+            .lock()
+            .write_all(output.note.as_bytes())
+            .map_err(|error| Failure::new(format!("cannot write what is told once: {error}")))?;
+    }
+    Ok(ExitCode::from(output.exit_code))
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {

@@ -120,7 +120,7 @@ impl ControlPlane {
             (Face::Huawei, Ok(body)) => huawei::serve(request(body)).await,
             (Face::Huawei, Err(why)) => huawei::refuse(&why),
             (Face::Admin, Ok(body)) => admin::serve(request(body)).await,
-            (Face::Admin, Err(why)) => why.reply(),
+            (Face::Admin, Err(why)) => admin::refuse(&why, &ids.request_id),
         }
     }
 }

@@ -9,6 +9,7 @@ mod encryption;
 mod list;
 mod multipart;
 mod owned;
+mod owned;
 mod ownership;
 mod policy;
 mod public_access;

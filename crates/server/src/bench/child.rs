@@ -79,7 +79,7 @@ impl Child {
 
     /// Credentials of the server's root.
     pub(super) fn credentials(&self) -> Credentials {
-        Credentials { access_key: self.access_key.clone(), secret_key: self.secret_key.clone() }
+        Credentials { access_key: self.access_key.clone(), secret_key: self.secret_key.clone(), session_token: None }
     }
 
     /// CPU time of the server so far, user and system, in seconds.

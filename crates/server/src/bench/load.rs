@@ -1,7 +1,7 @@
 //! The load: requests as an S3 program sends them, over connections that are kept.
 
 use super::child::Child;
-use crate::client::{Connection, Credentials, Endpoint, KmsClient};
+use crate::client::{Connection, ControlClient, Credentials, Endpoint};
 use crate::clock::SystemClock;
 use crate::failure::Failure;
 use bytes::Bytes;
@@ -74,8 +74,8 @@ impl Load {
     /// Makes a CMK and a bucket.
     pub(super) async fn prepare(child: &Child) -> Result<Self, Failure> {
         let region = RegionName::parse(child.region()).ok_or_else(|| Failure::new("the region is not one"))?;
-        let mut kms = KmsClient::connect(&child.control()?, child.credentials(), region).await?;
-        let made = kms.call("CreateKey", &json!({ "Description": "benchmark" })).await?;
+        let mut kms = ControlClient::connect(&child.control()?, child.credentials(), region).await?;
+        let made = kms.kms("CreateKey", &json!({ "Description": "benchmark" })).await?;
         let cmk = made.pointer("/KeyMetadata/Arn").and_then(|arn| arn.as_str());
         let cmk = cmk.ok_or_else(|| Failure::new("the server's answer was not understood"))?.to_owned();
         let shared = Arc::new(Shared {

@@ -38,19 +38,22 @@ impl ClientOptions {
 pub(crate) struct Credentials {
     pub(crate) access_key: String,
     pub(crate) secret_key: Zeroizing<String>,
+    /// Of temporary credentials.
+    pub(crate) session_token: Option<Zeroizing<String>>,
 }
 
 impl Credentials {
-    /// From `STRONGROOM_ACCESS_KEY` and `STRONGROOM_SECRET_KEY`, else from the root pair. Both of a pair must be set: one
-    /// half of each would sign with a secret that belongs to another.
+    /// From `STRONGROOM_ACCESS_KEY` and `STRONGROOM_SECRET_KEY` (with `STRONGROOM_SESSION_TOKEN` for temporary ones), else
+    /// from the root pair. Both of a pair must be set: one half of each would sign with a secret that belongs to another.
     pub(crate) fn from_env(env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Failure> {
         let set = |name: &str| env(name).filter(|value| !value.is_empty());
-        for (id, secret) in [
-            ("STRONGROOM_ACCESS_KEY", "STRONGROOM_SECRET_KEY"),
-            ("STRONGROOM_ROOT_ACCESS_KEY", "STRONGROOM_ROOT_SECRET_KEY"),
+        let token = set("STRONGROOM_SESSION_TOKEN").map(Zeroizing::new);
+        for (id, secret, session_token) in [
+            ("STRONGROOM_ACCESS_KEY", "STRONGROOM_SECRET_KEY", token),
+            ("STRONGROOM_ROOT_ACCESS_KEY", "STRONGROOM_ROOT_SECRET_KEY", None),
         ] {
             match (set(id), set(secret).map(Zeroizing::new)) {
-                (Some(access_key), Some(secret_key)) => return Ok(Self { access_key, secret_key }),
+                (Some(access_key), Some(secret_key)) => return Ok(Self { access_key, secret_key, session_token }),
                 (None, None) => {}
                 _ => return Err(Failure::usage(format!("set both of {id} and {secret}, or neither"))),
             }
@@ -81,6 +84,9 @@ mod tests {
         let root = [("STRONGROOM_ROOT_ACCESS_KEY", "root"), ("STRONGROOM_ROOT_SECRET_KEY", "s")];
         assert_eq!(from(&[own[0], own[1], root[0], root[1]]).unwrap().access_key, "own");
         assert_eq!(from(&root).unwrap().access_key, "root");
+        let token = ("STRONGROOM_SESSION_TOKEN", "t");
+        assert_eq!(from(&[own[0], own[1], token]).unwrap().session_token.as_deref().map(String::as_str), Some("t"));
+        assert!(from(&[root[0], root[1], token]).unwrap().session_token.is_none(), "the root pair is no session");
         assert!(from(&[]).is_err());
         assert!(from(&[own[0], root[1]]).is_err());
         assert!(from(&[own[1], root[0], root[1]]).is_err());
@@ -88,7 +94,8 @@ mod tests {
 
     #[test]
     fn a_secret_is_not_printed() {
-        let credentials = Credentials { access_key: "id".into(), secret_key: Zeroizing::new("hush".into()) };
+        let hush = || Zeroizing::new("hush".to_owned());
+        let credentials = Credentials { access_key: "id".into(), secret_key: hush(), session_token: Some(hush()) };
         assert!(!format!("{credentials:?}").contains("hush"));
     }
 }

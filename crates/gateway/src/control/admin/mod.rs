@@ -1,12 +1,79 @@
 //! This server's own API, `/admin/v1/`: what neither AWS nor Huawei has an operation for. JSON in and out, signed with V4 for
-//! the service `strongroom`.
+//! the service `strongroom`. Described in docs/admin-api.md.
+//!
+//! The order of a request: signature, route, body, and then the directory, which asks for the right to the operation before
+//! it tells whether what is named exists.
 
-use super::plane::{ControlRequest, refused};
-use crate::reply::Reply;
+mod accounts;
+mod fault;
+mod identities;
+mod input;
+mod routes;
+
+use super::plane::ControlRequest;
+use super::signed::{Refused, authenticate};
+use crate::reply::{Reply, ReplyBody};
+use bytes::Bytes;
+use fault::Fault;
 use http::StatusCode;
+use iam::Requester;
+use routes::{Operation, Route};
+use serde_json::Value;
+
+/// The service that requests are signed for.
+const SERVICE: &str = "strongroom";
 
 /// Serves one request.
 pub(super) async fn serve(request: ControlRequest<'_>) -> Reply {
-    tracing::debug!(request_id = request.request_id, bytes = request.body.len(), "not offered yet");
-    refused(StatusCode::NOT_IMPLEMENTED, "UnknownOperationException", "This API is not offered.")
+    let ControlRequest { gateway, head, body, request_id, .. } = &request;
+    let principal = match authenticate(gateway, head, body, SERVICE) {
+        Ok(principal) => principal,
+        Err(why) => {
+            tracing::debug!(request_id, ?why, "admin request refused");
+            return refuse(&why, request_id);
+        }
+    };
+    let conditions = request.conditions();
+    let requester = Requester { principal: &principal, conditions: &conditions };
+    let answer = match Route::find(&head.method, head.uri.path()) {
+        Ok(route) => Call { request: &request, requester }.serve(&route).await,
+        Err(no_route) => Err(no_route.into()),
+    };
+    answer.unwrap_or_else(|fault| fault.reply(request_id))
+}
+
+/// A refusal from before the operation is known.
+pub(super) fn refuse(why: &Refused, request_id: &str) -> Reply {
+    Fault::refused(why).reply(request_id)
+}
+
+/// One request under way; each operation is a method in the file of its family.
+struct Call<'a> {
+    request: &'a ControlRequest<'a>,
+    requester: Requester<'a>,
+}
+
+type Answer = Result<Reply, Fault>;
+
+impl Call<'_> {
+    async fn serve(&self, route: &Route) -> Answer {
+        let named = route.named.as_str();
+        match route.operation {
+            Operation::CreateAccount => self.create_account().await,
+            Operation::ListAccounts => self.list_accounts().await,
+            Operation::GetAccount => self.get_account(named).await,
+            Operation::UpdateAccount => self.update_account(named).await,
+            Operation::DeleteAccount => self.delete_account(named).await,
+            Operation::UpdateUser => self.update_user(named).await,
+            Operation::RevokeUserSessions => self.revoke_user_sessions(named).await,
+            Operation::RevokeRoleSessions => self.revoke_role_sessions(named).await,
+            Operation::RotateTokenKey => self.rotate_token_key().await,
+        }
+    }
+}
+
+fn json(status: StatusCode, value: &Value) -> Reply {
+    let mut reply = Reply::new(status).with("content-type", "application/json");
+    reply.body = ReplyBody::Full(Bytes::from(value.to_string()));
+    reply
 }

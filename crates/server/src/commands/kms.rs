@@ -1,63 +1,108 @@
 //! `strongroom kms key create|list|show|enable|disable`: a client of the control address, nothing more.
 
-use crate::cli::{Common, Key, Kms, Named};
-use crate::client::{Credentials, KmsClient};
+use super::shown::{field, pretty, printable, row};
+use super::{Common, Env, Outcome};
+use crate::client::ControlClient;
 use crate::failure::Failure;
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-/// Runs a subcommand and returns what to print.
-pub(crate) async fn run(command: &Kms, env: &dyn Fn(&str) -> Option<String>) -> Result<String, Failure> {
-    let Kms::Key(command) = command;
-    match command {
-        Key::Create { description, alias, common } => create(description, alias.as_deref(), common, env).await,
-        Key::List { common } => list(common, env).await,
-        Key::Show { named } => {
-            let metadata = describe(&mut connect(&named.common, env).await?, &named.key).await?;
-            Ok(if named.common.json { pretty(&metadata) } else { shown(&metadata) })
-        }
-        Key::Enable { named } => change("EnableKey", named, env).await,
-        Key::Disable { named } => change("DisableKey", named, env).await,
+#[derive(Debug, Subcommand)]
+pub(crate) enum Kms {
+    /// Customer master keys (CMKs).
+    #[command(subcommand)]
+    Key(Key),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Key {
+    /// Create a CMK and print its id.
+    Create {
+        /// What the key is for, in words.
+        #[arg(long, default_value = "")]
+        description: String,
+        /// A name for the key, `alias/NAME`.
+        #[arg(long, value_name = "ALIAS")]
+        alias: Option<String>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// List the account's CMKs.
+    List {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Show one CMK.
+    Show {
+        #[command(flatten)]
+        named: Named,
+    },
+    /// Let a CMK be used again.
+    Enable {
+        #[command(flatten)]
+        named: Named,
+    },
+    /// Refuse every use of a CMK, at once, until it is enabled again.
+    Disable {
+        #[command(flatten)]
+        named: Named,
+    },
+}
+
+/// A subcommand about one CMK.
+#[derive(Args, Debug)]
+pub(crate) struct Named {
+    /// The CMK: its id or ARN; to show one, also an alias.
+    key: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Kms {
+    pub(crate) async fn run(&self, env: Env<'_>) -> Outcome {
+        let Self::Key(command) = self;
+        let text = match command {
+            Key::Create { description, alias, common } => create(description, alias.as_deref(), common, env).await?,
+            Key::List { common } => list(common, env).await?,
+            Key::Show { named } => {
+                let metadata = describe(&mut named.common.connect(env).await?, &named.key).await?;
+                if named.common.json { pretty(&metadata) } else { shown(&metadata) }
+            }
+            Key::Enable { named } => change("EnableKey", named, env).await?,
+            Key::Disable { named } => change("DisableKey", named, env).await?,
+        };
+        Ok(text.into())
     }
 }
 
-async fn connect(common: &Common, env: &dyn Fn(&str) -> Option<String>) -> Result<KmsClient, Failure> {
-    let credentials = Credentials::from_env(env)?;
-    KmsClient::connect(&common.client.endpoint()?, credentials, common.client.region()?).await
-}
-
-async fn create(
-    description: &str,
-    alias: Option<&str>,
-    common: &Common,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Result<String, Failure> {
-    let mut kms = connect(common, env).await?;
-    let answer = kms.call("CreateKey", &json!({ "Description": description })).await?;
-    let metadata = answer.get("KeyMetadata").ok_or_else(not_understood)?;
+async fn create(description: &str, alias: Option<&str>, common: &Common, env: Env<'_>) -> Result<String, Failure> {
+    let mut kms = common.connect(env).await?;
+    let answer = kms.kms("CreateKey", &json!({ "Description": description })).await?;
+    let metadata = answer.get("KeyMetadata").ok_or_else(Failure::not_understood)?;
     let id = field(metadata, "KeyId").to_owned();
     if let Some(alias) = alias {
         let input = json!({ "AliasName": alias, "TargetKeyId": id });
-        kms.call("CreateAlias", &input)
+        kms.kms("CreateAlias", &input)
             .await
             .map_err(|error| Failure::new(format!("the key {id} was created, but its alias was not: {error}")))?;
     }
     Ok(if common.json { pretty(metadata) } else { format!("{id}\n") })
 }
 
-async fn list(common: &Common, env: &dyn Fn(&str) -> Option<String>) -> Result<String, Failure> {
-    let mut kms = connect(common, env).await?;
+async fn list(common: &Common, env: Env<'_>) -> Result<String, Failure> {
+    let mut kms = common.connect(env).await?;
     let mut ids: Vec<String> = Vec::new();
     let mut marker = Value::Null;
     loop {
         let input =
             if marker.is_null() { json!({ "Limit": 1000 }) } else { json!({ "Limit": 1000, "Marker": marker }) };
-        let page = kms.call("ListKeys", &input).await?;
-        let keys = page.get("Keys").and_then(Value::as_array).ok_or_else(not_understood)?;
+        let page = kms.kms("ListKeys", &input).await?;
+        let keys = page.get("Keys").and_then(Value::as_array).ok_or_else(Failure::not_understood)?;
         ids.extend(keys.iter().map(|key| field(key, "KeyId").to_owned()));
         if page.get("Truncated") != Some(&Value::Bool(true)) {
             break;
         }
-        marker = page.get("NextMarker").cloned().ok_or_else(not_understood)?;
+        marker = page.get("NextMarker").cloned().ok_or_else(Failure::not_understood)?;
     }
     let mut all = Vec::with_capacity(ids.len());
     for id in &ids {
@@ -74,9 +119,9 @@ async fn list(common: &Common, env: &dyn Fn(&str) -> Option<String>) -> Result<S
     Ok(all.iter().map(line).collect())
 }
 
-async fn change(operation: &str, named: &Named, env: &dyn Fn(&str) -> Option<String>) -> Result<String, Failure> {
-    let mut kms = connect(&named.common, env).await?;
-    kms.call(operation, &json!({ "KeyId": named.key })).await?;
+async fn change(operation: &str, named: &Named, env: Env<'_>) -> Result<String, Failure> {
+    let mut kms = named.common.connect(env).await?;
+    kms.kms(operation, &json!({ "KeyId": named.key })).await?;
     let metadata = describe(&mut kms, &named.key).await?;
     Ok(if named.common.json {
         pretty(&metadata)
@@ -85,9 +130,9 @@ async fn change(operation: &str, named: &Named, env: &dyn Fn(&str) -> Option<Str
     })
 }
 
-async fn describe(kms: &mut KmsClient, key: &str) -> Result<Value, Failure> {
-    let mut answer = kms.call("DescribeKey", &json!({ "KeyId": key })).await?;
-    answer.get_mut("KeyMetadata").map(Value::take).ok_or_else(not_understood)
+async fn describe(kms: &mut ControlClient, key: &str) -> Result<Value, Failure> {
+    let mut answer = kms.kms("DescribeKey", &json!({ "KeyId": key })).await?;
+    answer.get_mut("KeyMetadata").map(Value::take).ok_or_else(Failure::not_understood)
 }
 
 fn shown(key: &Value) -> String {
@@ -107,10 +152,6 @@ fn shown(key: &Value) -> String {
     out
 }
 
-fn row(label: &str, value: &str) -> String {
-    format!("{label:<14} {value}").trim_end().to_owned() + "\n"
-}
-
 fn date(seconds: f64) -> String {
     // Seconds since 1970 fit an i64 for any date a calendar can show; beyond it the raw number is shown.
     #[expect(clippy::cast_possible_truncation, reason = "a float out of range saturates and is then no date")]
@@ -119,23 +160,6 @@ fn date(seconds: f64) -> String {
         .ok()
         .and_then(|at| at.format(&time::format_description::well_known::Rfc3339).ok())
         .unwrap_or_else(|| seconds.to_string())
-}
-
-fn field<'a>(key: &'a Value, name: &str) -> &'a str {
-    key.get(name).and_then(Value::as_str).unwrap_or_default()
-}
-
-/// What a caller wrote into a description must not steer the terminal of whoever lists it.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
-}
-
-fn pretty(value: &Value) -> String {
-    format!("{value:#}\n")
-}
-
-fn not_understood() -> Failure {
-    Failure::new("the server's answer was not understood")
 }
 
 #[cfg(test)]
