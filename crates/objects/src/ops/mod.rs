@@ -9,7 +9,6 @@ mod encryption;
 mod list;
 mod multipart;
 mod owned;
-mod owned;
 mod ownership;
 mod policy;
 mod public_access;
