@@ -1,194 +1,246 @@
-//! The directory of accounts and access keys, loaded at start and then in memory: looking up who signed a request reads
-//! nothing from the disk.
+//! The directory, loaded at start and then in memory: looking up who signed a request reads nothing from the disk.
 
-use crate::access_key::generate_id;
+use crate::access_key::{KeyEntry, Used, generate_id};
+use crate::accounts::default_project;
+use crate::change::Shared;
+use crate::edit::Edit;
+use crate::entity::{AccessKeyInfo, Account, KeyOwner};
 use crate::first_start::new_account;
-use crate::record::{AccessKeyRecord, AccountRecord};
-use crate::{AccessKey, GivenRoot, IamError, NewRoot, SecretAccessKey, SecretSealer};
-use model::codec::DecodeError;
-use model::{AccessKeyId, AccountId, Clock, Entropy};
-use policy::Principal;
-use std::collections::{BTreeMap, HashMap};
+use crate::load::{Unopened, load};
+use crate::record::{AccessKeyRecord, AccountEntry, FIRST_ACCOUNT_NAME};
+use crate::state::State;
+use crate::token_cache::TokenCache;
+use crate::{GivenRoot, IamError, NewRoot, PasswordHasher, SecretAccessKey, SecretSealer, TokenKind, TokenSealer};
+use model::{AccessKeyId, AccountId, Clock, EntityName, Entropy, RegionName, Timestamp};
+use policy::{Authorizer, Principal};
+use std::fmt;
 use std::sync::Arc;
-use store::{CommitError, Expectation, MetaStore, Snapshot, StoreFault, Table, Transaction};
+use store::{CommitError, Expectation, MetaStore, Table, Transaction};
 
-/// Accounts and access keys. Immutable once open: credentials change at a restart.
-#[derive(Debug)]
+/// What the directory is opened with.
+pub struct Parts {
+    /// Where the records are.
+    pub store: Arc<dyn MetaStore>,
+    /// Seals signing secrets and password hashes.
+    pub sealer: Arc<dyn SecretSealer>,
+    /// Seals tokens.
+    pub tokens: Arc<dyn TokenSealer>,
+    /// Hashes passwords.
+    pub passwords: Arc<dyn PasswordHasher>,
+    /// Decides who may change the directory.
+    pub authorizer: Arc<dyn Authorizer>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness for ids and secrets.
+    pub entropy: Arc<dyn Entropy>,
+    /// What the default project of each account is called.
+    pub region: RegionName,
+}
+
+/// Accounts, users, groups, roles, policies, projects, access keys and tokens.
 pub struct Directory {
-    keys: HashMap<AccessKeyId, Arc<AccessKey>>,
-    root: Principal,
-    /// Present when this opening made the root account: what is to be shown to the operator, once.
+    pub(crate) shared: Arc<Shared>,
+    operator: AccountId,
+    /// Present when this opening made the operator's account: what is to be shown to the operator, once.
     pub first_start: Option<NewRoot>,
 }
 
+impl fmt::Debug for Directory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Directory").field("operator", &self.operator).finish_non_exhaustive()
+    }
+}
+
 impl Directory {
-    /// Opens the directory. The first start of a data directory makes the root account; `given` credentials become the
-    /// root's only access key (see `first_start.rs` for the rule).
+    /// Opens the directory. The first start of a data directory makes the operator's account; `given` credentials become
+    /// the only access key of its root identity (see `first_start.rs` for the rule).
     ///
     /// # Errors
     /// [`IamError::Damaged`] for a record that is unreadable or a secret that does not open, [`IamError::Store`],
     /// [`IamError::Conflict`] when another process opens the directory at the same time and wins twice.
-    pub async fn open(
-        store: Arc<dyn MetaStore>,
-        sealer: &dyn SecretSealer,
-        given: Option<GivenRoot>,
-        clock: &dyn Clock,
-        entropy: &dyn Entropy,
-    ) -> Result<Self, IamError> {
-        let tools = Tools { store: &store, sealer, clock, entropy };
-        let mut rows = Rows::read(&store).await?;
+    pub async fn open(parts: Parts, given: Option<GivenRoot>) -> Result<Self, IamError> {
         let mut first_start = None;
-        if rows.accounts.is_empty() {
-            first_start = tools.make_root(given.as_ref()).await?;
-            rows = Rows::read(&store).await?;
+        let (mut state, mut unopened) = load(&parts.store, &*parts.sealer, &*parts.entropy).await?;
+        if state.accounts.is_empty() {
+            first_start = parts.make_operator(given.as_ref()).await?;
+            (state, unopened) = load(&parts.store, &*parts.sealer, &*parts.entropy).await?;
         }
-        // As long as there is one account, it is the root's.
-        let (account, number) = match rows.accounts.iter().next() {
-            Some((account, record)) if rows.accounts.len() == 1 => (account.clone(), record.number.clone()),
-            _ => return Err(IamError::Damaged("there is not exactly one account".to_owned())),
-        };
+        let operator = operator(&state)?;
         if let Some(given) = given
-            && tools.replace_root_keys(&rows, &account, &given).await?
+            && parts.replace_root_keys(&state, &unopened, &operator, &given).await?
         {
-            rows = Rows::read(&store).await?;
+            (state, unopened) = load(&parts.store, &*parts.sealer, &*parts.entropy).await?;
         }
-        let root = Principal::root(account.clone(), number, "root");
-        let mut keys = HashMap::new();
-        for (id, record) in &rows.keys {
-            if record.account != account {
-                return Err(IamError::Damaged(format!("access key {id} belongs to no account")));
-            }
-            let secret = record.open(id, sealer).ok_or_else(|| unopened(id))?;
-            keys.insert(
-                id.clone(),
-                Arc::new(AccessKey { id: id.clone(), principal: root.clone(), secret: Arc::new(secret) }),
-            );
+        if let Some(Unopened(record)) = unopened.first() {
+            return Err(IamError::Damaged(format!(
+                "the secret of access key {} does not open; if it is the root's, giving root credentials replaces it",
+                record.info.id
+            )));
         }
-        Ok(Self { keys, root, first_start })
+        let directory = Self { shared: Arc::new(parts.share(state)), operator: operator.id.clone(), first_start };
+        directory.make_default_projects().await?;
+        Ok(directory)
     }
 
-    /// The access key of this id.
-    pub fn find(&self, id: &AccessKeyId) -> Option<Arc<AccessKey>> {
-        self.keys.get(id).cloned()
+    /// The root identity of the operator's account.
+    pub fn root(&self) -> Principal {
+        let state = self.shared.state();
+        match state.accounts.get(&self.operator) {
+            Some(entry) => Principal::Caller(Arc::new(state.root_caller(&entry.account, None, None))),
+            // The operator's account cannot be deleted.
+            None => Principal::Anonymous,
+        }
     }
 
-    /// The root identity of the server's account.
-    pub fn root(&self) -> &Principal {
-        &self.root
+    /// The access keys of the operator's root identity: for telling the operator which one is in force.
+    pub fn access_keys(&self) -> impl Iterator<Item = AccessKeyInfo> {
+        let state = self.shared.state();
+        let keys: Vec<_> = state.keys_of(&self.operator, KeyOwner::Root).iter().map(|entry| entry.info()).collect();
+        keys.into_iter()
     }
 
-    /// The access keys of the root identity, in no particular order: for telling the operator which one is in force.
-    pub fn access_keys(&self) -> impl Iterator<Item = &Arc<AccessKey>> {
-        self.keys.values()
+    /// Accounts of a former format, and those whose region was renamed, get their default project.
+    async fn make_default_projects(&self) -> Result<(), IamError> {
+        let shared = Arc::clone(&self.shared);
+        self.shared
+            .change(move |state, edits| {
+                for id in state.accounts.keys() {
+                    if !state.projects_of(id).any(|project| project.name == shared.region.as_str()) {
+                        let project = default_project(id, shared.region.as_str(), shared.now(), shared.draw());
+                        edits.push(Edit::Project(project.uid, Some(Arc::new(project))));
+                    }
+                }
+                Ok(())
+            })
+            .await
     }
 }
 
-struct Tools<'a> {
-    store: &'a Arc<dyn MetaStore>,
-    sealer: &'a dyn SecretSealer,
-    clock: &'a dyn Clock,
-    entropy: &'a dyn Entropy,
+fn operator(state: &State) -> Result<Arc<Account>, IamError> {
+    let mut operators = state.accounts.values().filter(|entry| entry.account.operator);
+    match (operators.next(), operators.next()) {
+        (Some(entry), None) => Ok(Arc::clone(&entry.account)),
+        _ => Err(IamError::Damaged("there is not exactly one operator's account".to_owned())),
+    }
 }
 
-impl Tools<'_> {
+impl Parts {
+    fn share(self, state: State) -> Shared {
+        let Self { store, sealer, tokens, passwords, authorizer, clock, entropy, region } = self;
+        Shared {
+            store,
+            sealer,
+            tokens,
+            passwords,
+            authorizer,
+            clock,
+            entropy,
+            region,
+            state: std::sync::RwLock::new(state),
+            sessions: TokenCache::new(TokenKind::Session),
+            identities: TokenCache::new(TokenKind::Identity),
+            logins: crate::login::Logins::default(),
+            writer: tokio::sync::Mutex::default(),
+            stale: std::sync::atomic::AtomicBool::new(false),
+        }
+    }
+
     /// Makes the account and its access key in one transaction. `None` when another process was faster.
-    async fn make_root(&self, given: Option<&GivenRoot>) -> Result<Option<NewRoot>, IamError> {
+    async fn make_operator(&self, given: Option<&GivenRoot>) -> Result<Option<NewRoot>, IamError> {
         let malformed = || IamError::Damaged("a generated id is malformed".to_owned());
-        let (account, number) = new_account(self.entropy).ok_or_else(malformed)?;
-        let generated = match given {
-            Some(_) => None,
+        let (id, number) = new_account(&*self.entropy).ok_or_else(malformed)?;
+        let (key, secret, generated) = match given {
+            Some(given) => (given.id.clone(), copy(&given.secret)?, None),
             None => {
-                let id = generate_id(self.entropy).ok_or_else(malformed)?;
-                Some((id, SecretAccessKey::generate(self.entropy)))
+                let secret = SecretAccessKey::generate(&*self.entropy);
+                (generate_id(&*self.entropy)?, copy(&secret)?, Some(secret))
             }
         };
-        let Some((id, secret)) =
-            given.map(|g| (&g.id, &g.secret)).or(generated.as_ref().map(|(id, secret)| (id, secret)))
-        else {
-            return Err(malformed());
+        let account = Account {
+            id: id.clone(),
+            number: number.clone(),
+            name: EntityName::parse(FIRST_ACCOUNT_NAME).ok_or_else(malformed)?,
+            email: None,
+            created: self.clock.now(),
+            enabled: true,
+            operator: true,
         };
-        let record = AccountRecord { number: number.clone(), created: self.clock.now() };
+        let entry = AccountEntry { account: Arc::new(account), sessions_from: Timestamp::default() };
         let mut tx = Transaction::new();
         tx.expect(Expectation::EmptyPrefix(Table::Accounts, Vec::new().into()))
-            .expect(Expectation::EmptyPrefix(Table::AccessKeys, Vec::new().into()))
-            .put(Table::Accounts, account.as_str().as_bytes().to_vec(), record.encode());
-        self.put_key(&mut tx, id, &account, secret);
+            .expect(Expectation::EmptyPrefix(Table::AccessKeys, Vec::new().into()));
+        Edit::account(entry).stage(&State::default(), &mut tx);
+        self.root_key(&key, &id, secret).stage(&State::default(), &mut tx);
         match self.store.commit(tx).await {
-            Ok(()) => {
-                let id = id.clone();
-                Ok(Some(NewRoot { account, number, id, secret: generated.map(|(_, secret)| secret) }))
-            }
+            Ok(()) => Ok(Some(NewRoot { account: id, number, id: key, secret: generated })),
             Err(CommitError::Conflict(0)) => Ok(None),
             Err(CommitError::Conflict(_)) => Err(IamError::Damaged("there are access keys and no account".to_owned())),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Makes the given pair the root's only access key; `false` when it is already.
-    async fn replace_root_keys(&self, rows: &Rows, account: &AccountId, given: &GivenRoot) -> Result<bool, IamError> {
-        let present = rows.keys.get(&given.id).map(|record| record.open(&given.id, self.sealer));
-        let same = match &present {
-            // A damaged secret is replaced like any other: giving credentials is the way out.
-            Some(secret) => secret.as_ref().is_some_and(|secret| secret.expose() == given.secret.expose()),
-            None => false,
-        };
-        if same && rows.keys.len() == 1 {
+    /// Makes the given pair the only access key of the operator's root identity; `false` when it is already. Sessions of
+    /// the former key end.
+    async fn replace_root_keys(
+        &self,
+        state: &State,
+        unopened: &[Unopened],
+        operator: &Arc<Account>,
+        given: &GivenRoot,
+    ) -> Result<bool, IamError> {
+        if let Some(other) = state.keys.get(&given.id)
+            && (&other.record.info.account, other.record.info.owner) != (&operator.id, KeyOwner::Root)
+        {
+            return Err(IamError::GivenRoot("the access key belongs to somebody else"));
+        }
+        let present = state.keys_of(&operator.id, KeyOwner::Root);
+        // A damaged secret is replaced like any other: giving credentials is the way out.
+        let damaged = unopened.iter().map(|unopened| &unopened.0.info);
+        let damaged: Vec<_> =
+            damaged.filter(|info| info.account == operator.id && info.owner == KeyOwner::Root).collect();
+        if let ([only], true) = (&present[..], damaged.is_empty())
+            && only.record.info.id == given.id
+            && only.record.info.active
+            && only.secret.expose() == given.secret.expose()
+        {
             return Ok(false);
         }
+        let former = present.iter().map(|entry| &entry.record.info.id).chain(damaged.iter().map(|info| &info.id));
         let mut tx = Transaction::new();
-        for (id, record) in &rows.keys {
+        for id in former {
             let row = id.as_str().as_bytes().to_vec();
-            tx.expect(Expectation::Equals(Table::AccessKeys, row.clone().into(), record.encode().into()))
-                .delete(Table::AccessKeys, row);
+            tx.expect(Expectation::Present(Table::AccessKeys, row.clone().into())).delete(Table::AccessKeys, row);
         }
-        self.put_key(&mut tx, &given.id, account, &given.secret);
+        let fresh = self.root_key(&given.id, &operator.id, copy(&given.secret)?);
+        let mut put = Transaction::new();
+        fresh.stage(&State::default(), &mut put);
+        tx.changes.append(&mut put.changes);
+        if let Some(entry) = state.accounts.get(&operator.id) {
+            let mut entry = AccountEntry::clone(entry);
+            entry.sessions_from = entry.sessions_from.max(self.clock.now().plus_millis(1));
+            Edit::account(entry).stage(state, &mut tx);
+        }
         self.store.commit(tx).await?;
         tracing::warn!(access_key = given.id.as_str(), "the given credentials replace the root's former access key");
         Ok(true)
     }
 
-    fn put_key(&self, tx: &mut Transaction, id: &AccessKeyId, account: &AccountId, secret: &SecretAccessKey) {
-        let record = AccessKeyRecord::seal(id, account, secret, self.clock.now(), self.sealer, self.entropy);
-        tx.put(Table::AccessKeys, id.as_str().as_bytes().to_vec(), record.encode());
+    fn root_key(&self, id: &AccessKeyId, account: &AccountId, secret: SecretAccessKey) -> Edit {
+        let info = AccessKeyInfo {
+            id: id.clone(),
+            account: account.clone(),
+            owner: KeyOwner::Root,
+            active: true,
+            description: String::new(),
+            created: self.clock.now(),
+            last_used: None,
+        };
+        let record = AccessKeyRecord::seal(info, &secret, &*self.sealer, &*self.entropy);
+        Edit::Key(id.clone(), Some(Arc::new(KeyEntry::new(record, Arc::new(secret), Arc::new(Used::default())))))
     }
 }
 
-struct Rows {
-    accounts: BTreeMap<AccountId, AccountRecord>,
-    keys: BTreeMap<AccessKeyId, AccessKeyRecord>,
-}
-
-impl Rows {
-    async fn read(store: &Arc<dyn MetaStore>) -> Result<Self, IamError> {
-        store::read(store, Self::scan).await?
-    }
-
-    fn scan(snapshot: &dyn Snapshot) -> Result<Result<Self, IamError>, StoreFault> {
-        let mut rows = Self { accounts: BTreeMap::new(), keys: BTreeMap::new() };
-        let mut problem = None;
-        snapshot.scan(Table::Accounts, b"", None, &mut |key, value| {
-            let row = text(key, AccountId::parse).and_then(|id| Ok((id, AccountRecord::decode(value)?)));
-            problem = row.map(|(id, record)| rows.accounts.insert(id, record)).err();
-            problem.is_none()
-        })?;
-        if problem.is_none() {
-            snapshot.scan(Table::AccessKeys, b"", None, &mut |key, value| {
-                let row = text(key, AccessKeyId::parse).and_then(|id| Ok((id, AccessKeyRecord::decode(value)?)));
-                problem = row.map(|(id, record)| rows.keys.insert(id, record)).err();
-                problem.is_none()
-            })?;
-        }
-        Ok(match problem {
-            Some(problem) => Err(IamError::Damaged(problem.to_string())),
-            None => Ok(rows),
-        })
-    }
-}
-
-fn text<T>(key: &[u8], parse: fn(&str) -> Option<T>) -> Result<T, DecodeError> {
-    std::str::from_utf8(key).ok().and_then(parse).ok_or(DecodeError("key of an account or access key row"))
-}
-
-fn unopened(id: &AccessKeyId) -> IamError {
-    IamError::Damaged(format!("the secret of access key {id} does not open; giving root credentials replaces it"))
+/// A second owner of a secret: the one that is shown, the one that is kept.
+fn copy(secret: &SecretAccessKey) -> Result<SecretAccessKey, IamError> {
+    SecretAccessKey::parse(secret.expose()).ok_or(IamError::GivenRoot("the secret key has unusable characters"))
 }

@@ -5,13 +5,9 @@
 //! the stored ones again, nothing changes. Without given credentials the stored ones stay, and at the first start a pair
 //! is generated and shown once.
 
-use crate::{IamError, SecretAccessKey};
+use crate::access_key::{GIVEN_ID_CHARS_MIN, GIVEN_SECRET_CHARS_MIN};
+use crate::{IamError, SecretAccessKey, TEMPORARY_KEY_PREFIX};
 use model::{AccessKeyId, AccountId, AccountNumber, Entropy};
-
-/// Shortest access key id given, in characters (as MinIO).
-const ACCESS_KEY_CHARS_MIN: usize = 3;
-/// Shortest secret given, in characters, wherever the server listens (as MinIO); see [`crate::check_strength`] for more.
-const SECRET_CHARS_MIN: usize = 8;
 
 /// Root credentials from outside.
 #[derive(Debug)]
@@ -30,10 +26,13 @@ impl GivenRoot {
     /// visible ASCII characters.
     pub fn parse(id: &str, secret: &str) -> Result<Self, IamError> {
         let id = AccessKeyId::parse(id)
-            .filter(|id| id.as_str().len() >= ACCESS_KEY_CHARS_MIN)
+            .filter(|id| id.as_str().len() >= GIVEN_ID_CHARS_MIN)
             .ok_or(IamError::GivenRoot("the access key has 3 to 128 characters of A-Z, a-z, 0-9, `_`, `-` and `.`"))?;
+        if id.as_str().starts_with(TEMPORARY_KEY_PREFIX) {
+            return Err(IamError::GivenRoot("access keys that begin with SRTK are temporary credentials"));
+        }
         let secret = SecretAccessKey::parse(secret)
-            .filter(|secret| secret.expose().len() >= SECRET_CHARS_MIN)
+            .filter(|secret| secret.expose().len() >= GIVEN_SECRET_CHARS_MIN)
             .ok_or(IamError::GivenRoot("the secret key has 8 to 256 visible ASCII characters"))?;
         Ok(Self { id, secret })
     }
@@ -69,9 +68,14 @@ mod tests {
     #[test]
     fn unusable_credentials_are_refused() {
         assert!(GivenRoot::parse("abc", "12345678").is_ok());
-        for (id, secret) in
-            [("ab", "12345678"), ("a b c", "12345678"), ("", "12345678"), ("abc", "1234567"), ("abc", "1234 5678")]
-        {
+        for (id, secret) in [
+            ("ab", "12345678"),
+            ("a b c", "12345678"),
+            ("", "12345678"),
+            ("abc", "1234567"),
+            ("abc", "1234 5678"),
+            ("SRTKABC", "12345678"),
+        ] {
             assert!(matches!(GivenRoot::parse(id, secret), Err(IamError::GivenRoot(_))), "{id} {secret}");
         }
     }

@@ -11,12 +11,12 @@
 )]
 
 use bytes::Bytes;
-use crypto::{RootKey, SecretBytes, SecretsKey, sha256};
+use crypto::{PasswordHash, RootKey, SecretBytes, SecretsKey, TokenUse, sha256};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
-use iam::{Directory, GivenRoot, SecretAccessKey, SecretSealer};
-use kms::KeyService;
+use iam::{Directory, GivenRoot, PasswordHasher, SecretAccessKey, SecretSealer, TokenKind, TokenSealer};
+use kms::{KeyService, TokenKeys};
 use model::{AccessKeyId, Clock, Entropy, RegionName, Timestamp};
 use objects::ObjectService;
 use policy::{Authorizer, Evaluator};
@@ -59,6 +59,42 @@ impl SecretSealer for Sealer {
     }
 }
 
+struct Tokens(Arc<TokenKeys>);
+
+fn purpose(kind: TokenKind) -> TokenUse {
+    match kind {
+        TokenKind::Session => TokenUse::Session,
+        TokenKind::Identity => TokenUse::Identity,
+    }
+}
+
+#[async_trait::async_trait]
+impl TokenSealer for Tokens {
+    fn seal(&self, kind: TokenKind, claims: &[u8]) -> Vec<u8> {
+        self.0.seal(purpose(kind), claims)
+    }
+
+    fn open(&self, kind: TokenKind, token: &[u8]) -> Option<zeroize::Zeroizing<Vec<u8>>> {
+        self.0.open(purpose(kind), token)
+    }
+
+    async fn rotate(&self) -> Result<(), String> {
+        self.0.rotate().await.map_err(|error| error.to_string())
+    }
+}
+
+struct Passwords(Arc<dyn Entropy>);
+
+impl PasswordHasher for Passwords {
+    fn hash(&self, password: &str) -> Option<Vec<u8>> {
+        PasswordHash::new(password, &*self.0).map(|hash| hash.encode())
+    }
+
+    fn verify(&self, password: &str, hash: &[u8]) -> bool {
+        PasswordHash::decode(hash).is_ok_and(|hash| hash.verify(password))
+    }
+}
+
 impl Server {
     /// A server that asks nothing of the transport, so that tests may speak plain HTTP.
     pub async fn start() -> Self {
@@ -88,10 +124,19 @@ impl Server {
         )
         .await
         .unwrap();
-        let sealer = Sealer(keys.secrets_key().await.unwrap());
         let given =
             GivenRoot { id: AccessKeyId::parse(ACCESS_KEY).unwrap(), secret: SecretAccessKey::parse(SECRET).unwrap() };
-        let directory = Directory::open(Arc::clone(&meta), &sealer, Some(given), &*dyn_clock, &*entropy).await.unwrap();
+        let parts = iam::Parts {
+            store: Arc::clone(&meta),
+            sealer: Arc::new(Sealer(keys.secrets_key().await.unwrap())),
+            tokens: Arc::new(Tokens(keys.token_keys().await.unwrap())),
+            passwords: Arc::new(Passwords(Arc::clone(&entropy))),
+            authorizer: Arc::clone(&authorizer),
+            clock: Arc::clone(&dyn_clock),
+            entropy: Arc::clone(&entropy),
+            region: region.clone(),
+        };
+        let directory = Directory::open(parts, Some(given)).await.unwrap();
         let config = SseConfig { require_https, server_default: None, bucket_key_ttl_millis: 180_000 };
         let sse = SseService::open(
             Arc::clone(&keys),

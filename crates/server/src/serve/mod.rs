@@ -10,6 +10,7 @@ mod memory;
 mod process;
 mod rooms;
 mod root_credentials;
+mod sealers;
 mod signals;
 mod upkeep;
 
@@ -80,7 +81,7 @@ async fn serve(mut settings: Settings, env: Env<'_>, held: &mut Option<DirLock>)
         config: gateway_config(&settings),
     });
 
-    let upkeep = tokio::spawn(upkeep::run(Arc::clone(&rooms.kms)));
+    let upkeep = tokio::spawn(upkeep::run(Arc::clone(&rooms.kms), Arc::clone(&rooms.directory)));
     let signals = Signals::install()?;
     let (stop, stopping) = watch::channel(false);
     let data = spawn({
@@ -118,6 +119,10 @@ fn gateway_config(settings: &Settings) -> GatewayConfig {
         Compat::Ceph => gateway::Compat::Ceph,
     };
     config.default_encryption = rooms::default_method(settings);
+    config.accept_v2_for_kms = settings.accept_v2_for_kms;
+    config.any_v4_region = settings.any_v4_region;
+    config.obs_unsigned_subresources = settings.obs_unsigned_subresources;
+    config.trusted_proxies = settings.trusted_proxies.clone();
     config.limits = Limits { drain_timeout: settings.drain, ..Limits::default() };
     config
 }

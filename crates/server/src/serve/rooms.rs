@@ -10,8 +10,9 @@ use crate::config::{DefaultEncryption, RequireHttps, Settings};
 use crate::data_dir::DataDir;
 use crate::failure::Failure;
 use crate::root_key;
-use crypto::{SecretsKey, SystemEntropy};
-use iam::{Directory, GivenRoot, SecretSealer};
+use crate::serve::sealers::{Argon2id, KmsSealer, KmsTokens};
+use crypto::SystemEntropy;
+use iam::{Directory, GivenRoot};
 use kms::KeyService;
 use model::{Clock, Entropy};
 use objects::api::{AccessConfig, AnyAccount};
@@ -22,7 +23,6 @@ use std::sync::Arc;
 use store::engine::files::FileBlobs;
 use store::engine::fjall::FjallStore;
 use store::{BlobStore, MetaStore};
-use zeroize::Zeroizing;
 
 /// Everything that is open while the server runs.
 pub(super) struct Rooms {
@@ -68,10 +68,20 @@ impl Rooms {
         .await
         .map_err(|error| unopened("the key management service", &error))?;
 
-        let sealer = KmsSealer(kms.secrets_key().await.map_err(|error| unopened("the access keys", &error))?);
-        let directory = Directory::open(Arc::clone(&meta_seam), &sealer, given, &*clock, &*entropy)
+        let no_keys = |error: kms::KmsError| unopened("the accounts and access keys", &error);
+        let directory = iam::Parts {
+            store: Arc::clone(&meta_seam),
+            sealer: Arc::new(KmsSealer(kms.secrets_key().await.map_err(no_keys)?)),
+            tokens: Arc::new(KmsTokens(kms.token_keys().await.map_err(no_keys)?)),
+            passwords: Arc::new(Argon2id(Arc::clone(&entropy))),
+            authorizer: Arc::clone(&authorizer),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+            region: settings.region.clone(),
+        };
+        let directory = Directory::open(directory, given)
             .await
-            .map_err(|error| unopened("the access keys", &error))?;
+            .map_err(|error| unopened("the accounts and access keys", &error))?;
 
         let config = SseConfig {
             require_https: match settings.require_https {
@@ -100,24 +110,14 @@ impl Rooms {
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
             authorizer,
-            access: AccessConfig::default(),
+            access: AccessConfig {
+                default_ownership: settings.object_ownership,
+                block_public_access: settings.block_public_access,
+            },
             accounts: Arc::new(AnyAccount),
         };
         let objects = ObjectService::open(parts).await.map_err(|error| unopened("the objects", &error))?;
         Ok(Self { meta, blobs, kms, directory: Arc::new(directory), sse, objects, clock, entropy })
-    }
-}
-
-/// Seals signing secrets under the KMS's own key for them.
-struct KmsSealer(Arc<SecretsKey>);
-
-impl SecretSealer for KmsSealer {
-    fn seal(&self, id: &[u8; 16], plain: &[u8]) -> Vec<u8> {
-        self.0.seal_note(id, plain)
-    }
-
-    fn open(&self, id: &[u8; 16], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        self.0.open_note(id, sealed).ok()
     }
 }
 

@@ -1,5 +1,7 @@
-//! Work that is due by the clock rather than by a request: CMKs whose deletion date has passed lose their material.
+//! Work that is due by the clock rather than by a request: CMKs whose deletion date has passed lose their material, and
+//! the last uses of access keys are written down.
 
+use iam::Directory;
 use kms::KeyService;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +11,7 @@ use std::time::Duration;
 const EVERY: Duration = Duration::from_secs(600);
 
 /// Runs until the server ends.
-pub(super) async fn run(keys: Arc<KeyService>) {
+pub(super) async fn run(keys: Arc<KeyService>, directory: Arc<Directory>) {
     let mut ticks = tokio::time::interval(EVERY);
     loop {
         ticks.tick().await;
@@ -22,6 +24,9 @@ pub(super) async fn run(keys: Arc<KeyService>) {
             Err(error) => {
                 tracing::error!(%error, "material of deleted CMKs could not be destroyed; trying again later")
             }
+        }
+        if let Err(error) = directory.flush_last_used().await {
+            tracing::warn!(%error, "the last uses of access keys could not be written; trying again later");
         }
     }
 }

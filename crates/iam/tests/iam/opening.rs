@@ -1,78 +1,13 @@
 //! Opening the directory: first start, restart, given credentials, damage.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests report by panicking")]
+use crate::setup::{Setup, id};
+use model::{AccountNumber, Timestamp};
+use store::Table;
+use strongroom_iam::{IamError, KeyOwner};
 
-use model::AccessKeyId;
-use std::sync::Arc;
-use store::engine::memory::MemoryStore;
-use store::{MetaStore, Table, Transaction};
-use strongroom_iam::{Directory, GivenRoot, IamError, SecretSealer};
-use testkit::{SeededEntropy, TestClock};
-use zeroize::Zeroizing;
-
-/// Stands in for the KMS, which the real server seals with: masks and authenticates with a toy checksum. Good enough to
-/// notice a wrong id or a changed byte, and not to keep anything secret.
-struct ToySealer(u8);
-
-impl ToySealer {
-    fn mask(&self, id: &[u8; 16], bytes: &[u8]) -> Vec<u8> {
-        bytes.iter().enumerate().map(|(i, b)| b ^ id[i % 16] ^ self.0).collect()
-    }
-
-    fn sum(bytes: &[u8]) -> [u8; 4] {
-        bytes.iter().fold(7u32, |sum, b| sum.rotate_left(5) ^ u32::from(*b).wrapping_mul(0x9e37_79b1)).to_be_bytes()
-    }
-}
-
-impl SecretSealer for ToySealer {
-    fn seal(&self, id: &[u8; 16], plain: &[u8]) -> Vec<u8> {
-        self.mask(id, &[plain, &Self::sum(plain)].concat())
-    }
-
-    fn open(&self, id: &[u8; 16], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        let plain = self.mask(id, sealed);
-        let (text, sum) = plain.split_at_checked(plain.len().checked_sub(4)?)?;
-        (Self::sum(text) == sum).then(|| Zeroizing::new(text.to_vec()))
-    }
-}
-
-struct Setup {
-    store: Arc<dyn MetaStore>,
-    entropy: SeededEntropy,
-    clock: TestClock,
-}
-
-impl Setup {
-    fn new() -> Self {
-        Self { store: MemoryStore::shared(), entropy: SeededEntropy::new(11), clock: TestClock::default() }
-    }
-
-    async fn open(&self, given: Option<(&str, &str)>) -> Result<Directory, IamError> {
-        let given = given.map(|(id, secret)| GivenRoot::parse(id, secret).unwrap());
-        Directory::open(Arc::clone(&self.store), &ToySealer(0x5a), given, &self.clock, &self.entropy).await
-    }
-
-    fn rows(&self, table: Table) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let mut rows = Vec::new();
-        let snapshot = self.store.snapshot();
-        snapshot
-            .scan(table, b"", None, &mut |key, value| {
-                rows.push((key.to_vec(), value.to_vec()));
-                true
-            })
-            .unwrap();
-        rows
-    }
-
-    async fn put(&self, table: Table, key: &[u8], value: &[u8]) {
-        let mut tx = Transaction::new();
-        tx.put(table, key.to_vec(), value.to_vec());
-        self.store.commit(tx).await.unwrap();
-    }
-}
-
-fn id(text: &str) -> AccessKeyId {
-    AccessKeyId::parse(text).unwrap()
+fn secret(directory: &strongroom_iam::Directory, key: &str) -> Option<String> {
+    let found = directory.credential(&id(key), None, Timestamp::default()).ok()?;
+    Some(found.secret.expose().to_owned())
 }
 
 #[tokio::test]
@@ -86,13 +21,13 @@ async fn the_first_start_generates_credentials_and_the_second_keeps_them() {
 
     let again = setup.open(None).await.unwrap();
     assert!(again.first_start.is_none(), "a secret is shown once");
-    let key = again.find(&shown.id).unwrap();
+    let key = again.credential(&shown.id, None, setup.now()).unwrap();
     assert_eq!(key.secret.expose(), secret);
     let caller = key.principal.caller().unwrap();
     let (account, number) = (&caller.account, &caller.number);
     assert_eq!((account, number), (&shown.account, &shown.number));
-    assert_eq!(again.root(), &key.principal);
-    assert!(again.find(&id("SRAKUNKNOWN")).is_none());
+    assert_eq!(again.root(), key.principal);
+    assert!(again.credential(&id("SRAKUNKNOWN"), None, setup.now()).is_err());
 }
 
 #[tokio::test]
@@ -102,17 +37,17 @@ async fn given_credentials_are_the_only_ones_from_then_on() {
 
     let given = setup.open(Some(("operator", "correct horse".replace(' ', "-").as_str()))).await.unwrap();
     assert!(given.first_start.is_none());
-    assert_eq!(given.find(&id("operator")).unwrap().secret.expose(), "correct-horse");
-    assert!(given.find(&generated).is_none(), "the former access key stops working");
+    assert_eq!(secret(&given, "operator").unwrap(), "correct-horse");
+    assert!(secret(&given, generated.as_str()).is_none(), "the former access key stops working");
 
     let unchanged = setup.rows(Table::AccessKeys);
     setup.open(Some(("operator", "correct-horse"))).await.unwrap();
     assert_eq!(setup.rows(Table::AccessKeys), unchanged, "given the stored pair, nothing is written");
 
     let rotated = setup.open(Some(("operator", "another-secret"))).await.unwrap();
-    assert_eq!(rotated.find(&id("operator")).unwrap().secret.expose(), "another-secret");
+    assert_eq!(secret(&rotated, "operator").unwrap(), "another-secret");
     let kept = setup.open(None).await.unwrap();
-    assert_eq!(kept.find(&id("operator")).unwrap().secret.expose(), "another-secret");
+    assert_eq!(secret(&kept, "operator").unwrap(), "another-secret");
     assert_eq!(kept.access_keys().count(), 1);
 }
 
@@ -151,8 +86,8 @@ async fn every_changed_byte_and_every_truncation_is_refused() {
     let setup = Setup::new();
     setup.open(Some(("operator", "correct-horse"))).await.unwrap();
     let (key, good) = setup.rows(Table::AccessKeys).pop().unwrap();
-    // Bytes 2 to 9 are the creation time, which says nothing about the secret.
-    for at in (0..good.len()).filter(|at| !(2..10).contains(at)) {
+    // Bytes 2 to 9 are the creation time, byte 46 whether the key is active: neither says anything about the secret.
+    for at in (0..good.len()).filter(|at| !(2..10).contains(at) && *at != 46) {
         let mut bad = good.clone();
         bad[at] ^= 0x01;
         setup.put(Table::AccessKeys, &key, &bad).await;
@@ -170,21 +105,41 @@ async fn every_changed_byte_and_every_truncation_is_refused() {
 async fn another_sealing_key_opens_nothing_and_given_credentials_are_the_way_out() {
     let setup = Setup::new();
     setup.open(Some(("operator", "correct-horse"))).await.unwrap();
-    let other = ToySealer(0x33);
-    let open = |given| Directory::open(Arc::clone(&setup.store), &other, given, &setup.clock, &setup.entropy);
-    assert!(matches!(open(None).await, Err(IamError::Damaged(_))));
-    let given = GivenRoot::parse("operator", "correct-horse").unwrap();
-    assert_eq!(open(Some(given)).await.unwrap().find(&id("operator")).unwrap().secret.expose(), "correct-horse");
+    assert!(matches!(setup.open_with(0x33, None).await, Err(IamError::Damaged(_))));
+    let opened = setup.open_with(0x33, Some(("operator", "correct-horse"))).await.unwrap();
+    assert_eq!(secret(&opened, "operator").unwrap(), "correct-horse");
 }
 
 #[tokio::test]
-async fn no_secret_stands_in_a_row_or_a_debug_text() {
+async fn a_directory_of_format_1_is_read() {
     let setup = Setup::new();
-    let directory = setup.open(Some(("operator", "correct-horse"))).await.unwrap();
-    for table in Table::ALL {
-        for (_, value) in setup.rows(*table) {
-            assert!(!value.windows(13).any(|w| w == b"correct-horse"), "{table:?}");
-        }
-    }
-    assert!(!format!("{directory:?}").contains("horse"));
+    let account = "0123456789abcdef0123456789abcdef";
+    let mut w = model::codec::Writer::new(1);
+    w.u64(1000).str("123456789012");
+    setup.put(Table::Accounts, account.as_bytes(), &w.finish()).await;
+    let mut plain = model::codec::Writer::bare();
+    plain.str("oldkey").str(account).str("old-secret");
+    let sealed = strongroom_iam::SecretSealer::seal(&crate::setup::ToySealer(0x5a), &[9; 16], plain.as_bytes());
+    let mut w = model::codec::Writer::new(1);
+    w.u8(1).u64(2000).str(account).raw(&[9; 16]).bytes(&sealed);
+    setup.put(Table::AccessKeys, b"oldkey", &w.finish()).await;
+
+    let directory = setup.open(None).await.unwrap();
+    assert!(directory.first_start.is_none());
+    assert_eq!(secret(&directory, "oldkey").unwrap(), "old-secret");
+    let root = directory.root();
+    let told = directory.get_account(setup.rq(&root), account).await.unwrap();
+    assert_eq!((told.number.as_str(), told.name.as_str(), told.operator), ("123456789012", "root", true));
+    assert_eq!(told.created, Timestamp::from_millis(1000));
+    assert_eq!(AccountNumber::parse("123456789012").as_ref(), root.number());
+    // Written again, it is of today's format, and still opens.
+    directory.update_access_key(setup.rq(&root), &id("oldkey"), None, Some("kept".to_owned())).await.unwrap();
+    let (_, row) = setup.rows(Table::AccessKeys).pop().unwrap();
+    assert_eq!(row[0], 2);
+    let again = setup.open(None).await.unwrap();
+    assert_eq!(secret(&again, "oldkey").unwrap(), "old-secret");
+    assert_eq!(
+        again.access_keys().map(|key| (key.description, key.owner)).collect::<Vec<_>>(),
+        [("kept".to_owned(), KeyOwner::Root)]
+    );
 }
