@@ -20,6 +20,7 @@ mod form;
 mod headers;
 mod legacy;
 mod payload;
+mod sdk_hmac;
 pub mod signer;
 pub mod target;
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub use error::AuthError;
 pub use form::{FormCredential, detect_form};
 pub use legacy::is_signed_subresource;
 pub use payload::{Payload, unsigned_request_payload};
+pub use sdk_hmac::{SdkCredential, SdkVerifyConfig, VerifiedSdkSignature};
 pub use verified::VerifiedSignature;
 
 use http::HeaderMap;

@@ -118,7 +118,7 @@ impl ControlPlane {
             (Face::AwsQuery, Ok(body)) => query::serve(request(body)).await,
             (Face::AwsQuery, Err(why)) => query::refuse(&why, &ids.request_id),
             (Face::Huawei, Ok(body)) => huawei::serve(request(body)).await,
-            (Face::Huawei, Err(why)) => huawei::refuse(&why),
+            (Face::Huawei, Err(why)) => huawei::refuse(&why, &ids.request_id),
             (Face::Admin, Ok(body)) => admin::serve(request(body)).await,
             (Face::Admin, Err(why)) => admin::refuse(&why, &ids.request_id),
         }

@@ -12,7 +12,7 @@ use iam::CredentialError;
 use policy::Principal;
 
 /// Why a request of the control plane did not come to its operation.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Refused {
     /// Plain HTTP from another machine.
     NeedsTls,

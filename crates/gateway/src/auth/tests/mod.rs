@@ -4,6 +4,7 @@ mod attacks;
 mod detection;
 mod mutations;
 mod properties;
+mod sdk_hmac;
 mod time;
 mod vectors;
 
