@@ -135,7 +135,7 @@ impl Directory {
         self.shared.permit(&rq, ACTION, &operator, &format!("account/{named}"), &[])?;
         name.as_ref().map(check_name).transpose()?;
         email.iter().flatten().try_for_each(|email| check_email(email))?;
-        let (named, now) = (named.to_owned(), self.shared.now());
+        let (named, shared) = (named.to_owned(), Arc::clone(&self.shared));
         self.shared
             .change(move |state, edits| {
                 let found = state.account_named(&named).ok_or(IamError::NoSuchEntity("account", named))?;
@@ -146,7 +146,7 @@ impl Directory {
                     return Err(IamError::InvalidInput("enabled", "the operator's account cannot be disabled".into()));
                 }
                 if enabled == Some(false) && account.enabled {
-                    entry.sessions_from = entry.sessions_from.max(now.plus_millis(1));
+                    entry.sessions_from = shared.revocation_time(state);
                 }
                 account.enabled = enabled.unwrap_or(account.enabled);
                 account.name = name.unwrap_or_else(|| account.name.clone());

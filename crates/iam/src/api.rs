@@ -8,6 +8,7 @@ use crate::SecretAccessKey;
 use crate::entity::{AccessKeyInfo, Account, PolicyRef};
 use model::{AccessKeyId, AccountId, EntityName, EntityPath, ProjectUid, Timestamp};
 use policy::{Caller, Conditions, Principal};
+use std::fmt;
 use std::sync::Arc;
 
 /// Who asks for a change, and how the request came.
@@ -103,7 +104,6 @@ pub struct RoleChange {
 }
 
 /// Temporary credentials as issued. The secret is told here and nowhere else.
-#[derive(Debug)]
 pub struct Issued {
     /// Access key id of the session; begins with [`crate::TEMPORARY_KEY_PREFIX`].
     pub access_key: AccessKeyId,
@@ -185,7 +185,6 @@ pub struct IdentityToken {
 }
 
 /// Who logs in with a password.
-#[derive(Debug)]
 pub struct PasswordLogin<'a> {
     /// The account by name or id; may be missing if the user is named by id.
     pub account: Option<&'a str>,
@@ -193,4 +192,25 @@ pub struct PasswordLogin<'a> {
     pub user: &'a str,
     /// The password.
     pub password: &'a str,
+}
+
+/// Neither the secret nor the token.
+impl fmt::Debug for Issued {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issued")
+            .field("access_key", &self.access_key)
+            .field("expires", &self.expires)
+            .field("caller", &self.caller.urn())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Not the password.
+impl fmt::Debug for PasswordLogin<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PasswordLogin")
+            .field("account", &self.account)
+            .field("user", &self.user)
+            .finish_non_exhaustive()
+    }
 }

@@ -9,7 +9,7 @@ use crate::token_cache::TokenCache;
 use crate::{IamError, PasswordHasher, SecretSealer, TokenSealer};
 use model::{Clock, Entropy, RegionName, Timestamp};
 use policy::Authorizer;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use store::{CommitError, MetaStore, StoreFault, Transaction};
 
@@ -28,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) sessions: TokenCache,
     pub(crate) identities: TokenCache,
     pub(crate) logins: Logins,
+    /// The latest moment written into a token, in milliseconds.
+    pub(crate) issued_last: AtomicU64,
     /// Held by the one writer.
     pub(crate) writer: tokio::sync::Mutex<()>,
     /// A commit ended with its outcome unknown, and the store could not be read afterwards.

@@ -157,16 +157,3 @@ fn in_force(state: &State, account: &AccountId, who: &Who, issued: Timestamp) ->
     };
     if issued < from.max(entry.sessions_from) { Err(CredentialError::TokenInvalid) } else { Ok(()) }
 }
-
-impl State {
-    /// The moment to write into a token issued now: not before what was revoked an instant ago, which would end it too.
-    pub(crate) fn issue_time(&self, account: &AccountId, who: &Who, now: Timestamp) -> Timestamp {
-        let of_account = self.accounts.get(account).map(|entry| entry.sessions_from);
-        let of_identity = match who {
-            Who::Root => None,
-            Who::User(uid) => self.users.get(uid).map(|entry| entry.user.sessions_from),
-            Who::Role(uid, _) => self.roles.get(uid).map(|role| role.sessions_from),
-        };
-        now.max(of_account.unwrap_or_default()).max(of_identity.unwrap_or_default())
-    }
-}

@@ -140,6 +140,7 @@ impl Parts {
             sessions: TokenCache::new(TokenKind::Session),
             identities: TokenCache::new(TokenKind::Identity),
             logins: crate::login::Logins::default(),
+            issued_last: std::sync::atomic::AtomicU64::new(0),
             writer: tokio::sync::Mutex::default(),
             stale: std::sync::atomic::AtomicBool::new(false),
         }
@@ -217,7 +218,7 @@ impl Parts {
         tx.changes.append(&mut put.changes);
         if let Some(entry) = state.accounts.get(&operator.id) {
             let mut entry = AccountEntry::clone(entry);
-            entry.sessions_from = entry.sessions_from.max(self.clock.now().plus_millis(1));
+            entry.sessions_from = self.clock.now().max(state.revoked_until).plus_millis(1);
             Edit::account(entry).stage(state, &mut tx);
         }
         self.store.commit(tx).await?;

@@ -4,7 +4,7 @@ use crate::access_key::KeyEntry;
 use crate::entity::{Group, ManagedPolicy, Project, Role};
 use crate::record::{AccountEntry, Revocation, UserEntry, encode_group, encode_policy, encode_project, encode_role};
 use crate::state::{Kind, NameKey, State};
-use model::{AccessKeyId, AccountId, GroupUid, PolicyUid, ProjectUid, RoleUid, UserUid};
+use model::{AccessKeyId, AccountId, GroupUid, PolicyUid, ProjectUid, RoleUid, Timestamp, UserUid};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::{Expectation, Table, Transaction};
@@ -89,6 +89,13 @@ impl Edit {
 
     /// Makes the change in memory, names included.
     pub(crate) fn apply(self, state: &mut State) {
+        let revoked = match &self {
+            Self::Account(_, Some(entry)) => entry.sessions_from,
+            Self::User(_, Some(entry)) => entry.user.sessions_from,
+            Self::Role(_, Some(role)) => role.sessions_from,
+            _ => Timestamp::default(),
+        };
+        state.revoked_until = state.revoked_until.max(revoked);
         let names = &mut state.names;
         match self {
             Self::Account(id, new) => match new {

@@ -4,11 +4,13 @@ use crate::access_key::generate_temporary_id;
 use crate::change::Shared;
 use crate::claims::{Claims, Narrowing, Who};
 use crate::credential::{session, told};
+use crate::state::State;
 use crate::token_cache::ready;
 use crate::{CredentialError, IamError, IdentityToken, Issued, SecretAccessKey};
 use model::{AccountId, ProjectUid, Timestamp};
 use policy::{Attached, Caller, Grammar, Identity, Policy};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// All session policies of a session together, in bytes.
 pub(crate) const SESSION_POLICY_BYTES_MAX: usize = 10 * 1024;
@@ -42,9 +44,8 @@ impl Subject {
 
     fn claims(&self, shared: &Shared, seconds: u64) -> Claims {
         let (state, now) = (shared.state(), shared.now());
-        let issued = state.issue_time(&self.account, &self.who, now);
-        let issued = self.origin.as_ref().map_or(issued, |(account, who)| state.issue_time(account, who, issued));
-        let expires = issued.plus_millis(seconds.saturating_mul(1000));
+        let issued = shared.issue_time(&state, now);
+        let expires = now.plus_millis(seconds.saturating_mul(1000));
         Claims {
             id: shared.draw(),
             issued,
@@ -70,6 +71,20 @@ pub(crate) fn who(caller: &Caller) -> Who {
 }
 
 impl Shared {
+    /// The moment to write into a token issued now: not before what was revoked an instant ago, which would end it too.
+    fn issue_time(&self, state: &State, now: Timestamp) -> Timestamp {
+        let issued = now.max(state.revoked_until);
+        self.issued_last.fetch_max(issued.as_millis(), Ordering::SeqCst);
+        issued
+    }
+
+    /// The moment from which on tokens count once everything issued until now is revoked: later than the issue of any of
+    /// them, also within one millisecond and when the clock was set back.
+    pub(crate) fn revocation_time(&self, state: &State) -> Timestamp {
+        let issued = Timestamp::from_millis(self.issued_last.load(Ordering::SeqCst));
+        self.now().max(issued).max(state.revoked_until).plus_millis(1)
+    }
+
     /// Temporary credentials.
     pub(crate) fn issue_session(&self, subject: &Subject, seconds: u64) -> Result<Issued, IamError> {
         let mut claims = subject.claims(self, seconds);

@@ -74,9 +74,10 @@ impl Directory {
         let found = self.shared.state().holder(&account.id, &entity);
         self.shared.permit(&rq, ACTION, &account, &found.entity, &[])?;
         found.get()?;
-        let from = self.shared.now().plus_millis(1);
+        let shared = Arc::clone(&self.shared);
         self.shared
             .change(move |state, edits| {
+                let from = shared.revocation_time(state);
                 match &*state.holder(&account.id, &entity).get()? {
                     Holder::User(entry) => edits.push(Edit::user(entry.revoked(from))),
                     Holder::Group(group) => {
@@ -84,8 +85,8 @@ impl Directory {
                         edits.extend(members.map(|entry| Edit::user(entry.revoked(from))));
                     }
                     Holder::Role(role) => {
-                        let sessions_from = role.sessions_from.max(from);
-                        edits.push(Edit::Role(role.uid, Some(Arc::new(Role { sessions_from, ..(**role).clone() }))));
+                        let revoked = Role { sessions_from: from, ..Role::clone(role) };
+                        edits.push(Edit::Role(role.uid, Some(Arc::new(revoked))));
                     }
                 }
                 Ok(())
@@ -109,7 +110,7 @@ impl UserEntry {
     pub(crate) fn revoked(&self, from: model::Timestamp) -> Self {
         let mut entry = self.clone();
         let user = Arc::make_mut(&mut entry.user);
-        user.sessions_from = user.sessions_from.max(from);
+        user.sessions_from = from;
         entry
     }
 }

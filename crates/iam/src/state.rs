@@ -7,7 +7,9 @@ use crate::builtin;
 use crate::edit::Edit;
 use crate::entity::{Entity, Group, KeyOwner, ManagedPolicy, Named, PolicyRef, Project, Role};
 use crate::record::{AccountEntry, Revocation, UserEntry};
-use model::{AccessKeyId, AccountId, EntityName, EntityPath, GroupUid, PolicyUid, ProjectUid, RoleUid, UserUid};
+use model::{
+    AccessKeyId, AccountId, EntityName, EntityPath, GroupUid, PolicyUid, ProjectUid, RoleUid, Timestamp, UserUid,
+};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -52,6 +54,8 @@ pub(crate) struct State {
     pub(crate) revoked: BTreeMap<[u8; 16], Arc<Revocation>>,
     pub(crate) names: BTreeMap<NameKey, [u8; 16]>,
     pub(crate) keys_of: BTreeMap<(AccountId, KeyOwner), BTreeSet<AccessKeyId>>,
+    /// The latest moment from which on anybody's sessions count.
+    pub(crate) revoked_until: Timestamp,
 }
 
 /// An entity that was looked for: what it is called in ARNs is known whether it exists or not.

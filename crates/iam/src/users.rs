@@ -113,7 +113,7 @@ impl Directory {
             self.shared.permit(&rq, ACTION, &account, &format!("user{path}{name}"), &[])?;
         }
         change.description.as_deref().map(check_description).transpose()?;
-        let (uid, now) = (entry.user.uid, self.shared.now());
+        let (uid, shared) = (entry.user.uid, Arc::clone(&self.shared));
         self.shared
             .change(move |state, edits| {
                 let entry = state.user(&account.id, &Named::Uid(uid)).get()?;
@@ -121,7 +121,8 @@ impl Directory {
                     state.name_free(&account.id, Kind::User, name.as_str(), Some(uid.as_bytes()))?;
                 }
                 let ends = change.enabled == Some(false) && entry.user.enabled;
-                let mut entry = if ends { entry.revoked(now.plus_millis(1)) } else { UserEntry::clone(&entry) };
+                let mut entry =
+                    if ends { entry.revoked(shared.revocation_time(state)) } else { UserEntry::clone(&entry) };
                 let user = Arc::make_mut(&mut entry.user);
                 user.name = change.name.unwrap_or_else(|| user.name.clone());
                 user.path = change.path.unwrap_or_else(|| user.path.clone());
@@ -188,7 +189,7 @@ impl Directory {
                 let mut changed = match (&entry.password, create) {
                     (Some(_), true) => return Err(IamError::AlreadyExists("login profile", name())),
                     (None, false) => return Err(IamError::NoSuchEntity("login profile", name())),
-                    (Some(_), false) => entry.revoked(now.plus_millis(1)),
+                    (Some(_), false) => entry.revoked(shared.revocation_time(state)),
                     (None, true) => UserEntry::clone(&entry),
                 };
                 Arc::make_mut(&mut changed.user).password_set = Some(now);
@@ -206,14 +207,14 @@ impl Directory {
     /// [`IamError::AccessDenied`], [`IamError::NoSuchEntity`] for the user or the password.
     pub async fn delete_password(&self, rq: Requester<'_>, user: Named<UserUid>) -> Result<(), IamError> {
         let (account, entry) = self.permitted_user(&rq, Action::IamDeleteLoginProfile, &user)?;
-        let (uid, now) = (entry.user.uid, self.shared.now());
+        let (uid, shared) = (entry.user.uid, Arc::clone(&self.shared));
         self.shared
             .change(move |state, edits| {
                 let entry = state.user(&account.id, &Named::Uid(uid)).get()?;
                 if entry.password.is_none() {
                     return Err(IamError::NoSuchEntity("login profile", entry.user.name.to_string()));
                 }
-                let mut changed = entry.revoked(now.plus_millis(1));
+                let mut changed = entry.revoked(shared.revocation_time(state));
                 changed.password = None;
                 Arc::make_mut(&mut changed.user).password_set = None;
                 edits.push(Edit::user(changed));

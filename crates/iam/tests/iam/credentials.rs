@@ -1,6 +1,7 @@
 //! Forged, foreign and misplaced tokens.
 
 use crate::setup::{Setup, id};
+use model::AccessKeyId;
 use strongroom_iam::{CredentialError, SessionRequest};
 
 #[tokio::test]
@@ -11,7 +12,8 @@ async fn forged_tokens_are_refused() {
     let issue = || directory.session_token(setup.rq(&root), SessionRequest::default());
     let (issued, other) = (issue().await.unwrap(), issue().await.unwrap());
     let now = setup.now();
-    let answer = |key, token| directory.credential(key, token, now).map(|_| ()).unwrap_err();
+    let answer =
+        |key: &AccessKeyId, token: Option<&str>| directory.credential(key, token, now).map(|_| ()).unwrap_err();
     assert!(directory.credential(&issued.access_key, Some(&issued.token), now).is_ok());
     // Each time also while the right token is known and kept open.
     for end in 0..issued.token.len() {

@@ -162,8 +162,8 @@ async fn a_narrowed_session_makes_and_widens_no_identity() {
     assert!(denied(directory.create_user(setup.rq(&narrowed), new_user("more")).await));
     assert!(denied(directory.create_access_key(setup.rq(&narrowed), None, String::new(), None).await));
     assert!(denied(directory.create_access_key(setup.rq(&narrowed), Some(by("there")), String::new(), None).await));
-    let put = directory.put_inline_policy(setup.rq(&narrowed), Entity::User(by("there")), name("p"), &allow("*", "*"));
-    assert!(denied(put.await));
+    let (to, text) = (Entity::User(by("there")), allow("*", "*"));
+    assert!(denied(directory.put_inline_policy(setup.rq(&narrowed), to, name("p"), &text).await));
     assert!(denied(directory.set_password(setup.rq(&narrowed), by("there"), "long enough", true).await));
     assert!(denied(directory.create_account(setup.rq(&narrowed), name("more"), None, None).await));
     // Nor does it become a session that is not narrowed.

@@ -67,7 +67,7 @@ impl TokenSealer for ToyTokens {
         let mut head = vec![1; 37];
         head[1..5].copy_from_slice(&number.to_be_bytes());
         self.entropy.fill(&mut head[5..]);
-        let told = sum(&[&head, &[kind as u8], claims].concat());
+        let told = sum(&[&head[..], &[kind as u8], claims].concat());
         [&head[..], &mask(&head[5..], *key, &[claims, &told].concat())].concat()
     }
 
