@@ -70,7 +70,8 @@ def _query_api(service, server, credentials, endpoint, tls):
         aws_secret_access_key=secret_key,
         aws_session_token=token[0] if token else None,
         verify=str(server.ca) if tls else None,
-        config=botocore.client.Config(retries={"total_max_attempts": 1}),
+        # What is wrong, the server is to say.
+        config=botocore.client.Config(retries={"total_max_attempts": 1}, parameter_validation=False),
     )
 
 

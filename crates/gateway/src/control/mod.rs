@@ -4,7 +4,7 @@ mod admin;
 mod huawei;
 pub mod kms_json;
 mod plane;
-mod query;
-mod signed;
+pub(crate) mod query;
+pub(crate) mod signed;
 
-pub(crate) use plane::ControlPlane;
+pub(crate) use plane::{ControlPlane, read};

@@ -212,7 +212,7 @@ async fn kms(request: ControlRequest<'_>) -> Reply {
 }
 
 /// The body is part of what is signed, so it is read before the signature is checked: under a small cap.
-async fn read(mut source: IncomingSource, bytes_max: usize) -> Result<Bytes, Refused> {
+pub(crate) async fn read(mut source: IncomingSource, bytes_max: usize) -> Result<Bytes, Refused> {
     let mut whole = BytesMut::new();
     while let Some(piece) = source.next().await.map_err(|_| Refused::Incomplete)? {
         if whole.len() + piece.len() > bytes_max {

@@ -13,7 +13,7 @@ use policy::Principal;
 
 /// Why a request of the control plane did not come to its operation.
 #[derive(Clone, Debug)]
-pub(super) enum Refused {
+pub(crate) enum Refused {
     /// Plain HTTP from another machine.
     NeedsTls,
     /// The body did not come whole.
