@@ -378,16 +378,16 @@ def test_locations(server):
 # ---- what is not offered --------------------------------------------------------------------------------------------
 
 NOT_OFFERED = [
-    ("GET", "b", "acl"), ("GET", "b", "policy"), ("PUT", "b", "policy"), ("PUT", "b", "versioning"), ("PUT", "b", "cors"),
+    ("DELETE", "b", "acl"), ("POST", "b", "policy"), ("PUT", "b", "tagging"), ("PUT", "b", "versioning"), ("PUT", "b", "cors"),
     ("PUT", "b", "lifecycle"), ("PUT", "b", "replication"), ("PUT", "b", "object-lock"), ("PUT", "b", "notification"),
-    ("PUT", "k", "tagging"), ("PUT", "k", "acl"), ("PUT", "k", "retention"), ("POST", "k", "restore"), ("POST", "k", "append"),
+    ("PUT", "k", "legal-hold"), ("DELETE", "k", "acl"), ("PUT", "k", "retention"), ("POST", "k", "restore"), ("POST", "k", "append"),
     ("PUT", "k", "encryption"), ("POST", "b", None),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("case", NOT_OFFERED, ids=str)
 def test_what_is_not_offered_says_so_and_changes_nothing(server, s3, bucket, case):
-    """Never mistaken for another operation: `PUT k?tagging` must not store an object named k."""
+    """Never mistaken for another operation: `PUT k?retention` must not store an object named k."""
     method, place, sub = case
     s3.put_object(Bucket=bucket, Key="k", Body=b"kept")
     path = f"/{bucket}" + ("/k" if place == "k" else "")

@@ -304,7 +304,7 @@ def test_presigned_urls(server, s3, bucket):
 
 
 def test_unknown_operations_say_so(server, bucket):
-    for query in ["tagging", "acl", "lifecycle", "replication"]:
+    for query in ["tagging", "cors", "lifecycle", "replication"]:
         reply = signing.v4(server, "PUT", f"/{bucket}", b"<x/>", query=[(query, None)])
         assert reply.status in (400, 501) and reply.code, query
 

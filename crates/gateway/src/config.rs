@@ -1,6 +1,7 @@
 //! What the gateway is told when it is made, and its limits by name.
 
 use crate::errors::Compat;
+use crate::proxies::TrustedProxies;
 use model::RegionName;
 use sse::DefaultMethod;
 use std::time::Duration;
@@ -26,6 +27,8 @@ pub struct GatewayConfig {
     pub any_v4_region: bool,
     /// Whether OBS and V2 header signatures may leave out the few sub-resources some official clients do not sign.
     pub obs_unsigned_subresources: bool,
+    /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count.
+    pub trusted_proxies: TrustedProxies,
     /// Limits.
     pub limits: Limits,
 }
@@ -42,6 +45,7 @@ impl GatewayConfig {
             accept_v2_for_kms: true,
             any_v4_region: false,
             obs_unsigned_subresources: true,
+            trusted_proxies: TrustedProxies::default(),
             limits: Limits::default(),
         }
     }

@@ -13,8 +13,8 @@ fn test_name(example: &str) -> String {
 #[test]
 fn each_example_of_the_dialects_is_a_test_with_the_same_words() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let tests =
-        ["data_plane.rs", "doors.rs"].map(|file| std::fs::read_to_string(here.join("tests").join(file)).unwrap());
+    let tests = ["data_plane.rs", "doors.rs", "access.rs"]
+        .map(|file| std::fs::read_to_string(here.join("tests").join(file)).unwrap());
     for page in ["s3.md", "obs.md"] {
         let text = std::fs::read_to_string(here.join("../../docs/dialects").join(page)).unwrap();
         let examples = text.split("\n## Examples\n").nth(1).expect("the page has examples");

@@ -125,8 +125,8 @@ impl Credential {
         }
     }
 
-    /// The session token sent with a temporary access key. It is authenticated by whoever issued it: in two clients'
-    /// signed URLs it is not covered by the signature.
+    /// The session token sent with a temporary access key, from a place that the signature covers. Whoever issued it
+    /// authenticates it.
     pub fn session_token(&self) -> Option<&str> {
         self.session_token.as_deref()
     }

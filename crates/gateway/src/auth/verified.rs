@@ -2,7 +2,7 @@
 
 use super::credential::{Dialect, Scheme};
 use super::payload::Payload;
-use model::AccessKeyId;
+use model::{AccessKeyId, Timestamp};
 
 /// A verified signature. Made by [`super::Credential::verify`] and [`super::FormCredential::verify`] alone.
 #[derive(Debug)]
@@ -11,11 +11,22 @@ pub struct VerifiedSignature {
     scheme: Scheme,
     payload: Payload,
     left_out: bool,
+    presigned_at: Option<Timestamp>,
 }
 
 impl VerifiedSignature {
     pub(super) fn new(access_key: AccessKeyId, scheme: Scheme, payload: Payload, left_out: bool) -> Self {
-        Self { access_key, scheme, payload, left_out }
+        Self { access_key, scheme, payload, left_out, presigned_at: None }
+    }
+
+    pub(super) fn presigned_at(mut self, at: Option<Timestamp>) -> Self {
+        self.presigned_at = at;
+        self
+    }
+
+    /// When a URL was signed; only V4 says so.
+    pub fn url_signed_at(&self) -> Option<Timestamp> {
+        self.presigned_at
     }
 
     /// The access key that signed.

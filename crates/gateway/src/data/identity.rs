@@ -19,9 +19,15 @@ pub(crate) struct Identity {
     pub(crate) scheme: Option<Scheme>,
     /// What is declared about the body, until the body is opened.
     pub(crate) payload: Option<Payload>,
+    /// When the URL was signed, if it is a presigned one that says so.
+    pub(crate) url_signed_at: Option<Timestamp>,
 }
 
 impl Identity {
+    fn anonymous(payload: Option<Payload>) -> Self {
+        Self { principal: Principal::Anonymous, scheme: None, payload, url_signed_at: None }
+    }
+
     pub(crate) fn is_presigned(&self) -> bool {
         self.scheme.is_some_and(Scheme::is_presigned)
     }
@@ -41,7 +47,7 @@ pub(crate) fn establish(
 ) -> Result<Identity, Refusal> {
     let Some(credential) = credential else {
         let payload = unsigned_request_payload(request.headers)?;
-        return Ok(Identity { principal: Principal::Anonymous, scheme: None, payload: Some(payload) });
+        return Ok(Identity::anonymous(Some(payload)));
     };
     let now = gateway.clock.now();
     let signing = signing(gateway, credential.access_key(), credential.session_token(), now)?;
@@ -51,6 +57,7 @@ pub(crate) fn establish(
     Ok(Identity {
         principal: signing.principal,
         scheme: Some(verified.scheme()),
+        url_signed_at: verified.url_signed_at(),
         payload: Some(verified.into_payload()),
     })
 }
@@ -62,13 +69,13 @@ pub(crate) fn of_form(
     credential: Option<&FormCredential>,
 ) -> Result<Identity, Refusal> {
     let Some(credential) = credential else {
-        return Ok(Identity { principal: Principal::Anonymous, scheme: None, payload: None });
+        return Ok(Identity::anonymous(None));
     };
     let now = gateway.clock.now();
     let signing = signing(gateway, credential.access_key(), credential.session_token(), now)?;
     let verified = credential.verify(signing.secret.expose().as_bytes(), &verify_config(gateway, dialect))?;
     gateway.directory.note_use(credential.access_key(), if dialect.is_obs() { "obs" } else { "s3" }, now);
-    Ok(Identity { principal: signing.principal, scheme: Some(verified.scheme()), payload: None })
+    Ok(Identity { principal: signing.principal, scheme: Some(verified.scheme()), payload: None, url_signed_at: None })
 }
 
 fn signing(
@@ -77,10 +84,16 @@ fn signing(
     session_token: Option<&str>,
     now: Timestamp,
 ) -> Result<SigningCredential, Refusal> {
-    gateway.directory.credential(access_key, session_token, now).map_err(|error| match error {
-        CredentialError::Unknown | CredentialError::TokenMissing => Refusal::from(AuthError::UnknownAccessKey),
-        CredentialError::TokenInvalid | CredentialError::TokenExpired => WireFault::UnknownSessionToken.into(),
-    })
+    gateway.directory.credential(access_key, session_token, now).map_err(refused)
+}
+
+/// A credential that is not accepted (obs-api §2.7). A temporary key without its token is a key that nobody has.
+fn refused(error: CredentialError) -> Refusal {
+    match error {
+        CredentialError::Unknown | CredentialError::TokenMissing => AuthError::UnknownAccessKey.into(),
+        CredentialError::TokenInvalid => WireFault::UnknownSessionToken.into(),
+        CredentialError::TokenExpired => WireFault::ExpiredSessionToken.into(),
+    }
 }
 
 fn verify_config<'a>(gateway: &'a Gateway, dialect: &'static Dialect) -> VerifyConfig<'a> {

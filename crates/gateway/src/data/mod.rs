@@ -17,6 +17,7 @@ use crate::gateway::Gateway;
 use crate::ids::RequestIds;
 use crate::listener::{Peer, Serve};
 use crate::ops::{self, Call};
+use crate::proxies::Client;
 use crate::query::Query;
 use crate::redact;
 use crate::reply::{Reply, WireReplyBody};
@@ -56,7 +57,8 @@ impl Serve for DataPlane {
         let (head, body) = request.into_parts();
         let intake = Intake::new(body, &gateway.config.limits, gateway.metrics.received());
         let mut progress = Progress { dialect: dialect_hint(&head.headers), operation: "Unknown", access_key: None };
-        let result = answer(gateway, &head, &peer, &ids, &intake, &mut progress).await;
+        let client = Client::of(&peer, &head.headers, &gateway.config.trusted_proxies);
+        let result = answer(gateway, &head, &client, &ids, &intake, &mut progress).await;
         let is_head = head.method == Method::HEAD;
         let dialect = progress.dialect;
         let mut reply = match result {
@@ -93,7 +95,8 @@ impl Serve for DataPlane {
             duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             access_key = progress.access_key,
             peer = %peer.address.ip(),
-            secure = peer.secure,
+            client = client.address.map(tracing::field::display),
+            secure = client.secure,
             "request"
         );
         reply.into_response(is_head, gateway.metrics.sent())
@@ -103,7 +106,7 @@ impl Serve for DataPlane {
 async fn answer(
     gateway: &Gateway,
     head: &Parts,
-    peer: &Peer,
+    client: &Client,
     ids: &RequestIds,
     intake: &Intake,
     progress: &mut Progress,
@@ -160,15 +163,15 @@ async fn answer(
         let form = opened.admit(gateway, headers, bucket, virtual_hosted)?;
         let (place, identity, posted) = (Place::Object(bucket.clone(), form.name), form.identity, Some(form.posted));
         let view = HeaderView::new(dialect, &form.headers, &query, false)?;
-        let cx = ops::context(gateway, dialect, &identity, peer, ids, &view);
-        let call = Call { gateway, dialect, cx, view, query, place, identity, intake, host, peer, posted };
+        let cx = ops::context(gateway, dialect, &identity, client, ids, &view);
+        let call = Call { gateway, dialect, cx, view, query, place, identity, intake, host, client, posted };
         return ops::dispatch(Operation::PostObject, call).await;
     }
     let identity = identity::establish(gateway, dialect, credential?, &signed)?;
     let operation = operation?;
     let view = HeaderView::new(dialect, headers, &query, identity.is_presigned())?;
-    let cx = ops::context(gateway, dialect, &identity, peer, ids, &view);
-    let call = Call { gateway, dialect, cx, view, query, place, identity, intake, host, peer, posted: None };
+    let cx = ops::context(gateway, dialect, &identity, client, ids, &view);
+    let call = Call { gateway, dialect, cx, view, query, place, identity, intake, host, client, posted: None };
     ops::dispatch(operation, call).await
 }
 

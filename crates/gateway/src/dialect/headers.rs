@@ -150,9 +150,11 @@ fn translate_foreign(
             merged.to_mut().append(HeaderName::from_static(own), value.clone());
         }
     }
+    let prefixes = |names: &Names| [names.meta_prefix, names.grant_prefix, names.object_lock_prefix];
+    let families: Vec<_> = prefixes(&dialect.names).into_iter().zip(prefixes(&foreign.names)).collect();
     for (name, value) in headers {
-        let Some(rest) = name.as_str().strip_prefix(foreign.names.meta_prefix) else { continue };
-        let own = format!("{}{rest}", dialect.names.meta_prefix);
+        let of_family = |(own, other): &(&str, &str)| Some(format!("{own}{}", name.as_str().strip_prefix(other)?));
+        let Some(own) = families.iter().find_map(of_family) else { continue };
         if headers.contains_key(&own) {
             return Err(HeaderFault::Repeated(own));
         }
@@ -213,9 +215,11 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("x-amz-server-side-encryption-aws-kms-key-id", HeaderValue::from_static("k"));
         headers.insert("x-amz-meta-colour", HeaderValue::from_static("red"));
+        headers.insert("x-amz-grant-read", HeaderValue::from_static("id=a"));
         let read = view(&headers, "", false).unwrap();
         assert_eq!(read.one("x-obs-server-side-encryption-kms-key-id").unwrap(), Some("k"));
         assert_eq!(read.one("x-obs-meta-colour").unwrap(), Some("red"));
+        assert_eq!(read.one("x-obs-grant-read").unwrap(), Some("id=a"));
         headers.insert("x-obs-server-side-encryption-kms-key-id", HeaderValue::from_static("other"));
         assert!(matches!(view(&headers, "", false), Err(HeaderFault::Repeated(_))), "two keys are one too many");
     }

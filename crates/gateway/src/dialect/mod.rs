@@ -213,6 +213,12 @@ names! {
     grant_prefix,
     /// Tags.
     tagging,
+    /// Number of an object's tags.
+    tagging_count,
+    /// Who owns the objects of a new bucket.
+    object_ownership,
+    /// Whether a policy may take the right to change it from the owner's root identity.
+    confirm_remove_self,
     /// Prefix of object lock headers.
     object_lock_prefix,
     /// Object lock of a new bucket.

@@ -16,6 +16,16 @@ fn both(refusal: impl Fn() -> Refusal) -> ((u16, &'static str), (u16, &'static s
     (code(Dialect::S3, refusal()), code(Dialect::OBS, refusal()))
 }
 
+fn malformed_policy() -> policy::PolicyError {
+    policy::PolicyError { path: "Statement[1].Effect".into(), message: "must be Allow or Deny".into() }
+}
+
+#[test]
+fn a_malformed_policy_is_told_what_is_wrong_where() {
+    let wording = Refusal::from(Fail::MalformedPolicy(malformed_policy())).wording(Dialect::OBS, Compat::Aws);
+    assert_eq!(wording.message, "Statement[1].Effect: must be Allow or Deny");
+}
+
 /// Refusals with the same words in both dialects.
 #[test]
 fn common_words() {
@@ -43,6 +53,15 @@ fn common_words() {
         (Fail::InvalidRequest("x".into()), 400, "InvalidRequest"),
         (Fail::Body(BodyError::Incomplete), 400, "IncompleteBody"),
         (Fail::Body(BodyError::ChunkSignature), 403, "SignatureDoesNotMatch"),
+        (Fail::NoSuchBucketPolicy, 404, "NoSuchBucketPolicy"),
+        (Fail::MalformedPolicy(malformed_policy()), 400, "MalformedPolicy"),
+        (Fail::NoPublicAccessBlock, 404, "NoSuchPublicAccessBlockConfiguration"),
+        (Fail::NoOwnershipControls, 404, "OwnershipControlsNotFoundError"),
+        (Fail::InvalidBucketAclWithOwnership, 400, "InvalidBucketAclWithObjectOwnership"),
+        (Fail::AclNotSupported, 400, "AccessControlListNotSupported"),
+        (Fail::MalformedAcl("x"), 400, "MalformedACLError"),
+        (Fail::UnknownGrantee, 400, "InvalidArgument"),
+        (Fail::UnresolvableGrantByEmail, 400, "UnresolvableGrantByEmailAddress"),
         (Fail::Internal("x".into()), 500, "InternalError"),
         (Fail::Store(StoreFault::Full), 503, "ServiceUnavailable"),
         (Fail::Store(StoreFault::Unavailable("x".into())), 503, "ServiceUnavailable"),
@@ -88,7 +107,9 @@ fn words_that_differ() {
         (|| SseError::CustomerKeyWrong.into(), (403, "AccessDenied"), (400, "InvalidEncryptionAlgorithmError")),
         (|| SseError::KeyPendingDeletion.into(), (400, "KMS.KMSInvalidStateException"), (400, "KMS.DisabledException")),
         (|| WireFault::NotOffered("acl".into()).into(), (501, "NotImplemented"), (501, "ServiceNotImplemented")),
-        (|| WireFault::AclNotOffered.into(), (400, "AccessControlListNotSupported"), (501, "ServiceNotImplemented")),
+        (|| WireFault::UnknownSessionToken.into(), (400, "InvalidToken"), (403, "InvalidSecurity")),
+        (|| WireFault::ExpiredSessionToken.into(), (400, "ExpiredToken"), (403, "InvalidSecurity")),
+        (|| Fail::InvalidTag("x".into()).into(), (400, "InvalidTag"), (400, "InvalidTagError")),
     ];
     for (refusal, s3, obs) in cases {
         assert_eq!(both(refusal), (s3, obs));

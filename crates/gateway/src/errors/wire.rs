@@ -38,8 +38,6 @@ pub enum WireFault {
     InvalidStorageClass,
     /// The website redirect is neither a path nor a URL, or too long.
     InvalidRedirect,
-    /// ACLs other than the owner's own are not offered.
-    AclNotOffered,
     /// An argument has a value that is not allowed.
     InvalidArgument {
         /// The argument as the client knows it.
@@ -51,6 +49,10 @@ pub enum WireFault {
     InvalidRequest(&'static str),
     /// A session token that this server did not issue.
     UnknownSessionToken,
+    /// A session token whose time is over.
+    ExpiredSessionToken,
+    /// Neither an ACL in the headers nor one in the body.
+    MissingAcl,
     /// The operation asks for a digest of its body and none was sent.
     MissingDigest,
     /// SSE-KMS through a signature of AWS's version 2, where that is not accepted.
@@ -113,12 +115,6 @@ pub(super) fn wire(dialect: &'static Dialect, fault: &WireFault) -> Wording {
             "InvalidRedirectLocation",
             "The website redirect location must have a prefix of 'http://', 'https://' or '/'.",
         ),
-        WireFault::AclNotOffered if dialect.is_obs() => Wording::new(
-            StatusCode::NOT_IMPLEMENTED,
-            not_implemented(dialect),
-            "This server does not implement access control lists.",
-        ),
-        WireFault::AclNotOffered => bad("AccessControlListNotSupported", "The bucket does not allow ACLs."),
         WireFault::InvalidArgument { name, message } => {
             bad("InvalidArgument", message).detail("ArgumentName", name.clone())
         }
@@ -127,6 +123,11 @@ pub(super) fn wire(dialect: &'static Dialect, fault: &WireFault) -> Wording {
             Wording::new(StatusCode::FORBIDDEN, "InvalidSecurity", "The provided security credentials are not valid.")
         }
         WireFault::UnknownSessionToken => bad("InvalidToken", "The provided token is malformed or otherwise invalid."),
+        WireFault::ExpiredSessionToken if dialect.is_obs() => {
+            Wording::new(StatusCode::FORBIDDEN, "InvalidSecurity", "The provided security credentials have expired.")
+        }
+        WireFault::ExpiredSessionToken => bad("ExpiredToken", "The provided token has expired."),
+        WireFault::MissingAcl => bad("MissingSecurityHeader", "Your request was missing a required header: an ACL."),
         WireFault::MissingDigest => {
             bad("InvalidRequest", "Missing required header for this request: Content-MD5 or a checksum.")
         }

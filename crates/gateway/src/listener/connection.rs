@@ -6,6 +6,7 @@ use crate::config::Limits;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ProtocolVersion;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -28,10 +29,17 @@ pub struct Peer {
     pub address: SocketAddr,
     /// Whether the connection is TLS.
     pub secure: bool,
+    /// The version of TLS, `1.2` or `1.3`.
+    pub tls_version: Option<&'static str>,
     unread: Arc<AtomicBool>,
 }
 
 impl Peer {
+    /// The other end of a connection: its address, and the version of TLS if there is TLS.
+    pub fn new(address: SocketAddr, tls_version: Option<&'static str>) -> Self {
+        Self { address, secure: tls_version.is_some(), tls_version, unread: Arc::default() }
+    }
+
     /// Says that the answer goes out while the request's body is not read: what still comes is to be discarded for a
     /// while after the answer, lest a reset overtakes it.
     pub fn leaves_body_unread(&self) {
@@ -61,7 +69,10 @@ pub(super) async fn drive(
         (TLS_HANDSHAKE, Some(tls)) => {
             let handshake = TlsAcceptor::from(tls.current()).accept(stream);
             match timeout(limits.handshake_timeout, handshake).await {
-                Ok(Ok(stream)) => requests(stream, address, true, limits, handler, stop).await,
+                Ok(Ok(stream)) => {
+                    let version = tls_version(stream.get_ref().1.protocol_version());
+                    requests(stream, Peer::new(address, Some(version)), limits, handler, stop).await
+                }
                 Ok(Err(error)) => {
                     tracing::debug!(door = door.name, %address, %error, "TLS handshake failed");
                     return;
@@ -70,11 +81,16 @@ pub(super) async fn drive(
             }
         }
         (TLS_HANDSHAKE, None) => return,
-        _ => requests(stream, address, false, limits, handler, stop).await,
+        _ => requests(stream, Peer::new(address, None), limits, handler, stop).await,
     };
     if let Err(error) = served {
         tracing::debug!(door = door.name, %address, %error, "connection ended");
     }
+}
+
+/// The version as policies name it. Older ones than 1.2 do not exist in the TLS library.
+fn tls_version(version: Option<ProtocolVersion>) -> &'static str {
+    if version == Some(ProtocolVersion::TLSv1_3) { "1.3" } else { "1.2" }
 }
 
 async fn first_byte(stream: &TcpStream) -> io::Result<Option<u8>> {
@@ -84,8 +100,7 @@ async fn first_byte(stream: &TcpStream) -> io::Result<Option<u8>> {
 
 async fn requests<S>(
     mut stream: S,
-    address: SocketAddr,
-    secure: bool,
+    peer: Peer,
     limits: &Limits,
     handler: Arc<impl Serve>,
     mut stop: watch::Receiver<bool>,
@@ -93,7 +108,6 @@ async fn requests<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    let peer = Peer { address, secure, unread: Arc::default() };
     let result = {
         let service = service_fn(|request| {
             let (handler, peer) = (Arc::clone(&handler), peer.clone());

@@ -1,9 +1,13 @@
 //! Small arguments that several operations take.
 
-use super::Call;
+use super::{Call, copy};
+use crate::dialect::Dialect;
 use crate::errors::{Refusal, WireFault};
 use crate::query::{BadTarget, Query, url_encode};
+use crate::route::Operation;
+use crate::xml::XmlWriter;
 use data_encoding::BASE64URL_NOPAD;
+use iam::Directory;
 use model::{AccountId, PartNumber, UploadId, VersionId};
 use objects::Fail;
 use std::borrow::Cow;
@@ -110,38 +114,63 @@ pub(super) fn text(query: &Query, name: &'static str) -> Result<Option<String>, 
     Ok(query.get_filled(name)?.map(str::to_owned))
 }
 
-/// The account a bucket is expected to belong to, where the client says so. Buckets of other accounts are out of reach
-/// in any case, so the expectation holds exactly if it names the requester's own account.
-pub(super) fn check_expected_owner(call: &Call<'_>) -> Result<(), Refusal> {
+/// The account a bucket is expected to belong to, where the client says so: by id or number. A bucket that is not there
+/// belongs to nobody; one that is being created, to the requester.
+pub(super) async fn check_expected_owner(call: &Call<'_>, operation: Operation) -> Result<(), Refusal> {
     let names = call.view.names();
-    for name in [names.expected_bucket_owner, names.source_expected_bucket_owner] {
-        if let Some(expected) = call.view.one(name)? {
-            let own = call
-                .cx
-                .principal
-                .caller()
-                .is_some_and(|caller| expected == caller.account.as_str() || expected == caller.number.as_str());
-            if !own {
-                return Err(Fail::AccessDenied.into());
+    if let Some(expected) = call.view.one(names.expected_bucket_owner)?
+        && let Some(bucket) = call.place.bucket()
+    {
+        match call.gateway.objects.access_inputs(bucket, None).await {
+            Ok(inputs) => expect_owner(call, expected, &inputs.rules.owner)?,
+            Err(Fail::NoSuchBucket) if operation == Operation::CreateBucket => {
+                expect_owner(call, expected, call.cx.principal.account().ok_or(Fail::AccessDenied)?)?;
             }
+            Err(fail) => return Err(fail.into()),
         }
+    }
+    if let Some(expected) = call.view.one(names.source_expected_bucket_owner)?
+        && let Some(bucket) = copy::source_bucket(&call.view)
+    {
+        let inputs = call.gateway.objects.access_inputs(&bucket, None).await?;
+        expect_owner(call, expected, &inputs.rules.owner)?;
     }
     Ok(())
 }
 
-/// The owner in a document.
-pub(super) fn write_owner(
-    out: &mut crate::xml::XmlWriter,
-    element: &'static str,
-    dialect: &'static crate::dialect::Dialect,
-    owner: &AccountId,
-) {
-    out.open(element);
-    out.leaf("ID", owner.as_str());
-    if dialect.owner_display_name {
-        out.leaf("DisplayName", owner.as_str());
+fn expect_owner(call: &Call<'_>, expected: &str, owner: &AccountId) -> Result<(), Fail> {
+    let by_number = || match call.cx.principal.caller().filter(|caller| caller.account == *owner) {
+        Some(caller) => expected == caller.number.as_str(),
+        None => call.gateway.directory.account(owner).is_some_and(|account| expected == account.number.as_str()),
+    };
+    if expected == owner.as_str() || by_number() { Ok(()) } else { Err(Fail::AccessDenied) }
+}
+
+/// Writes owners in documents: their id and, where the dialect has it, the name of their account.
+pub(super) struct Owners<'a> {
+    pub(super) dialect: &'static Dialect,
+    directory: Option<&'a Directory>,
+}
+
+impl<'a> Owners<'a> {
+    pub(super) fn of(call: &Call<'a>) -> Self {
+        Self { dialect: call.dialect, directory: Some(&call.gateway.directory) }
     }
-    out.close();
+
+    #[cfg(test)]
+    pub(super) fn nameless(dialect: &'static Dialect) -> Self {
+        Self { dialect, directory: None }
+    }
+
+    pub(super) fn write(&self, out: &mut XmlWriter, element: &'static str, owner: &AccountId) {
+        out.open(element);
+        out.leaf("ID", owner.as_str());
+        if self.dialect.owner_display_name {
+            let account = self.directory.and_then(|directory| directory.account(owner));
+            out.leaf("DisplayName", account.as_ref().map_or(owner.as_str(), |account| account.name.as_str()));
+        }
+        out.close();
+    }
 }
 
 #[cfg(test)]

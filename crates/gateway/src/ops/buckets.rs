@@ -1,6 +1,7 @@
 //! Buckets: list, create, head, delete, location, versioning; and OBS's negotiation (obs-api §1.3, §5.1-§5.4).
 
-use super::{Call, arguments, encryption_config, object_headers};
+use super::arguments::{self, Owners};
+use super::{Call, encryption_config, grants, object_headers, ownership};
 use crate::dates::xml_date;
 use crate::dialect::LocationDocument;
 use crate::errors::{Refusal, WireFault};
@@ -11,6 +12,8 @@ use crate::xml::XmlWriter;
 use http::StatusCode;
 use objects::Fail;
 use objects::api::CreateBucket;
+use policy::ConditionKey;
+use std::sync::Arc;
 
 /// `HEAD ?apiversion`, unsigned: which version of the OBS protocol is spoken, and whether the bucket exists.
 pub(crate) async fn api_version(gateway: &Gateway, place: &Place) -> Result<Reply, Refusal> {
@@ -27,7 +30,7 @@ pub(super) async fn list(call: Call<'_>) -> Result<Reply, Refusal> {
     let buckets = call.gateway.objects.list_buckets(&call.cx).await?;
     let mut out = XmlWriter::new("ListAllMyBucketsResult", Some(call.dialect.namespace));
     if let Some(account) = call.cx.principal.account() {
-        arguments::write_owner(&mut out, "Owner", call.dialect, account);
+        Owners::of(&call).write(&mut out, "Owner", account);
     }
     out.open("Buckets");
     for bucket in buckets.iter().filter(|bucket| bucket.name.as_str().starts_with(&prefix)) {
@@ -52,7 +55,7 @@ pub(super) async fn create(mut call: Call<'_>) -> Result<Reply, Refusal> {
     }
     let view = &call.view;
     let names = view.names();
-    object_headers::check_acl(view)?;
+    let (acl, ownership) = (grants::of_headers(view)?, ownership::of_headers(view)?);
     if view.one(names.bucket_object_lock)?.is_some_and(|text| text.eq_ignore_ascii_case("true")) {
         return Err(WireFault::NotOffered("object lock".to_owned()).into());
     }
@@ -69,7 +72,10 @@ pub(super) async fn create(mut call: Call<'_>) -> Result<Reply, Refusal> {
     if location.as_deref().is_some_and(|location| location != call.gateway.config.region.as_str()) {
         return Err(WireFault::InvalidLocation.into());
     }
-    let request = CreateBucket { location, encryption, ..CreateBucket::default() };
+    if let Some(location) = &location {
+        Arc::make_mut(&mut call.cx.conditions).add(ConditionKey::LocationConstraint, location);
+    }
+    let request = CreateBucket { location, encryption, acl, ownership };
     call.gateway.objects.create_bucket(&call.cx, &bucket, request).await?;
     Ok(Reply::ok().with("location", &format!("/{bucket}")))
 }

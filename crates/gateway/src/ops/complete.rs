@@ -26,7 +26,7 @@ pub(super) async fn upload(mut call: Call<'_>) -> Result<Reply, Refusal> {
     let (bucket, name) = call.object()?;
     let outcome = call.gateway.objects.complete_upload(&call.cx, request).await?;
     let encoding = NameEncoding::of(&call.query)?;
-    let scheme = if call.peer.secure { "https" } else { "http" };
+    let scheme = if call.client.secure { "https" } else { "http" };
     let location = format!("{scheme}://{}/{bucket}/{}", call.host.unwrap_or("localhost"), url_encode(name.as_str()));
     let mut out = XmlWriter::new("CompleteMultipartUploadResult", Some(call.dialect.namespace));
     out.leaf("Location", &location);

@@ -2,9 +2,10 @@
 
 use super::encryption::{Repeated, customer_headers, show, source_customer_headers, write_headers};
 use super::put::show_version;
-use super::{Call, arguments, checksums, conditions, object_headers};
+use super::{Call, arguments, checksums, conditions, grants, object_headers, tagging};
 use crate::body::integrity;
 use crate::dates::xml_date;
+use crate::dialect::HeaderView;
 use crate::errors::{Refusal, WireFault};
 use crate::query::percent_decode;
 use crate::reply::Reply;
@@ -12,9 +13,11 @@ use crate::xml::XmlWriter;
 use http::StatusCode;
 use model::{BucketName, ObjectName, VersionId};
 use objects::Fail;
-use objects::api::{CopyObject, CopyOutcome, CopySource, CopyTags, UploadPart};
+use objects::api::{CopyObject, CopyOutcome, CopySource, UploadPart};
+use policy::ConditionKey;
+use std::sync::Arc;
 
-pub(super) async fn object(call: Call<'_>) -> Result<Reply, Refusal> {
+pub(super) async fn object(mut call: Call<'_>) -> Result<Reply, Refusal> {
     let source = match named_source(&call) {
         Ok(source) => source,
         Err(refusal) => return Err(call.refuse(refusal).await),
@@ -27,13 +30,16 @@ pub(super) async fn object(call: Call<'_>) -> Result<Reply, Refusal> {
     let objects = &call.gateway.objects;
     let outcome = match (objects.copy_object(&call.cx, lowered).await, &source.with_blanks) {
         // One client writes blanks as `+`: the literal name goes first, the other reading only where it names nothing.
-        (Err(Fail::NoSuchKey { .. }), Some(other)) => objects.copy_object(&call.cx, lower_copy(&call, other)?).await?,
+        (Err(Fail::NoSuchKey { .. }), Some(other)) => {
+            call.copies_from(other);
+            call.gateway.objects.copy_object(&call.cx, lower_copy(&call, other)?).await?
+        }
         (outcome, _) => outcome?,
     };
     raise(&call, "CopyObjectResult", &outcome, Repeated::of(&call.view)?)
 }
 
-pub(super) async fn part(call: Call<'_>) -> Result<Reply, Refusal> {
+pub(super) async fn part(mut call: Call<'_>) -> Result<Reply, Refusal> {
     let lowered = named_source(&call).and_then(|source| Ok((lower_part(&call, &source.place)?, source)));
     let ((part, from), source) = match lowered {
         Ok(lowered) => lowered,
@@ -42,8 +48,9 @@ pub(super) async fn part(call: Call<'_>) -> Result<Reply, Refusal> {
     let objects = &call.gateway.objects;
     let outcome = match (objects.upload_part_copy(&call.cx, part, from).await, &source.with_blanks) {
         (Err(Fail::NoSuchKey { .. }), Some(other)) => {
+            call.copies_from(other);
             let (part, from) = lower_part(&call, other)?;
-            objects.upload_part_copy(&call.cx, part, from).await?
+            call.gateway.objects.upload_part_copy(&call.cx, part, from).await?
         }
         (outcome, _) => outcome?,
     };
@@ -67,9 +74,6 @@ fn lower_copy(call: &Call<'_>, place: &SourcePlace) -> Result<CopyObject, Refusa
     let view = &call.view;
     let names = view.names();
     object_headers::refuse_what_is_not_offered(view)?;
-    if view.one(names.tagging_directive)?.is_some_and(|directive| directive != "COPY") {
-        return Err(WireFault::NotOffered("object tags".to_owned()).into());
-    }
     let (bucket, name) = call.object()?;
     let replace = match view.one(names.metadata_directive)? {
         None | Some("COPY") => false,
@@ -92,8 +96,8 @@ fn lower_copy(call: &Call<'_>, place: &SourcePlace) -> Result<CopyObject, Refusa
         encryption: write_headers(view)?,
         checksum_algorithm,
         expectation: conditions::of_write(view, call.gateway.config.compat)?,
-        acl: None,
-        tags: CopyTags::Default,
+        acl: grants::of_headers(view)?,
+        tags: tagging::of_copy(view, call.dialect.is_obs())?,
     })
 }
 
@@ -119,12 +123,38 @@ fn source(call: &Call<'_>, place: &SourcePlace, range: Option<(u64, u64)>) -> Re
     })
 }
 
+impl Call<'_> {
+    /// Policies are to see the source that is read, not another reading of it.
+    fn copies_from(&mut self, place: &SourcePlace) {
+        let facts = Arc::make_mut(&mut self.cx.conditions);
+        facts.values.retain(|(key, _)| *key != ConditionKey::CopySource);
+        facts.add(ConditionKey::CopySource, place.shown());
+    }
+}
+
+/// The source as policies see it, `bucket/name`, whatever its spelling; one that names nothing stays as it is.
+pub(super) fn source_named(raw: &str) -> String {
+    parse_source(raw, false).map_or_else(|_| raw.to_owned(), |place| place.shown())
+}
+
+/// The bucket of a copy's source, if the request names one.
+pub(super) fn source_bucket(view: &HeaderView<'_>) -> Option<BucketName> {
+    let raw = view.one(view.names().copy_source).ok().flatten()?;
+    parse_source(raw, false).ok().map(|place| place.bucket)
+}
+
 /// A copy's source as its header names it.
 #[derive(Debug, PartialEq, Eq)]
 struct SourcePlace {
     bucket: BucketName,
     name: ObjectName,
     version: Option<VersionId>,
+}
+
+impl SourcePlace {
+    fn shown(&self) -> String {
+        format!("{}/{}", self.bucket, self.name)
+    }
 }
 
 /// The source read literally, and read with `+` as a blank where that may be meant.

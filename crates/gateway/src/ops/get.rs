@@ -81,6 +81,9 @@ fn raise(dialect: &'static Dialect, info: &ObjectInfo, overrides: &Overrides, by
     if by_part && let Some(parts) = info.parts {
         reply.set(dialect.names.parts_count, &parts.to_string());
     }
+    if info.tags > 0 {
+        reply.set(dialect.names.tagging_count, &info.tags.to_string());
+    }
     show_version(&mut reply, dialect.names.version_id, info.version);
     show(&mut reply, dialect, &info.encryption, Repeated::default());
     checksums::show(&mut reply, dialect, info.checksum.as_ref());

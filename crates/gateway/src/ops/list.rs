@@ -1,10 +1,10 @@
 //! ListObjects, versions 1 and 2 (obs-api §5.5).
 
-use super::arguments::{NameEncoding, page_size, read_token, text, write_owner, write_token};
+use super::arguments::{NameEncoding, Owners, page_size, read_token, text, write_token};
 use super::checksums::{algorithm_word, type_word};
+use super::policy_facts::add_listing;
 use super::{Call, object_headers};
 use crate::dates::xml_date;
-use crate::dialect::Dialect;
 use crate::errors::{Refusal, WireFault};
 use crate::query::Query;
 use crate::reply::Reply;
@@ -13,6 +13,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use model::BucketName;
 use objects::api::{ListObjects, ListedObject, ObjectPage};
+use std::sync::Arc;
 
 /// What the client asked, as the answer repeats it.
 struct Asked {
@@ -31,8 +32,9 @@ enum Pages {
     Token { token: Option<String>, start_after: Option<String>, fetch_owner: bool },
 }
 
-pub(super) async fn objects(call: Call<'_>) -> Result<Reply, Refusal> {
+pub(super) async fn objects(mut call: Call<'_>) -> Result<Reply, Refusal> {
     let bucket = call.bucket()?.clone();
+    add_listing(Arc::make_mut(&mut call.cx.conditions), &call.query)?;
     let (asked, after) = match lower(&call.query) {
         Ok(lowered) => lowered,
         Err(refusal) => return Err(call.refuse(refusal).await),
@@ -45,7 +47,7 @@ pub(super) async fn objects(call: Call<'_>) -> Result<Reply, Refusal> {
         max: asked.max,
     };
     let page = call.gateway.objects.list_objects(&call.cx, request).await?;
-    let mut reply = Reply::xml(StatusCode::OK, raise(call.dialect, &bucket, &asked, &page));
+    let mut reply = Reply::xml(StatusCode::OK, raise(&Owners::of(&call), &bucket, &asked, &page));
     reply.set(call.dialect.names.bucket_region, call.gateway.config.region.as_str());
     Ok(reply)
 }
@@ -75,11 +77,11 @@ fn lower(query: &Query) -> Result<(Asked, Option<String>), Refusal> {
     Ok((asked, after))
 }
 
-fn raise(dialect: &'static Dialect, bucket: &BucketName, asked: &Asked, page: &ObjectPage) -> Bytes {
+fn raise(owners: &Owners<'_>, bucket: &BucketName, asked: &Asked, page: &ObjectPage) -> Bytes {
     let name = |text: &str| asked.encoding.write(text).into_owned();
     // A page of nothing ends the listing, or clients would ask for ever.
     let next = page.next.as_deref().filter(|_| asked.max > 0);
-    let mut out = XmlWriter::new("ListBucketResult", Some(dialect.namespace));
+    let mut out = XmlWriter::new("ListBucketResult", Some(owners.dialect.namespace));
     out.leaf("Name", bucket.as_str());
     out.leaf("Prefix", &name(&asked.prefix));
     let with_owner = match &asked.pages {
@@ -101,7 +103,7 @@ fn raise(dialect: &'static Dialect, bucket: &BucketName, asked: &Asked, page: &O
     out.optional("EncodingType", asked.encoding.word());
     out.value("IsTruncated", next.is_some());
     for object in &page.objects {
-        write_object(&mut out, dialect, object, asked.encoding, with_owner);
+        write_object(&mut out, owners, object, asked.encoding, with_owner);
     }
     for prefix in &page.common_prefixes {
         out.open("CommonPrefixes");
@@ -113,7 +115,7 @@ fn raise(dialect: &'static Dialect, bucket: &BucketName, asked: &Asked, page: &O
 
 fn write_object(
     out: &mut XmlWriter,
-    dialect: &'static Dialect,
+    owners: &Owners<'_>,
     object: &ListedObject,
     encoding: NameEncoding,
     with_owner: bool,
@@ -122,7 +124,7 @@ fn write_object(
     out.leaf("Key", &encoding.write(&object.name));
     out.leaf("LastModified", &xml_date(object.last_modified));
     out.leaf("ETag", &object.etag.quoted());
-    if !dialect.is_obs()
+    if !owners.dialect.is_obs()
         && let Some((algorithm, composite)) = object.checksum_algorithm
     {
         out.leaf("ChecksumAlgorithm", algorithm_word(algorithm));
@@ -130,7 +132,7 @@ fn write_object(
     }
     out.value("Size", object.size);
     if with_owner {
-        write_owner(out, "Owner", dialect, &object.owner);
+        owners.write(out, "Owner", &object.owner);
     }
     out.leaf("StorageClass", object_headers::STORAGE_CLASS);
     out.close();
@@ -139,6 +141,7 @@ fn write_object(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::Dialect;
     use crate::xml::{Element, XmlLimits};
     use model::{AccountId, ETag, Timestamp};
     use sse::ChecksumAlgorithm;
@@ -160,7 +163,7 @@ mod tests {
 
     fn listed(dialect: &'static Dialect, query: &str, next: Option<&str>) -> Element {
         let (asked, _) = lower(&Query::parse(query).unwrap()).unwrap();
-        let bytes = raise(dialect, &BucketName::parse("bkt").unwrap(), &asked, &page(next));
+        let bytes = raise(&Owners::nameless(dialect), &BucketName::parse("bkt").unwrap(), &asked, &page(next));
         Element::parse(&bytes, &XmlLimits::default()).unwrap()
     }
 

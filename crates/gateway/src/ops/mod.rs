@@ -1,8 +1,10 @@
 //! The codec: one file per family of operations. Each lowers a request to neutral values, calls the objects room, and
 //! raises the outcome in the dialect's words.
 
+mod acl;
 mod arguments;
 mod bodies;
+mod bucket_policy;
 mod buckets;
 mod checksums;
 mod complete;
@@ -12,12 +14,16 @@ mod delete;
 mod encryption;
 mod encryption_config;
 mod get;
+mod grants;
 mod list;
 mod multipart;
 mod object_headers;
+mod ownership;
 mod policy_facts;
 pub(crate) mod post_form;
+mod public_access;
 mod put;
+mod tagging;
 mod uploads;
 
 pub(crate) use buckets::api_version;
@@ -28,7 +34,7 @@ use crate::dialect::{Dialect, HeaderView};
 use crate::errors::{Refusal, WireFault};
 use crate::gateway::Gateway;
 use crate::ids::RequestIds;
-use crate::listener::Peer;
+use crate::proxies::Client;
 use crate::query::Query;
 use crate::reply::Reply;
 use crate::route::{Operation, Place};
@@ -48,7 +54,7 @@ pub(crate) struct Call<'a> {
     pub(crate) identity: Identity,
     pub(crate) intake: &'a Intake,
     pub(crate) host: Option<&'a str>,
-    pub(crate) peer: &'a Peer,
+    pub(crate) client: &'a Client,
     /// The file, where the request is a browser's form.
     pub(crate) posted: Option<post_form::Posted>,
 }
@@ -84,23 +90,23 @@ pub(crate) fn context(
     gateway: &Gateway,
     dialect: &'static Dialect,
     identity: &Identity,
-    peer: &Peer,
+    client: &Client,
     ids: &RequestIds,
     view: &HeaderView<'_>,
 ) -> RequestContext {
     RequestContext {
         request_id: ids.request_id.clone(),
         principal: identity.principal.clone(),
-        conditions: Arc::new(policy_facts::gather(gateway, identity, peer, view)),
+        conditions: Arc::new(policy_facts::gather(gateway.clock.now(), identity, client, view)),
         via: if dialect.is_obs() { "obs" } else { "s3" },
-        transport: if peer.secure { Transport::Tls } else { Transport::Plain },
+        transport: if client.secure { Transport::Tls } else { Transport::Plain },
         rules: dialect.rules,
     }
 }
 
 /// Leads a request to its operation.
 pub(crate) async fn dispatch(operation: Operation, call: Call<'_>) -> Result<Reply, Refusal> {
-    arguments::check_expected_owner(&call)?;
+    arguments::check_expected_owner(&call, operation).await?;
     match operation {
         Operation::ListBuckets => buckets::list(call).await,
         Operation::ApiVersion => api_version(call.gateway, &call.place).await,
@@ -112,6 +118,19 @@ pub(crate) async fn dispatch(operation: Operation, call: Call<'_>) -> Result<Rep
         Operation::GetBucketEncryption => encryption_config::get(call).await,
         Operation::PutBucketEncryption => encryption_config::put(call).await,
         Operation::DeleteBucketEncryption => encryption_config::delete(call).await,
+        Operation::GetBucketAcl => acl::get_bucket(call).await,
+        Operation::PutBucketAcl => acl::put_bucket(call).await,
+        Operation::GetBucketPolicy => bucket_policy::get(call).await,
+        Operation::PutBucketPolicy => bucket_policy::put(call).await,
+        Operation::DeleteBucketPolicy => bucket_policy::delete(call).await,
+        Operation::GetBucketPolicyStatus => bucket_policy::status(call).await,
+        Operation::GetBucketPublicStatus => bucket_policy::public_status(call).await,
+        Operation::GetPublicAccessBlock => public_access::get(call).await,
+        Operation::PutPublicAccessBlock => public_access::put(call).await,
+        Operation::DeletePublicAccessBlock => public_access::delete(call).await,
+        Operation::GetBucketOwnershipControls => ownership::get(call).await,
+        Operation::PutBucketOwnershipControls => ownership::put(call).await,
+        Operation::DeleteBucketOwnershipControls => ownership::delete(call).await,
         Operation::ListObjects => list::objects(call).await,
         Operation::ListMultipartUploads => uploads::list(call).await,
         Operation::DeleteObjects => delete::many(call).await,
@@ -121,6 +140,11 @@ pub(crate) async fn dispatch(operation: Operation, call: Call<'_>) -> Result<Rep
         Operation::GetObject => get::object(call).await,
         Operation::HeadObject => get::head(call).await,
         Operation::DeleteObject => delete::one(call).await,
+        Operation::GetObjectAcl => acl::get_object(call).await,
+        Operation::PutObjectAcl => acl::put_object(call).await,
+        Operation::GetObjectTagging => tagging::get(call).await,
+        Operation::PutObjectTagging => tagging::put(call).await,
+        Operation::DeleteObjectTagging => tagging::delete(call).await,
         Operation::CreateMultipartUpload => multipart::create(call).await,
         Operation::UploadPart => multipart::part(call).await,
         Operation::UploadPartCopy => copy::part(call).await,

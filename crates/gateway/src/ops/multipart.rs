@@ -4,7 +4,7 @@
 use super::arguments::{self, NameEncoding};
 use super::encryption::{Repeated, customer_headers, show, write_headers};
 use super::put::show_write;
-use super::{Call, checksums, object_headers};
+use super::{Call, checksums, grants, object_headers, tagging};
 use crate::errors::{Refusal, WireFault};
 use crate::reply::Reply;
 use crate::xml::XmlWriter;
@@ -47,8 +47,8 @@ fn lower_create(call: &Call<'_>) -> Result<CreateUpload, Refusal> {
         headers: object_headers::read(view)?,
         encryption: write_headers(view)?,
         checksum: checksums::of_upload(view)?,
-        acl: None,
-        tags: Vec::new(),
+        acl: grants::of_headers(view)?,
+        tags: tagging::of_headers(view)?,
     })
 }
 

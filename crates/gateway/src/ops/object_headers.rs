@@ -76,16 +76,12 @@ fn user_metadata(view: &HeaderView<'_>) -> Vec<(String, Bytes)> {
     all.into_iter().map(|(name, value)| (name.to_owned(), Bytes::from(value))).collect()
 }
 
-/// Refuses what a write asks for and would not get. To drop a retention date or a tag in silence would be worse than to
+/// Refuses what a write asks for and would not get. To drop a retention date in silence would be worse than to
 /// refuse it.
 pub(super) fn refuse_what_is_not_offered(view: &HeaderView<'_>) -> Result<(), Refusal> {
     let names = view.names();
-    check_acl(view)?;
     if view.one(names.storage_class)?.is_some_and(|class| class != STORAGE_CLASS) {
         return Err(WireFault::InvalidStorageClass.into());
-    }
-    if view.one(names.tagging)?.is_some_and(|tags| !tags.is_empty()) {
-        return Err(WireFault::NotOffered("object tags".to_owned()).into());
     }
     for (name, what) in [
         (names.expires, "the expiry of single objects"),
@@ -99,16 +95,6 @@ pub(super) fn refuse_what_is_not_offered(view: &HeaderView<'_>) -> Result<(), Re
     }
     if view.with_prefix(names.object_lock_prefix).next().is_some() {
         return Err(WireFault::NotOffered("object lock".to_owned()).into());
-    }
-    Ok(())
-}
-
-/// ACLs that say what is the case anyway are accepted: the owner, and nobody else.
-pub(super) fn check_acl(view: &HeaderView<'_>) -> Result<(), Refusal> {
-    let names = view.names();
-    let own = |acl: &str| matches!(acl, "private" | "bucket-owner-full-control");
-    if view.one(names.acl)?.is_some_and(|acl| !own(acl)) || view.with_prefix(names.grant_prefix).next().is_some() {
-        return Err(WireFault::AclNotOffered.into());
     }
     Ok(())
 }
@@ -204,14 +190,9 @@ mod tests {
 
     #[test]
     fn what_would_be_dropped_is_refused() {
-        for (name, value) in [
-            ("x-amz-acl", "public-read"),
-            ("x-amz-grant-read", "id=x"),
-            ("x-amz-tagging", "a=b"),
-            ("x-amz-object-lock-mode", "COMPLIANCE"),
-            ("x-amz-storage-class", "GLACIER"),
-            ("x-obs-expires", "3"),
-        ] {
+        for (name, value) in
+            [("x-amz-object-lock-mode", "COMPLIANCE"), ("x-amz-storage-class", "GLACIER"), ("x-obs-expires", "3")]
+        {
             let map = headers(&[(name, value)]);
             assert!(with(Dialect::S3, &map, refuse_what_is_not_offered).is_err(), "{name}");
         }

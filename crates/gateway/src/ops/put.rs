@@ -1,7 +1,7 @@
 //! PutObject.
 
 use super::encryption::{Repeated, show, write_headers};
-use super::{Call, checksums, conditions, object_headers};
+use super::{Call, checksums, conditions, grants, object_headers, tagging};
 use crate::dialect::Dialect;
 use crate::errors::Refusal;
 use crate::reply::Reply;
@@ -31,8 +31,8 @@ pub(super) fn lower(call: &Call<'_>) -> Result<PutObject, Refusal> {
         headers: object_headers::read(&call.view)?,
         encryption: write_headers(&call.view)?,
         expectation: conditions::of_write(&call.view, call.gateway.config.compat)?,
-        acl: None,
-        tags: Vec::new(),
+        acl: grants::of_headers(&call.view)?,
+        tags: tagging::of_headers(&call.view)?,
     })
 }
 

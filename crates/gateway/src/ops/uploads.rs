@@ -1,6 +1,6 @@
 //! Listings of multipart uploads and of their parts (obs-api §7).
 
-use super::arguments::{self, NameEncoding, page_size, text, write_owner};
+use super::arguments::{self, NameEncoding, Owners, page_size, text};
 use super::{Call, object_headers};
 use crate::dates::xml_date;
 use crate::errors::{Refusal, WireFault};
@@ -23,8 +23,8 @@ pub(super) async fn parts(call: Call<'_>) -> Result<Reply, Refusal> {
     out.leaf("Bucket", bucket.as_str());
     out.leaf("Key", &encoding.write(name.as_str()));
     out.leaf("UploadId", &upload.to_hex());
-    write_owner(&mut out, "Initiator", call.dialect, &page.owner);
-    write_owner(&mut out, "Owner", call.dialect, &page.owner);
+    Owners::of(&call).write(&mut out, "Initiator", &page.owner);
+    Owners::of(&call).write(&mut out, "Owner", &page.owner);
     out.leaf("StorageClass", object_headers::STORAGE_CLASS);
     out.value("PartNumberMarker", marker);
     out.value("NextPartNumberMarker", next.unwrap_or_else(|| page.parts.last().map_or(0, |part| part.part.get())));
@@ -86,12 +86,13 @@ pub(super) async fn list(call: Call<'_>) -> Result<Reply, Refusal> {
     out.value("MaxUploads", asked.max);
     out.optional("EncodingType", encoding.word());
     out.value("IsTruncated", next.is_some());
+    let owners = Owners::of(&call);
     for upload in &page.uploads {
         out.open("Upload");
         out.leaf("Key", &name(&upload.name));
         out.leaf("UploadId", &upload.upload.to_hex());
-        write_owner(&mut out, "Initiator", call.dialect, &upload.owner);
-        write_owner(&mut out, "Owner", call.dialect, &upload.owner);
+        owners.write(&mut out, "Initiator", &upload.owner);
+        owners.write(&mut out, "Owner", &upload.owner);
         out.leaf("StorageClass", object_headers::STORAGE_CLASS);
         out.leaf("Initiated", &xml_date(upload.initiated));
         out.close();

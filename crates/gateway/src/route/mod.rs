@@ -6,6 +6,9 @@
 
 mod operation;
 mod place;
+mod rights;
+mod sub_resources;
 
 pub use operation::{NoOperation, Operation};
 pub use place::{HostStyle, Place, PlaceError, host_style};
+pub use rights::{Right, Touches};

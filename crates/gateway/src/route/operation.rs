@@ -1,6 +1,7 @@
 //! The table of operations.
 
 use super::Place;
+use super::sub_resources::SUB_RESOURCES;
 use crate::query::Query;
 use http::Method;
 
@@ -43,6 +44,32 @@ operations! {
     PutBucketEncryption,
     /// Remove a bucket's default encryption.
     DeleteBucketEncryption,
+    /// Read a bucket's ACL.
+    GetBucketAcl,
+    /// Set a bucket's ACL.
+    PutBucketAcl,
+    /// Read a bucket's policy.
+    GetBucketPolicy,
+    /// Set a bucket's policy.
+    PutBucketPolicy,
+    /// Remove a bucket's policy.
+    DeleteBucketPolicy,
+    /// Ask whether a bucket's policy is public.
+    GetBucketPolicyStatus,
+    /// Ask whether a bucket is public, by policy or ACL (OBS).
+    GetBucketPublicStatus,
+    /// Read a bucket's block on public access.
+    GetPublicAccessBlock,
+    /// Set a bucket's block on public access.
+    PutPublicAccessBlock,
+    /// Remove a bucket's block on public access.
+    DeletePublicAccessBlock,
+    /// Read who owns a bucket's objects.
+    GetBucketOwnershipControls,
+    /// Set who owns a bucket's objects.
+    PutBucketOwnershipControls,
+    /// Leave to the server's default who owns a bucket's objects.
+    DeleteBucketOwnershipControls,
     /// List objects, version 1 or 2.
     ListObjects,
     /// List unfinished multipart uploads.
@@ -61,6 +88,16 @@ operations! {
     HeadObject,
     /// Delete an object.
     DeleteObject,
+    /// Read an object's ACL.
+    GetObjectAcl,
+    /// Set an object's ACL.
+    PutObjectAcl,
+    /// Read an object's tags.
+    GetObjectTagging,
+    /// Set an object's tags.
+    PutObjectTagging,
+    /// Remove an object's tags.
+    DeleteObjectTagging,
     /// Begin a multipart upload.
     CreateMultipartUpload,
     /// Write a part.
@@ -112,6 +149,19 @@ const TABLE: &[Row] = {
         Row(Bucket, Method::GET, &["encryption"], &[], O::GetBucketEncryption),
         Row(Bucket, Method::PUT, &["encryption"], &[], O::PutBucketEncryption),
         Row(Bucket, Method::DELETE, &["encryption"], &[], O::DeleteBucketEncryption),
+        Row(Bucket, Method::GET, &["acl"], &[], O::GetBucketAcl),
+        Row(Bucket, Method::PUT, &["acl"], &[], O::PutBucketAcl),
+        Row(Bucket, Method::GET, &["policy"], &[], O::GetBucketPolicy),
+        Row(Bucket, Method::PUT, &["policy"], &[], O::PutBucketPolicy),
+        Row(Bucket, Method::DELETE, &["policy"], &[], O::DeleteBucketPolicy),
+        Row(Bucket, Method::GET, &["policyStatus"], &[], O::GetBucketPolicyStatus),
+        Row(Bucket, Method::GET, &["bucketStatus"], &[], O::GetBucketPublicStatus),
+        Row(Bucket, Method::GET, &["publicAccessBlock"], &[], O::GetPublicAccessBlock),
+        Row(Bucket, Method::PUT, &["publicAccessBlock"], &[], O::PutPublicAccessBlock),
+        Row(Bucket, Method::DELETE, &["publicAccessBlock"], &[], O::DeletePublicAccessBlock),
+        Row(Bucket, Method::GET, &["ownershipControls"], &[], O::GetBucketOwnershipControls),
+        Row(Bucket, Method::PUT, &["ownershipControls"], &[], O::PutBucketOwnershipControls),
+        Row(Bucket, Method::DELETE, &["ownershipControls"], &[], O::DeleteBucketOwnershipControls),
         Row(Bucket, Method::GET, &["uploads"], &[], O::ListMultipartUploads),
         Row(Bucket, Method::POST, &["delete"], &[], O::DeleteObjects),
         Row(Bucket, Method::POST, &[], &[], O::PostObject),
@@ -119,6 +169,11 @@ const TABLE: &[Row] = {
         Row(Object, Method::GET, &[], &["versionId", "partNumber"], O::GetObject),
         Row(Object, Method::HEAD, &[], &["versionId", "partNumber"], O::HeadObject),
         Row(Object, Method::DELETE, &[], &["versionId"], O::DeleteObject),
+        Row(Object, Method::GET, &["acl"], &["versionId"], O::GetObjectAcl),
+        Row(Object, Method::PUT, &["acl"], &["versionId"], O::PutObjectAcl),
+        Row(Object, Method::GET, &["tagging"], &["versionId"], O::GetObjectTagging),
+        Row(Object, Method::PUT, &["tagging"], &["versionId"], O::PutObjectTagging),
+        Row(Object, Method::DELETE, &["tagging"], &["versionId"], O::DeleteObjectTagging),
         Row(Object, Method::POST, &["uploads"], &[], O::CreateMultipartUpload),
         Row(Object, Method::PUT, &["partNumber", "uploadId"], &[], O::UploadPart),
         Row(Object, Method::GET, &["uploadId"], &[], O::ListParts),
@@ -126,92 +181,6 @@ const TABLE: &[Row] = {
         Row(Object, Method::DELETE, &["uploadId"], &[], O::AbortMultipartUpload),
     ]
 };
-
-/// Every query parameter that changes what a request does, in the protocols of S3 and OBS (obs-api §2.3, §5, §6). A
-/// parameter that is not here is ignored.
-const SUB_RESOURCES: &[&str] = &[
-    "CDNNotifyConfiguration",
-    "abac",
-    "accelerate",
-    "acl",
-    "analytics",
-    "apiversion",
-    "append",
-    "attributes",
-    "backtosource",
-    "bucketStatus",
-    "cors",
-    "customdomain",
-    "delete",
-    "deletebucket",
-    "directcoldaccess",
-    "disPolicy",
-    "encryption",
-    "getcontentsummary",
-    "intelligent-tiering",
-    "inventory",
-    "legal-hold",
-    "lifecycle",
-    "listcontentsummary",
-    "location",
-    "logging",
-    "metadata",
-    "metadataConfiguration",
-    "metadataInventoryTable",
-    "metadataJournalTable",
-    "metadataTable",
-    "metrics",
-    "mirrorBackToSource",
-    "mirrorRefresh",
-    "modify",
-    "multilistcontentsummary",
-    "notification",
-    "object-lock",
-    "obsalias",
-    "obsbucketalias",
-    "obscompresspolicy",
-    "obsworkflowtriggerpolicy",
-    "orchestration",
-    "ownershipControls",
-    "partNumber",
-    "policy",
-    "policyStatus",
-    "publicAccessBlock",
-    "quota",
-    "rename",
-    "renameObject",
-    "replication",
-    "replication-metrics",
-    "replication_progress",
-    "requestPayment",
-    "restore",
-    "retention",
-    "select",
-    "select-type",
-    "session",
-    "sfsacl",
-    "storageClass",
-    "storagePolicy",
-    "storageinfo",
-    "symlink",
-    "tagging",
-    "torrent",
-    "truncate",
-    "uploadId",
-    "uploads",
-    "versionId",
-    "versioning",
-    "versions",
-    "website",
-    "x-image-process",
-    "x-image-save-bucket",
-    "x-image-save-object",
-    "x-obs-accesslabel",
-    "x-obs-qosInfo",
-    "x-obs-snapshot",
-    "x-obs-trash",
-    "x-oss-process",
-];
 
 impl Operation {
     /// Finds the operation. `copies`: whether a copy source was sent, which turns a PUT into a copy.
@@ -274,6 +243,19 @@ mod tests {
             find("GET", "/bkt?encryption"),
             find("PUT", "/bkt?encryption"),
             find("DELETE", "/bkt?encryption"),
+            find("GET", "/bkt?acl"),
+            find("PUT", "/bkt?acl"),
+            find("GET", "/bkt?policy"),
+            find("PUT", "/bkt?policy"),
+            find("DELETE", "/bkt?policy"),
+            find("GET", "/bkt?policyStatus"),
+            find("GET", "/bkt?bucketStatus%20"),
+            find("GET", "/bkt?publicAccessBlock"),
+            find("PUT", "/bkt?publicAccessBlock"),
+            find("DELETE", "/bkt?publicAccessBlock"),
+            find("GET", "/bkt?ownershipControls"),
+            find("PUT", "/bkt?ownershipControls"),
+            find("DELETE", "/bkt?ownershipControls"),
             find("GET", "/bkt?uploads"),
             find("POST", "/bkt?delete="),
             find("POST", "/bkt?x-id=PostObject"),
@@ -281,6 +263,11 @@ mod tests {
             find("GET", "/bkt/o?versionId=null&partNumber=1&response-expires=x"),
             find("HEAD", "/bkt/o"),
             find("DELETE", "/bkt/o?versionId=null"),
+            find("GET", "/bkt/o?acl"),
+            find("PUT", "/bkt/o?acl&versionId=null"),
+            find("GET", "/bkt/o?tagging"),
+            find("PUT", "/bkt/o?tagging&versionId=null"),
+            find("DELETE", "/bkt/o?tagging"),
             find("POST", "/bkt/o?uploads"),
             find("PUT", "/bkt/o?partNumber=1&uploadId=x"),
             find("GET", "/bkt/o?uploadId=x"),
@@ -329,7 +316,9 @@ mod tests {
                 }
             }
         }
-        assert_eq!(find("PUT", "/bkt/o?acl"), Err(NoOperation::NotOffered("acl".into())));
+        assert_eq!(find("PUT", "/bkt/o?retention"), Err(NoOperation::NotOffered("retention".into())));
+        assert_eq!(find("DELETE", "/bkt/o?acl"), Err(NoOperation::NotOffered("acl".into())));
+        assert_eq!(find("PUT", "/bkt?tagging"), Err(NoOperation::NotOffered("tagging".into())));
         assert_eq!(find("GET", "/bkt?encryption&acl"), Err(NoOperation::NotOffered("acl".into())));
         assert_eq!(find("PUT", "/bkt/o?partNumber=1"), Err(NoOperation::HalfAPart));
         assert_eq!(find("POST", "/bkt?versionId=null"), Err(NoOperation::NotOffered("versionId".into())));

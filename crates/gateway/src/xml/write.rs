@@ -36,6 +36,16 @@ impl XmlWriter {
         self.open.push(name);
     }
 
+    /// Opens an element with a type, as XML Schema's instances have it: S3's grantees.
+    pub fn open_typed(&mut self, name: &'static str, kind: &'static str) {
+        self.out.push('<');
+        self.out.push_str(name);
+        self.out.push_str(" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:type=\"");
+        self.out.push_str(kind);
+        self.out.push_str("\">");
+        self.open.push(name);
+    }
+
     /// Closes the element opened last.
     pub fn close(&mut self) {
         if let Some(name) = self.open.pop() {

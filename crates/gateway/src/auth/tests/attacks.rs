@@ -301,3 +301,54 @@ fn a_path_may_be_signed_as_encoded_by_rule_or_as_sent_and_names_the_same_object(
     by_rule.check().unwrap();
     by_rule.with_target("/bkt/a%2A/b").check().unwrap();
 }
+
+#[test]
+fn an_unsigned_session_token_is_refused_in_every_scheme() {
+    let get = || Request::new("GET", "/bkt/k", &[("host", "h")]);
+    let signed = [
+        ("amz", get().signed_v4(SignedPayload::Sha256(crypto::sha256(b"")))),
+        ("amz", get().presigned_v4()),
+        ("amz", get().signed_legacy(Dialect::S3)),
+        ("amz", get().presigned_legacy(Dialect::S3)),
+        ("obs", get().signed_legacy(Dialect::Obs)),
+        ("obs", get().presigned_legacy(Dialect::Obs)),
+    ];
+    for (dialect, request) in signed {
+        request.check().unwrap();
+        let name = format!("x-{dialect}-security-token");
+        let in_header = request.clone().set(&name, "TOKEN");
+        in_header.check().expect_err("a token in a header that is not signed");
+        let mark = if request.target.contains('?') { '&' } else { '?' };
+        for spelling in [name.clone(), name.to_uppercase()] {
+            let target = format!("{}{mark}{spelling}=TOKEN", request.target);
+            let in_query = request.clone().with_target(&target);
+            let found = detect(&in_query.borrowed()).unwrap().expect("a credential");
+            if found.session_token().is_some() {
+                in_query.check().expect_err("a token in a parameter that is not signed");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_signed_session_token_cannot_be_exchanged() {
+    let with = |name: &str| Request::new("GET", "/bkt/k", &[("host", "h"), (name, "TOKEN")]);
+    let amz = with("x-amz-security-token");
+    let obs = with("x-obs-security-token");
+    for signed in [
+        amz.clone().signed_v4(SignedPayload::Sha256(crypto::sha256(b""))),
+        amz.clone().presigned_v4(),
+        amz.signed_legacy(Dialect::S3),
+        obs.clone().signed_legacy(Dialect::Obs),
+        obs.presigned_legacy(Dialect::Obs),
+    ] {
+        signed.check().unwrap();
+        let name = if signed.headers.contains_key("x-obs-security-token") {
+            "x-obs-security-token"
+        } else {
+            "x-amz-security-token"
+        };
+        signed.clone().set(name, "OTHER").check().expect_err("another token");
+        signed.without(name).check().expect_err("no token");
+    }
+}

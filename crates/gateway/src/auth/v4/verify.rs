@@ -69,7 +69,8 @@ pub(in super::super) fn verify(
         },
     };
     let scheme = if fields.presigned.is_some() { Scheme::V4Query } else { Scheme::V4Header };
-    Ok(VerifiedSignature::new(fields.access_key.clone(), scheme, payload, false))
+    let presigned_at = fields.presigned.as_ref().and_then(|presigned| date::parse_iso_basic(&presigned.date));
+    Ok(VerifiedSignature::new(fields.access_key.clone(), scheme, payload, false).presigned_at(presigned_at))
 }
 
 /// The signature in hexadecimal.
