@@ -4,12 +4,14 @@ roles and of users, and what a session cannot do."""
 import base64
 import json
 import re
+import socket
 import uuid
 from datetime import datetime, timezone
 from types import SimpleNamespace
 from urllib.parse import quote, urlencode
 
 import pytest
+import requests
 from botocore.exceptions import ClientError
 
 from harness import clients, identities, signing
@@ -422,14 +424,41 @@ def test_a_form_for_a_bucket_is_none_for_sts(server):
     for path in (f"/{bucket}", f"/{bucket}/k"):
         reply = post(server, path=path)
         assert reply.status >= 400 and b"GetCallerIdentityResponse" not in reply.body
-    reply = post(server, headers={"Content-Type": "application/xml"})
+    reply = post(server, headers={"Content-Type": "application/xml"}, service="s3")
     assert reply.status == 405, "a post of something else to the service is no operation"
+
+
+def other_address():
+    """An address of this machine that is not its loopback, or None."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            return None
+        address = probe.getsockname()[0]
+    return None if address.startswith("127.") else address
+
+
+def test_secrets_go_over_plain_http_to_this_machine_only(make_server):
+    address = other_address()
+    if not address:
+        pytest.skip("this machine has its loopback only")
+    server = make_server("--address", "0.0.0.0:0")
+    host = f"{address}:{server.port}"
+    text = urlencode(WHO).encode()
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    request = signing.sign_v4(signing.Request("POST", "/", [], headers, text), server, service="sts", host=host)
+    reply = requests.post(f"http://{host}/", data=text, headers=request.headers, timeout=30)
+    assert reply.status_code == 403 and "TLS" in reply.text and "GetCallerIdentityResult" not in reply.text
+    spoofed = {"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "https"}
+    reply = requests.post(f"http://{host}/", data=text, headers=request.headers | spoofed, timeout=30)
+    assert reply.status_code == 403 and "TLS" in reply.text
+    reply = requests.post(f"https://{host}/", data=text, headers=request.headers, verify=False, timeout=30)
+    assert reply.status_code == 200 and "GetCallerIdentityResult" in reply.text
 
 
 def test_sessions_sign_urls(server, alice, number):
     """A presigned URL of a session carries its token, and ends with what the session may do."""
-    import requests
-
     name = fresh("role")
     arn = make_role(server, name, [f"arn:aws:iam::{number}:root"], [allow("s3:*")])
     s3 = identities.s3(server, assume(server, alice.keys, arn))

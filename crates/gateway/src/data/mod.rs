@@ -6,6 +6,7 @@
 mod documents;
 pub(crate) mod identity;
 mod intake;
+mod sts;
 
 pub(crate) use documents::DocumentRoom;
 pub(crate) use intake::{IncomingSource, Intake};
@@ -142,6 +143,10 @@ async fn answer(
         PlaceError::Path => Refusal::Wire(WireFault::BadTarget),
         PlaceError::Name(error) => Refusal::Fail(Fail::Name(error)),
     })?;
+    if sts::asked(head, &place) {
+        progress.operation = "Sts";
+        return Ok(sts::serve(gateway, head, client, ids, intake).await);
+    }
     let copies = [Dialect::S3, Dialect::OBS].iter().any(|d| {
         headers.contains_key(d.names.copy_source) || query.names().any(|n| n.eq_ignore_ascii_case(d.names.copy_source))
     });
