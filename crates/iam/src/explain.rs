@@ -31,8 +31,7 @@ impl Directory {
         let found = {
             let state = self.shared.state();
             let account = state.accounts.values().map(|e| &e.account).find(|a| a.number.as_str() == number).cloned();
-            let found = account.map(|account| (find(&state, &account, entity), account));
-            found.map(|(found, account)| (found, account))
+            account.map(|account| (find(&state, &account, entity), account))
         };
         // Asked before anything is told of the account or the entity.
         if number == own.number.as_str() {

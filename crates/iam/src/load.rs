@@ -121,16 +121,16 @@ fn check(state: &State) -> Result<(), IamError> {
             return orphan("user", &entry.user.uid);
         }
     }
-    for group in state.groups.values().filter(|group| !known(&group.account)) {
+    if let Some(group) = state.groups.values().find(|group| !known(&group.account)) {
         return orphan("group", &group.uid);
     }
-    for role in state.roles.values().filter(|role| !known(&role.account)) {
+    if let Some(role) = state.roles.values().find(|role| !known(&role.account)) {
         return orphan("role", &role.uid);
     }
-    for policy in state.policies.values().filter(|policy| !policy.account.as_ref().is_some_and(known)) {
+    if let Some(policy) = state.policies.values().find(|policy| !policy.account.as_ref().is_some_and(known)) {
         return orphan("policy", &policy.uid);
     }
-    for project in state.projects.values().filter(|project| !known(&project.account)) {
+    if let Some(project) = state.projects.values().find(|project| !known(&project.account)) {
         return orphan("project", &project.uid);
     }
     for (id, entry) in &state.keys {

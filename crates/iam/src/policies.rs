@@ -128,7 +128,8 @@ impl Directory {
                 if uses.bounds {
                     return Err(IamError::DeleteConflict("identities it is the boundary of"));
                 }
-                if !force && !(uses.users.is_empty() && uses.groups.is_empty() && uses.roles.is_empty()) {
+                let attached = !uses.users.is_empty() || !uses.groups.is_empty() || !uses.roles.is_empty();
+                if attached && !force {
                     return Err(IamError::DeleteConflict("attachments"));
                 }
                 if !force && found.versions.len() > 1 {
@@ -225,7 +226,6 @@ impl Directory {
     ///
     /// # Errors
     /// [`IamError::AccessDenied`], [`IamError::NoSuchEntity`].
-    #[expect(clippy::type_complexity, reason = "three lists, named by the signature's order")]
     pub async fn entities_for_policy(
         &self,
         rq: Requester<'_>,

@@ -27,6 +27,9 @@ pub(crate) enum Ready {
     Ref(PolicyRef),
 }
 
+/// Who bears a token, as of a generation of the directory.
+type Found = Result<Arc<Caller>, CredentialError>;
+
 /// A token, opened.
 pub(crate) struct Opened {
     text: Zeroizing<String>,
@@ -34,7 +37,7 @@ pub(crate) struct Opened {
     pub(crate) access_key: Option<AccessKeyId>,
     pub(crate) secret: Option<Arc<SecretAccessKey>>,
     pub(crate) narrowed: Option<Vec<Ready>>,
-    caller: Mutex<Option<(u64, Result<Arc<Caller>, CredentialError>)>>,
+    caller: Mutex<Option<(u64, Found)>>,
 }
 
 impl fmt::Debug for Opened {

@@ -1,6 +1,6 @@
 //! The directory as its callers see it, over a store in memory.
 
-#![expect(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests report by panicking")]
+#![expect(clippy::unwrap_used, reason = "tests report by panicking")]
 
 mod accounts;
 mod crashes;

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 /// Stands in for the KMS, which the real server seals with: masks and authenticates with a toy checksum. Good enough to
 /// notice a wrong id or a changed byte, and not to keep anything secret.
-pub struct ToySealer(pub u8);
+pub(crate) struct ToySealer(pub(crate) u8);
 
 fn mask(id: &[u8], key: u8, bytes: &[u8]) -> Vec<u8> {
     bytes.iter().enumerate().map(|(i, b)| b ^ id[i % id.len()] ^ key).collect()
@@ -39,7 +39,7 @@ impl SecretSealer for ToySealer {
 }
 
 /// A ring of toy token keys: format, number, salt, then masked claims with a checksum over all of it.
-pub struct ToyTokens {
+pub(crate) struct ToyTokens {
     ring: Mutex<BTreeMap<u32, u8>>,
     entropy: SeededEntropy,
 }
@@ -52,7 +52,7 @@ impl Default for ToyTokens {
 
 impl ToyTokens {
     /// Forgets all keys but the newest.
-    pub fn prune(&self) {
+    pub(crate) fn prune(&self) {
         let mut ring = self.ring.lock().unwrap();
         let newest = *ring.last_key_value().unwrap().0;
         ring.retain(|number, _| *number == newest);
@@ -64,7 +64,7 @@ impl TokenSealer for ToyTokens {
     fn seal(&self, kind: TokenKind, claims: &[u8]) -> Vec<u8> {
         let ring = self.ring.lock().unwrap();
         let (number, key) = ring.last_key_value().unwrap();
-        let mut head = vec![1; 37];
+        let mut head = [1; 37];
         head[1..5].copy_from_slice(&number.to_be_bytes());
         self.entropy.fill(&mut head[5..]);
         let told = sum(&[&head[..], &[kind as u8], claims].concat());
@@ -90,8 +90,8 @@ impl TokenSealer for ToyTokens {
 
 /// Hashes nothing well, and counts.
 #[derive(Default)]
-pub struct ToyHasher {
-    pub computed: Mutex<u32>,
+pub(crate) struct ToyHasher {
+    pub(crate) computed: Mutex<u32>,
 }
 
 impl PasswordHasher for ToyHasher {
@@ -105,24 +105,24 @@ impl PasswordHasher for ToyHasher {
     }
 }
 
-pub struct Setup {
-    pub store: Arc<dyn MetaStore>,
-    pub entropy: Arc<SeededEntropy>,
-    pub clock: Arc<TestClock>,
-    pub tokens: Arc<ToyTokens>,
-    pub hasher: Arc<ToyHasher>,
-    pub conditions: Conditions,
+pub(crate) struct Setup {
+    pub(crate) store: Arc<dyn MetaStore>,
+    pub(crate) entropy: Arc<SeededEntropy>,
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) tokens: Arc<ToyTokens>,
+    pub(crate) hasher: Arc<ToyHasher>,
+    pub(crate) conditions: Conditions,
 }
 
-pub const ROOT_KEY: &str = "operator";
-pub const ROOT_SECRET: &str = "correct-horse";
+pub(crate) const ROOT_KEY: &str = "operator";
+pub(crate) const ROOT_SECRET: &str = "correct-horse";
 
 impl Setup {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::over(MemoryStore::shared())
     }
 
-    pub fn over(store: Arc<dyn MetaStore>) -> Self {
+    pub(crate) fn over(store: Arc<dyn MetaStore>) -> Self {
         Self {
             store,
             entropy: Arc::new(SeededEntropy::new(11)),
@@ -133,7 +133,7 @@ impl Setup {
         }
     }
 
-    pub async fn open_with(&self, seal: u8, given: Option<(&str, &str)>) -> Result<Directory, IamError> {
+    pub(crate) async fn open_with(&self, seal: u8, given: Option<(&str, &str)>) -> Result<Directory, IamError> {
         let parts = Parts {
             store: Arc::clone(&self.store),
             sealer: Arc::new(ToySealer(seal)),
@@ -147,23 +147,23 @@ impl Setup {
         Directory::open(parts, given.map(|(id, secret)| GivenRoot::parse(id, secret).unwrap())).await
     }
 
-    pub async fn open(&self, given: Option<(&str, &str)>) -> Result<Directory, IamError> {
+    pub(crate) async fn open(&self, given: Option<(&str, &str)>) -> Result<Directory, IamError> {
         self.open_with(0x5a, given).await
     }
 
-    pub async fn directory(&self) -> Directory {
+    pub(crate) async fn directory(&self) -> Directory {
         self.open(Some((ROOT_KEY, ROOT_SECRET))).await.unwrap()
     }
 
-    pub fn rq<'a>(&'a self, principal: &'a Principal) -> Requester<'a> {
+    pub(crate) fn rq<'a>(&'a self, principal: &'a Principal) -> Requester<'a> {
         Requester { principal, conditions: &self.conditions }
     }
 
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    pub fn rows(&self, table: Table) -> Vec<(Vec<u8>, Vec<u8>)> {
+    pub(crate) fn rows(&self, table: Table) -> Vec<(Vec<u8>, Vec<u8>)> {
         let mut rows = Vec::new();
         let snapshot = self.store.snapshot();
         snapshot
@@ -175,14 +175,19 @@ impl Setup {
         rows
     }
 
-    pub async fn put(&self, table: Table, key: &[u8], value: &[u8]) {
+    pub(crate) async fn put(&self, table: Table, key: &[u8], value: &[u8]) {
         let mut tx = Transaction::new();
         tx.put(table, key.to_vec(), value.to_vec());
         self.store.commit(tx).await.unwrap();
     }
 
     /// A user with this identity policy and an access key; as whom it asks.
-    pub async fn user(&self, directory: &Directory, called: &str, policy: Option<&str>) -> (Arc<User>, Principal) {
+    pub(crate) async fn user(
+        &self,
+        directory: &Directory,
+        called: &str,
+        policy: Option<&str>,
+    ) -> (Arc<User>, Principal) {
         let root = directory.root();
         let user = directory.create_user(self.rq(&root), new_user(called)).await.unwrap();
         if let Some(policy) = policy {
@@ -196,12 +201,12 @@ impl Setup {
     }
 
     /// Whom an access key belongs to now.
-    pub fn signed(&self, directory: &Directory, key: &str) -> Principal {
+    pub(crate) fn signed(&self, directory: &Directory, key: &str) -> Principal {
         directory.credential(&id(key), None, self.now()).unwrap().principal
     }
 
     /// Another account, and its root identity.
-    pub async fn account(&self, directory: &Directory, called: &str) -> (AccountId, Principal) {
+    pub(crate) async fn account(&self, directory: &Directory, called: &str) -> (AccountId, Principal) {
         let key = format!("root-of-{called}");
         let given = (id(&key), strongroom_iam::SecretAccessKey::parse("root-secret-1234").unwrap());
         let made = directory.create_account(self.rq(&directory.root()), name(called), None, Some(given)).await.unwrap();
@@ -209,19 +214,19 @@ impl Setup {
     }
 }
 
-pub fn id(text: &str) -> AccessKeyId {
+pub(crate) fn id(text: &str) -> AccessKeyId {
     AccessKeyId::parse(text).unwrap()
 }
 
-pub fn name(text: &str) -> EntityName {
+pub(crate) fn name(text: &str) -> EntityName {
     EntityName::parse(text).unwrap()
 }
 
-pub fn by<U>(text: &str) -> strongroom_iam::Named<U> {
+pub(crate) fn by<U>(text: &str) -> strongroom_iam::Named<U> {
     strongroom_iam::Named::Name(name(text))
 }
 
-pub fn new_user(called: &str) -> NewUser {
+pub(crate) fn new_user(called: &str) -> NewUser {
     NewUser {
         name: name(called),
         path: EntityPath::default(),
@@ -231,16 +236,16 @@ pub fn new_user(called: &str) -> NewUser {
     }
 }
 
-pub fn allow(action: &str, resource: &str) -> String {
+pub(crate) fn allow(action: &str, resource: &str) -> String {
     format!(
         r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"{action}","Resource":"{resource}"}}]}}"#
     )
 }
 
-pub fn denied<T: std::fmt::Debug>(result: Result<T, IamError>) -> bool {
+pub(crate) fn denied<T: std::fmt::Debug>(result: Result<T, IamError>) -> bool {
     matches!(result, Err(IamError::AccessDenied { .. }))
 }
 
-pub fn absent<T: std::fmt::Debug>(result: Result<T, IamError>) -> bool {
+pub(crate) fn absent<T: std::fmt::Debug>(result: Result<T, IamError>) -> bool {
     matches!(result, Err(IamError::NoSuchEntity(..)))
 }

@@ -13,4 +13,5 @@ mod lifecycle;
 mod provider;
 mod root_key;
 mod setup;
+mod token_keys;
 mod usage;
