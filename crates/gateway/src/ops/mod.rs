@@ -13,6 +13,7 @@ mod copy;
 mod delete;
 mod encryption;
 mod encryption_config;
+mod explained;
 mod get;
 mod grants;
 mod list;
@@ -27,6 +28,7 @@ mod tagging;
 mod uploads;
 
 pub(crate) use buckets::api_version;
+pub(crate) use explained::conditions_said;
 
 use crate::data::Intake;
 use crate::data::identity::Identity;

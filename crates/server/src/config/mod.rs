@@ -7,8 +7,10 @@ mod table;
 
 use crate::failure::Failure;
 pub(crate) use explain::explain;
+use gateway::TrustedProxies;
 pub(crate) use layers::{Layers, SettingFlags};
 use model::RegionName;
+use policy::Ownership;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -84,6 +86,12 @@ pub(crate) struct Settings {
     pub(crate) require_https: RequireHttps,
     pub(crate) bucket_key_ttl: Duration,
     pub(crate) default_encryption: DefaultEncryption,
+    pub(crate) object_ownership: Ownership,
+    pub(crate) block_public_access: bool,
+    pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) accept_v2_for_kms: bool,
+    pub(crate) any_v4_region: bool,
+    pub(crate) obs_unsigned_subresources: bool,
     pub(crate) compat: Compat,
     pub(crate) drain: Duration,
     pub(crate) log: String,
@@ -128,6 +136,18 @@ impl Settings {
                 "obs" => Some(DefaultEncryption::Obs),
                 _ => None,
             })?,
+            object_ownership: parsed(layers, "object_ownership", |text| match text {
+                "object-writer" => Some(Ownership::ObjectWriter),
+                "bucket-owner-preferred" => Some(Ownership::BucketOwnerPreferred),
+                "bucket-owner-enforced" => Some(Ownership::BucketOwnerEnforced),
+                _ => None,
+            })?,
+            block_public_access: switch(layers, "block_public_access")?,
+            trusted_proxies: TrustedProxies::parse(layers.many("trusted_proxies").iter().map(String::as_str))
+                .map_err(|error| Failure::usage(format!("`trusted_proxies`: {error}")))?,
+            accept_v2_for_kms: switch(layers, "accept_v2_for_kms")?,
+            any_v4_region: switch(layers, "any_v4_region")?,
+            obs_unsigned_subresources: switch(layers, "obs_unsigned_subresources")?,
             compat: parsed(layers, "compat", |text| match text {
                 "aws" => Some(Compat::Aws),
                 "ceph" => Some(Compat::Ceph),
@@ -149,6 +169,14 @@ fn parsed<T>(layers: &Layers, key: &str, parse: impl Fn(&str) -> Option<T>) -> R
     let placeholder = table::by_key(key).map_or("", |setting| setting.placeholder);
     let (text, origin) = layers.one(key).ok_or_else(|| Failure::usage(format!("`{key}` is not set")))?;
     parse(text).ok_or_else(|| Failure::usage(format!("`{key}` is `{text}` (from {origin}); it takes {placeholder}")))
+}
+
+fn switch(layers: &Layers, key: &str) -> Result<bool, Failure> {
+    parsed(layers, key, |text| match text {
+        "on" => Some(true),
+        "off" => Some(false),
+        _ => None,
+    })
 }
 
 /// A base domain: labels of letters, digits and hyphens. A leading `*.` or an outer dot is a misunderstanding that is
@@ -190,6 +218,9 @@ mod tests {
         assert_eq!(settings.bucket_key_ttl, Duration::from_secs(180));
         assert_eq!(settings.default_encryption, DefaultEncryption::None);
         assert_eq!(settings.compat, Compat::Aws);
+        assert_eq!(settings.object_ownership, Ownership::ObjectWriter);
+        assert!(!settings.block_public_access && settings.trusted_proxies.is_empty());
+        assert!(settings.accept_v2_for_kms && !settings.any_v4_region && settings.obs_unsigned_subresources);
     }
 
     #[test]
@@ -202,6 +233,10 @@ mod tests {
             ("STRONGROOM_BUCKET_KEY_TTL_SECONDS", "86401", "`bucket_key_ttl_seconds`"),
             ("STRONGROOM_DEFAULT_ENCRYPTION", "ssec", "`default_encryption`"),
             ("STRONGROOM_COMPAT", "minio", "`compat`"),
+            ("STRONGROOM_OBJECT_OWNERSHIP", "ObjectWriter", "`object_ownership`"),
+            ("STRONGROOM_BLOCK_PUBLIC_ACCESS", "true", "`block_public_access`"),
+            ("STRONGROOM_TRUSTED_PROXIES", "10.0.0.0/8,proxy.example.com", "`proxy.example.com`"),
+            ("STRONGROOM_ACCEPT_V2_FOR_KMS", "yes", "`accept_v2_for_kms`"),
             ("STRONGROOM_LOG_FORMAT", "xml", "`log_format`"),
             ("STRONGROOM_DOMAIN", "*.example.com", "`*.example.com`"),
             ("STRONGROOM_DOMAIN", "127.0.0.1", "`127.0.0.1`"),

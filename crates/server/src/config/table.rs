@@ -138,6 +138,62 @@ pub(crate) const SETTINGS: &[Setting] = &[
          default key, or SSE-OBS (which S3 calls SSE-S3).",
     ),
     setting(
+        "object_ownership",
+        "object-ownership",
+        "STRONGROOM_OBJECT_OWNERSHIP",
+        "object-writer|bucket-owner-preferred|bucket-owner-enforced",
+        Some("object-writer"),
+        "Who owns the objects of a bucket that does not say: whoever writes them, as in OBS; the bucket's owner where the \
+         writer agrees; or always the bucket's owner, which switches ACLs off, as in new buckets of Amazon S3.",
+    ),
+    setting(
+        "block_public_access",
+        "block-public-access",
+        "STRONGROOM_BLOCK_PUBLIC_ACCESS",
+        "on|off",
+        Some("off"),
+        "With `on`, every bucket is treated as if its block on public access were wholly on: no ACL and no policy opens \
+         anything to everyone.",
+    ),
+    Setting {
+        repeats: true,
+        ..setting(
+            "trusted_proxies",
+            "trusted-proxies",
+            "STRONGROOM_TRUSTED_PROXIES",
+            "IP|CIDR",
+            None,
+            "A proxy, or a network of proxies, whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed by conditions \
+             of policies. May be repeated. From anybody else these headers mean nothing.",
+        )
+    },
+    setting(
+        "accept_v2_for_kms",
+        "accept-v2-for-kms",
+        "STRONGROOM_ACCEPT_V2_FOR_KMS",
+        "on|off",
+        Some("on"),
+        "Whether objects with SSE-KMS are open to requests signed with AWS V2, as OBS's own clients sign against an \
+         address. Amazon S3 refuses.",
+    ),
+    setting(
+        "any_v4_region",
+        "any-v4-region",
+        "STRONGROOM_ANY_V4_REGION",
+        "on|off",
+        Some("off"),
+        "Whether AWS V4 signatures may name any region rather than this server's. OBS's clients always may.",
+    ),
+    setting(
+        "obs_unsigned_subresources",
+        "obs-unsigned-subresources",
+        "STRONGROOM_OBS_UNSIGNED_SUBRESOURCES",
+        "on|off",
+        Some("on"),
+        "Whether header signatures of OBS and AWS V2 may leave out the few sub-resources that some official clients do \
+         not sign. With `off`, such a sub-resource must be signed.",
+    ),
+    setting(
         "compat",
         "compat",
         "STRONGROOM_COMPAT",

@@ -5,9 +5,11 @@
 //! it tells whether what is named exists.
 
 mod accounts;
+mod explain;
 mod fault;
 mod identities;
 mod input;
+mod resource;
 mod routes;
 
 use super::plane::ControlRequest;
@@ -68,6 +70,7 @@ impl Call<'_> {
             Operation::RevokeUserSessions => self.revoke_user_sessions(named).await,
             Operation::RevokeRoleSessions => self.revoke_role_sessions(named).await,
             Operation::RotateTokenKey => self.rotate_token_key().await,
+            Operation::Explain => self.explain().await,
         }
     }
 }

@@ -15,6 +15,7 @@ pub(super) enum Operation {
     RevokeUserSessions,
     RevokeRoleSessions,
     RotateTokenKey,
+    Explain,
 }
 
 /// Method, path below `/admin/v1/`, operation. `*` stands for a name, percent-encoded; there is at most one.
@@ -28,6 +29,7 @@ pub(super) const ROUTES: &[(&str, &str, Operation)] = &[
     ("POST", "users/*/revoke-sessions", Operation::RevokeUserSessions),
     ("POST", "roles/*/revoke-sessions", Operation::RevokeRoleSessions),
     ("POST", "token-key/rotate", Operation::RotateTokenKey),
+    ("POST", "explain", Operation::Explain),
 ];
 
 const PREFIX: &str = "/admin/v1/";

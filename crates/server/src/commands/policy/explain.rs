@@ -25,6 +25,9 @@ pub(crate) struct Explain {
     /// A header of the request; may be repeated.
     #[arg(long = "header", value_name = "NAME=VALUE", value_parser = header)]
     headers: Vec<(String, String)>,
+    /// A parameter of a listing, such as `prefix`; may be repeated.
+    #[arg(long = "query", value_name = "NAME=VALUE", value_parser = pair)]
+    query: Vec<(String, String)>,
     /// In which dialect the headers are spelt.
     #[arg(long, value_enum, default_value = "s3")]
     dialect: Dialect,
@@ -44,25 +47,35 @@ enum Dialect {
     Obs,
 }
 
-fn header(text: &str) -> Result<(String, String), String> {
+fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or_else(|| "say NAME=VALUE".to_owned())?;
-    Ok((name.to_ascii_lowercase(), value.to_owned()))
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    pair(text).map(|(name, value)| (name.to_ascii_lowercase(), value))
+}
+
+/// The pairs as an object; a name that is given twice is refused rather than lost.
+fn object(what: &str, pairs: &[(String, String)]) -> Result<Value, Failure> {
+    let mut object = Map::new();
+    for (name, value) in pairs {
+        if object.insert(name.clone(), value.as_str().into()).is_some() {
+            return Err(Failure::usage(printable(&format!("the {what} `{name}` is given twice"))));
+        }
+    }
+    Ok(object.into())
 }
 
 impl Explain {
     pub(super) async fn run(&self, env: Env<'_>) -> Outcome {
-        let mut headers = Map::new();
-        for (name, value) in &self.headers {
-            if headers.insert(name.clone(), value.as_str().into()).is_some() {
-                return Err(Failure::usage(printable(&format!("the header `{name}` is given twice"))));
-            }
-        }
         let dialect = match self.dialect {
             Dialect::S3 => "s3",
             Dialect::Obs => "obs",
         };
         let mut input = json!({
-            "as": self.who, "action": self.action, "resource": self.resource, "headers": headers,
+            "as": self.who, "action": self.action, "resource": self.resource,
+            "headers": object("header", &self.headers)?, "query": object("parameter", &self.query)?,
             "dialect": dialect, "secure": !self.insecure,
         });
         if let Some(address) = self.source_ip {
