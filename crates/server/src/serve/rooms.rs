@@ -14,8 +14,8 @@ use crate::serve::sealers::{Argon2id, KmsSealer, KmsTokens};
 use crypto::SystemEntropy;
 use iam::{Directory, GivenRoot};
 use kms::KeyService;
-use model::{Clock, Entropy};
-use objects::api::{AccessConfig, AnyAccount};
+use model::{AccountId, Clock, Entropy};
+use objects::api::{AccessConfig, AccountNames};
 use objects::{ObjectService, Parts};
 use policy::{Authorizer, Evaluator};
 use sse::{DefaultMethod, SseConfig, SseService};
@@ -82,6 +82,7 @@ impl Rooms {
         let directory = Directory::open(directory, given)
             .await
             .map_err(|error| unopened("the accounts and access keys", &error))?;
+        let directory = Arc::new(directory);
 
         let config = SseConfig {
             require_https: match settings.require_https {
@@ -114,10 +115,27 @@ impl Rooms {
                 default_ownership: settings.object_ownership,
                 block_public_access: settings.block_public_access,
             },
-            accounts: Arc::new(AnyAccount),
+            accounts: Arc::new(DirectoryNames(Arc::clone(&directory))),
         };
         let objects = ObjectService::open(parts).await.map_err(|error| unopened("the objects", &error))?;
-        Ok(Self { meta, blobs, kms, directory: Arc::new(directory), sse, objects, clock, entropy })
+        Ok(Self { meta, blobs, kms, directory, sse, objects, clock, entropy })
+    }
+}
+
+/// What the store of objects asks about accounts.
+struct DirectoryNames(Arc<Directory>);
+
+impl AccountNames for DirectoryNames {
+    fn exists(&self, account: &AccountId) -> bool {
+        self.0.account(account).is_some()
+    }
+
+    fn display_name(&self, account: &AccountId) -> Option<String> {
+        self.0.account(account).map(|account| account.name.to_string())
+    }
+
+    fn by_email(&self, email: &str) -> Option<AccountId> {
+        self.0.account_by_email(email).map(|account| account.id.clone())
     }
 }
 
