@@ -57,7 +57,7 @@ def test_subcommands_and_flags_in_pages_exist():
         words = line.split()[1:]
         sub = []
         for word in words:
-            if not re.fullmatch("[a-z]+", word):
+            if not re.fullmatch("[a-z]+(-[a-z]+)*", word):
                 break
             sub.append(word)
         help_ = subprocess.run([binary(), *sub, "--help"], capture_output=True, text=True, env=clean_environment())
@@ -70,11 +70,23 @@ def test_flags_and_variables_named_in_the_operations_page_exist():
     page = (REPOSITORY / "docs/operations.md").read_text()
     server = subprocess.run([binary(), "server", "--help"], capture_output=True, text=True).stdout
     key = subprocess.run([binary(), "kms", "key", "create", "--help"], capture_output=True, text=True).stdout
-    for flag in set(re.findall(r"`(--[a-z-]+)", page)) - {"--release"}:
+    for flag in set(re.findall(r"`(--[a-z0-9-]+)", page)) - {"--release"}:
         assert flag in server or flag in key, flag
     for variable in set(re.findall(r"`(STRONGROOM_[A-Z_]+)`", page)):
         source = "".join(p.read_text() for p in Path(REPOSITORY / "crates/server/src").rglob("*.rs"))
         assert variable in source, variable
+
+
+def test_every_setting_about_access_is_in_the_operations_page():
+    page = (REPOSITORY / "docs/operations.md").read_text()
+    table = (REPOSITORY / "crates/server/src/config/table.rs").read_text()
+    for flag, default in re.findall(
+        r'"(object-ownership|block-public-access|accept-v2-for-kms|any-v4-region|obs-unsigned-subresources)",\s+'
+        r'"STRONGROOM_\w+",\s+"[^"]+",\s+Some\("([^"]+)"\)',
+        table,
+    ):
+        assert re.search(rf"^\| `--{flag}` \| `{default}` \|", page, re.MULTILINE), flag
+    assert "`--trusted-proxies`" in page
 
 
 def test_metrics_of_the_operations_page_are_served(server, s3, bucket):
