@@ -1,7 +1,7 @@
 //! Ids of different kinds are different types, so that one cannot be passed for another.
 
 use crate::Entropy;
-use data_encoding::HEXLOWER;
+use data_encoding::{BASE32_NOPAD, HEXLOWER};
 use std::fmt;
 
 macro_rules! id16 {
@@ -37,6 +37,11 @@ macro_rules! id16 {
             /// 32 lower-case hexadecimal digits.
             pub fn to_hex(&self) -> String {
                 HEXLOWER.encode(&self.0)
+            }
+
+            /// 26 characters of `A-Z2-7` (RFC 4648 base32 without padding), as in AWS's ids of entities.
+            pub fn to_base32(&self) -> String {
+                BASE32_NOPAD.encode(&self.0)
             }
         }
 

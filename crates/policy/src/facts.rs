@@ -114,8 +114,14 @@ impl<'a> Context<'a> {
                 None => Fact::text("anonymous"),
                 Some(caller) => match &caller.identity {
                     Identity::Root => Fact::either(caller.number.as_str(), caller.account.as_str()),
-                    Identity::User { uid, .. } => Fact::text(uid.to_hex()),
-                    Identity::Role { uid, session_name, .. } => Fact::text(format!("{uid}:{session_name}")),
+                    // AWS's clients know the ids of users and roles in AWS's form.
+                    Identity::User { uid, .. } => {
+                        Fact::Either(uid.to_hex().into(), format!("AIDA{}", uid.to_base32()).into())
+                    }
+                    Identity::Role { uid, session_name, .. } => Fact::Either(
+                        format!("{uid}:{session_name}").into(),
+                        format!("AROA{}:{session_name}", uid.to_base32()).into(),
+                    ),
                 },
             },
             K::UserName => match &self.caller?.identity {
