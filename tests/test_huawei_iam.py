@@ -390,7 +390,7 @@ def test_temporary_keys_of_an_agency(server, iam, domain, stored):
         assert error.value.status_code == 400
     assert lifetime(by_agency(low, domain, agency, seconds=86400).expires_at) <= timedelta(hours=12)
     obs = huawei.obs(server, keys_of(credential))
-    assert obs.getContent(stored, "k", loadStreamInMemory=True).status == 200
+    assert obs.getObject(stored, "k", loadStreamInMemory=True).status == 200
     iam.delete_agency(v3.DeleteAgencyRequest(agency_id=agency.id))
     assert rights(server, keys_of(credential), stored) == (False, False)
 

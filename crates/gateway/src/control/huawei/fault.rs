@@ -123,6 +123,10 @@ impl Fault {
                 IamError::LimitExceeded(what) if what.contains("access key") => {
                     Line(400, "IAM.0007", "PAP5.0003", "akSkNumExceed".into())
                 }
+                // What will do in a moment.
+                IamError::LimitExceeded("logins at a time" | "memory for hashing a password") => {
+                    Line(429, "IAM.0012", "IAM.0012", "Too many requests at a time.".into())
+                }
                 IamError::LimitExceeded(_) => Line(400, "IAM.0007", "PAP5.0003", format!("{error}.")),
                 IamError::MalformedPolicy(why) => {
                     Line(400, "IAM.0011", "PAP5.0011", format!("malformed policy document: {why}"))

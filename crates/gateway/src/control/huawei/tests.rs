@@ -70,6 +70,8 @@ fn refusals_have_the_shapes_that_clients_parse() {
     let limit = Fault::Iam(IamError::LimitExceeded("access keys of a user"));
     let expected = json!({ "error": { "code": 400, "message": "akSkNumExceed", "title": "Bad Request" } });
     assert_eq!(shown(&limit, Style::Keystone), (400, expected));
+    let busy = Fault::Iam(IamError::LimitExceeded("logins at a time"));
+    assert_eq!(shown(&busy, Style::Iam).0, 429);
 }
 
 #[test]
