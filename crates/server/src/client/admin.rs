@@ -10,8 +10,8 @@ use serde_json::Value;
 use std::fmt::Write;
 
 impl ControlClient {
-    /// Calls the admin API. `path` is the names and words below `/admin/v1/`, in clear. An answer without a body gives an
-    /// empty object.
+    /// Calls the admin API. `path` is the names and words below `/admin/v1/`, in clear. An answer without a body gives
+    /// an empty object.
     ///
     /// # Errors
     /// The server's own error as `code: message`, or why there was no answer.

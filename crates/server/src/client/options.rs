@@ -43,8 +43,9 @@ pub(crate) struct Credentials {
 }
 
 impl Credentials {
-    /// From `STRONGROOM_ACCESS_KEY` and `STRONGROOM_SECRET_KEY` (with `STRONGROOM_SESSION_TOKEN` for temporary ones), else
-    /// from the root pair. Both of a pair must be set: one half of each would sign with a secret that belongs to another.
+    /// From `STRONGROOM_ACCESS_KEY` and `STRONGROOM_SECRET_KEY` (with `STRONGROOM_SESSION_TOKEN` for temporary ones),
+    /// else from the root pair. Both of a pair must be set: one half of each would sign with a secret that belongs to
+    /// another.
     pub(crate) fn from_env(env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Failure> {
         let set = |name: &str| env(name).filter(|value| !value.is_empty());
         let token = set("STRONGROOM_SESSION_TOKEN").map(Zeroizing::new);

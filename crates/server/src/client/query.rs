@@ -1,5 +1,5 @@
-//! The AWS query APIs, as a client: forms out, XML in. Answers become JSON with the names of the XML, so that what shows
-//! them need not know where they came from.
+//! The AWS query APIs, as a client: forms out, XML in. Answers become JSON with the names of the XML, so that what
+//! shows them need not know where they came from.
 
 use super::ControlClient;
 use super::signed::Ask;

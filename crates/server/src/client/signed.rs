@@ -1,4 +1,5 @@
-//! Requests of the control plane, signed with V4 over one connection. The APIs behind it are in the files beside this one.
+//! Requests of the control plane, signed with V4 over one connection. The APIs behind it are in the files beside this
+//! one.
 
 use super::{Connection, Credentials, Endpoint};
 use crate::clock::SystemClock;

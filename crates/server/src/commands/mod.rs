@@ -1,4 +1,5 @@
-//! The subcommands that are clients of a running server, one file per noun: what the command line takes, and what it does.
+//! The subcommands that are clients of a running server, one file per noun: what the command line takes, and what it
+//! does.
 
 mod access_key;
 mod account;

@@ -1,5 +1,5 @@
-//! How answers look on a terminal: tables, lines of label and value, JSON. Everything that came from elsewhere goes through
-//! [`printable`].
+//! How answers look on a terminal: tables, lines of label and value, JSON. Everything that came from elsewhere goes
+//! through [`printable`].
 
 use serde_json::Value;
 

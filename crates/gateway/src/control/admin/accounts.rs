@@ -66,8 +66,8 @@ impl Call<'_> {
         Ok(json(StatusCode::OK, &described(&account)))
     }
 
-    /// Refused while the account owns a bucket or a CMK: nobody could reach what it leaves behind. The service's own key
-    /// of the account does not count, since nobody can delete it; without its account it opens nothing.
+    /// Refused while the account owns a bucket or a CMK: nobody could reach what it leaves behind. The service's own
+    /// key of the account does not count, since nobody can delete it; without its account it opens nothing.
     pub(super) async fn delete_account(&self, named: &str) -> Answer {
         let gateway = self.request.gateway;
         let account = gateway.directory.get_account(self.requester, named).await?;

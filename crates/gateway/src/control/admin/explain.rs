@@ -1,8 +1,8 @@
 //! Why somebody may or may not do something: the evaluator's own account of its decision, on the rules as they are now.
 //!
-//! An explanation tells what policies say. Whoever asks needs the right to ask about the identity, and, where the rules of
-//! a bucket are read, about the root identity of the account that owns it: `iam:SimulatePrincipalPolicy` in one's own
-//! account, `strongroom:ExplainAccess` of the operator in others.
+//! An explanation tells what policies say. Whoever asks needs the right to ask about the identity, and, where the rules
+//! of a bucket are read, about the root identity of the account that owns it: `iam:SimulatePrincipalPolicy` in one's
+//! own account, `strongroom:ExplainAccess` of the operator in others.
 
 use super::resource::NamedResource;
 use super::{Answer, Call, Fault, input, json};
@@ -163,7 +163,8 @@ impl Call<'_> {
         request.explain().ok_or_else(|| Fault::input("resource: it is not a role"))
     }
 
-    /// The rules of a bucket and, if one is named, of an object: for who may ask about the account that owns the bucket.
+    /// The rules of a bucket and, if one is named, of an object: for who may ask about the account that owns the
+    /// bucket.
     async fn inputs(
         &self,
         bucket: &model::BucketName,
@@ -195,7 +196,8 @@ impl Call<'_> {
         }
     }
 
-    /// The account that an ARN names by number or id. Its name and id are told to nobody here; only the evaluator sees them.
+    /// The account that an ARN names by number or id. Its name and id are told to nobody here; only the evaluator sees
+    /// them.
     async fn account_of(&self, named: &str) -> Result<Arc<Account>, Fault> {
         let directory = &self.request.gateway.directory;
         let found = directory.account_by_number(named).or_else(|| directory.account(&AccountId::parse(named)?));

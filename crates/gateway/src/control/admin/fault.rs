@@ -1,5 +1,5 @@
-//! Errors of the admin API: `{"code", "message", "request_id"}`. Codes are those of AWS IAM where it has one for the case.
-//! What only the operator should read is logged here and not sent.
+//! Errors of the admin API: `{"code", "message", "request_id"}`. Codes are those of AWS IAM where it has one for the
+//! case. What only the operator should read is logged here and not sent.
 
 use super::super::signed::Refused;
 use super::json;

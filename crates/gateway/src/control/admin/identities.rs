@@ -1,5 +1,5 @@
-//! What AWS's IAM has no operation for: switching a user off and on, ending sessions, and a fresh key for tokens. All but
-//! the last act on the requester's own account.
+//! What AWS's IAM has no operation for: switching a user off and on, ending sessions, and a fresh key for tokens. All
+//! but the last act on the requester's own account.
 
 use super::{Answer, Call, Fault, input, json};
 use crate::reply::Reply;

@@ -1,5 +1,5 @@
-//! Bodies of the admin API: one JSON object each. A member that nobody knows is refused: accepted without effect it would
-//! mislead.
+//! Bodies of the admin API: one JSON object each. A member that nobody knows is refused: accepted without effect it
+//! would mislead.
 
 use super::fault::Fault;
 use model::EntityName;

@@ -1,8 +1,8 @@
-//! This server's own API, `/admin/v1/`: what neither AWS nor Huawei has an operation for. JSON in and out, signed with V4 for
-//! the service `strongroom`. Described in docs/admin-api.md.
+//! This server's own API, `/admin/v1/`: what neither AWS nor Huawei has an operation for. JSON in and out, signed with
+//! V4 for the service `strongroom`. Described in docs/admin-api.md.
 //!
-//! The order of a request: signature, route, body, and then the directory, which asks for the right to the operation before
-//! it tells whether what is named exists.
+//! The order of a request: signature, route, body, and then the directory, which asks for the right to the operation
+//! before it tells whether what is named exists.
 
 mod accounts;
 mod explain;
