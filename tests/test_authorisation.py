@@ -1,5 +1,7 @@
 """The table of docs/dialects/authorisation.md, asked of the running server: each operation as each kind of requester."""
 
+import base64
+import hashlib
 import json
 import uuid
 from types import SimpleNamespace
@@ -124,7 +126,7 @@ class Stage:
             "GetBucketOwnershipControls": ("GET", bucket, sub("ownershipControls")),
             "PutBucketOwnershipControls": ("PUT", bucket, sub("ownershipControls"), {}, ownership),
             "DeleteBucketOwnershipControls": ("DELETE", bucket, sub("ownershipControls")),
-            "ListObjects": ("GET", bucket), "ListMultipartUploads": ("GET", bucket, sub("uploads")),
+            "ListObjectVersions": ("GET", bucket, sub("versions")), "ListObjects": ("GET", bucket), "ListMultipartUploads": ("GET", bucket, sub("uploads")),
             "DeleteObjects": ("POST", bucket, sub("delete"), {}, b"<Delete><Object><Key>k</Key></Object></Delete>"),
             "PutObject": ("PUT", key, [], {}, b"y"), "CopyObject": ("PUT", f"{bucket}/copy", [], source),
             "GetObject": ("GET", key), "HeadObject": ("HEAD", key), "DeleteObject": ("DELETE", key),
@@ -143,6 +145,8 @@ class Stage:
         # The copy must not take the tags along, which is a right of its own.
         if operation == "CopyObject":
             headers = headers | {"x-amz-tagging-directive": "REPLACE"}
+        if body:
+            headers = headers | {"Content-MD5": base64.b64encode(hashlib.md5(body).digest()).decode()}
         request = Request(method, path, [(n, v) for n, v in query], dict(headers), body)
         if credentials:
             signer = SimpleNamespace(

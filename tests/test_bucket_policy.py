@@ -98,7 +98,7 @@ def test_the_obs_grammar_through_the_obs_sdk(server, s3, obs, bucket):
     assert anonymous(server, f"/{bucket}") == 200
     assert anonymous(server, f"/{bucket}/closed") == 403
     assert json.loads(obs.getBucketPolicy(bucket).body.policyJSON) == policy
-    assert obs.getBucketPolicyPublicStatus(bucket).body.isPublic is True
+    assert obs.getBucketPolicyPublicStatus(bucket).body.status is True
     assert obs.deleteBucketPolicy(bucket).status == 204
     assert anonymous(server, f"/{bucket}/open/k") == 403
 
@@ -406,3 +406,84 @@ def test_expected_owners(server, s3, other, bucket):
     assert code(root.list_objects_v2, Bucket=bucket, ExpectedBucketOwner=other.id) == "AccessDenied"
     assert code(root.list_objects_v2, Bucket=bucket, ExpectedBucketOwner=other.number) == "AccessDenied"
     assert code(s3.list_objects_v2, Bucket="no-such-bucket-here", ExpectedBucketOwner=me) == "NoSuchBucket"
+
+
+# ---- rights of their own --------------------------------------------------------------------------------------------
+
+
+def user_with(server, bucket, *statements):
+    return identities.s3(server, identities.make_user(server, f"u-{uuid.uuid4().hex[:12]}", list(statements)))
+
+
+def test_a_named_version_is_a_right_of_its_own(server, s3, bucket):
+    """CVE-2026-39360: whoever may read the current version may not thereby read any."""
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    every = f"arn:aws:s3:::{bucket}/*"
+    current = user_with(server, bucket, allow(["s3:GetObject", "s3:GetObjectTagging", "s3:GetObjectAcl", "s3:DeleteObject"], every))
+    for call in (current.get_object, current.get_object_tagging, current.get_object_acl):
+        call(Bucket=bucket, Key="k")
+        assert code(call, Bucket=bucket, Key="k", VersionId="null") == "AccessDenied"
+    assert code(current.delete_object, Bucket=bucket, Key="k", VersionId="null") == "AccessDenied"
+    named = user_with(server, bucket, allow("s3:GetObjectVersion", every, Condition={"StringEquals": {"s3:VersionId": "null"}}))
+    assert named.get_object(Bucket=bucket, Key="k", VersionId="null")["Body"].read() == b"x"
+    assert code(named.get_object, Bucket=bucket, Key="k") == "AccessDenied"
+
+
+def test_copies_ask_for_the_source_and_the_target(server, s3, bucket):
+    s3.put_object(Bucket=bucket, Key="from/k", Body=b"x")
+    read = allow("s3:GetObject", f"arn:aws:s3:::{bucket}/from/*")
+    write = allow("s3:PutObject", f"arn:aws:s3:::{bucket}/to/*")
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="to/parts")["UploadId"]
+
+    def copy(client, **source):
+        client.copy_object(Bucket=bucket, Key="to/k", CopySource={"Bucket": bucket, "Key": "from/k", **source})
+
+    def copy_part(client, **source):
+        client.upload_part_copy(
+            Bucket=bucket, Key="to/parts", UploadId=upload, PartNumber=1,
+            CopySource={"Bucket": bucket, "Key": "from/k", **source},
+        )  # fmt: skip
+
+    both = user_with(server, bucket, read, write)
+    for ask in (copy, copy_part):
+        for half in (read, write):
+            assert code(ask, user_with(server, bucket, half)) == "AccessDenied"
+        ask(both)
+        assert code(ask, both, VersionId="null") == "AccessDenied", "the version of a source is a right of its own"
+
+
+def test_the_right_to_put_is_not_the_right_to_the_cmk(server, s3, bucket, cmk):
+    """Confused deputy: 403 for keys that exist, that do not and that are disabled alike."""
+    s3.put_object(Bucket=bucket, Key="sealed", Body=b"x", ServerSideEncryption="aws:kms", SSEKMSKeyId=cmk)
+    user = user_with(server, bucket, allow(["s3:PutObject", "s3:GetObject"], f"arn:aws:s3:::{bucket}/*"))
+    absent = cmk[:-4] + ("0000" if not cmk.endswith("0000") else "1111")
+    answers = set()
+    for key in (cmk, absent):
+        with pytest.raises(ClientError) as refused:
+            user.put_object(Bucket=bucket, Key="k", Body=b"x", ServerSideEncryption="aws:kms", SSEKMSKeyId=key)
+        error = refused.value.response["Error"]
+        answers.add((error["Code"], error["Message"]))
+    assert answers == {("AccessDenied", "Access Denied")}
+    assert code(user.get_object, Bucket=bucket, Key="sealed") == "AccessDenied"
+    granted = user_with(
+        server, bucket, allow(["s3:PutObject", "s3:GetObject"], f"arn:aws:s3:::{bucket}/*"),
+        allow(["kms:GenerateDataKey", "kms:Decrypt"], cmk),
+    )  # fmt: skip
+    assert granted.get_object(Bucket=bucket, Key="sealed")["Body"].read() == b"x"
+    granted.put_object(Bucket=bucket, Key="k", Body=b"x", ServerSideEncryption="aws:kms", SSEKMSKeyId=cmk)
+
+
+def test_conditional_headers_tell_nothing_to_who_may_not(server, s3, bucket):
+    """CVE-2024-36107: no 304 and no 412 where there is no right."""
+    etag = s3.put_object(Bucket=bucket, Key="there", Body=b"x")["ETag"]
+    credentials = identities.make_user(server, f"u-{bucket}")
+    signer = type("As", (), dict(port=server.port, ca=server.ca, access_key=credentials[0], secret_key=credentials[1]))
+    for headers in [{}, {"If-None-Match": etag}, {"If-Match": '"0"'}, {"If-Modified-Since": "Wed, 27 Jun 2018 13:39:15 GMT"}]:
+        answers = set()
+        for key in ["there", "absent"]:
+            for method in ["GET", "HEAD"]:
+                request = signing.sign_v4(Request(method, f"/{bucket}/{key}", [], dict(headers)), signer)
+                answers.add(send(request, server, tls=True).status)
+        assert answers == {403}, headers
+    request = signing.sign_v4(Request("PUT", f"/{bucket}/there", [], {"If-None-Match": "*"}, b"y"), signer)
+    assert send(request, server, tls=True).status == 403
