@@ -412,3 +412,45 @@ def test_versions_are_not_pretended(server, s3, bucket):
     with pytest.raises(ClientError) as error:
         s3.get_object(Bucket=bucket, Key="k", VersionId="3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY")
     assert code(error) in ("NoSuchVersion", "InvalidArgument")
+
+
+def test_each_object_has_one_version(s3, bucket):
+    for name in ("a/1", "a/2", "b", "c"):
+        s3.put_object(Bucket=bucket, Key=name, Body=b"x")
+    listed, markers = [], {}
+    while True:
+        page = s3.list_object_versions(Bucket=bucket, MaxKeys=2, **markers)
+        listed += [(v["Key"], v["VersionId"], v["IsLatest"], v["Size"]) for v in page.get("Versions", [])]
+        assert "DeleteMarkers" not in page
+        if not page["IsTruncated"]:
+            break
+        markers = {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
+    assert listed == [(name, "null", True, 1) for name in ("a/1", "a/2", "b", "c")]
+    grouped = s3.list_object_versions(Bucket=bucket, Delimiter="/", Prefix="")
+    assert [p["Prefix"] for p in grouped["CommonPrefixes"]] == ["a/"]
+    s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": k, "VersionId": v} for k, v, _, _ in listed]})
+    assert "Versions" not in s3.list_object_versions(Bucket=bucket)
+
+
+def test_the_obs_sdk_lists_versions(server, s3, bucket):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"xy")
+    done = clients.obs(server).listVersions(bucket)
+    assert done.status == 200, done
+    assert [(v.key, v.versionId, v.isLatest, v.size) for v in done.body.versions] == [("k", "null", True, 2)]
+
+
+def test_uploads_end_with_their_bucket_in_s3_and_keep_it_in_obs(server, s3, bucket):
+    for name in ("one", "two"):
+        upload = s3.create_multipart_upload(Bucket=bucket, Key=name)["UploadId"]
+        s3.upload_part(Bucket=bucket, Key=name, UploadId=upload, PartNumber=1, Body=b"x" * 100_000)
+    kept = clients.obs(server).deleteBucket(bucket)
+    assert (kept.status, kept.errorCode) == (409, "BucketNotEmpty"), kept
+    s3.put_object(Bucket=bucket, Key="object", Body=b"x")
+    with pytest.raises(ClientError) as error:
+        s3.delete_bucket(Bucket=bucket)
+    assert code(error) == "BucketNotEmpty"
+    assert len(s3.list_multipart_uploads(Bucket=bucket)["Uploads"]) == 2, "a refused deletion ends nothing"
+    s3.delete_object(Bucket=bucket, Key="object")
+    s3.delete_bucket(Bucket=bucket)
+    s3.create_bucket(Bucket=bucket)
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket=bucket)

@@ -27,6 +27,8 @@ pub struct DialectRules {
     pub self_copy_keeps_method: bool,
     /// Creating a bucket that is already one's own succeeds (OBS).
     pub recreate_own_bucket: bool,
+    /// Deleting a bucket aborts its unfinished uploads (S3); otherwise they keep it (OBS).
+    pub delete_bucket_aborts_uploads: bool,
     /// A copy that does not say takes over the source's tags (S3).
     pub copy_tags_by_default: bool,
 }

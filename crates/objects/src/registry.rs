@@ -11,6 +11,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use store::{CommitError, Expectation, MetaStore, StoreFault, Table, Transaction};
 
+/// What keeps a bucket that holds no objects.
+pub(crate) const UPLOADS: &str = "unfinished multipart uploads";
+
 /// A bucket as requests see it.
 #[derive(Debug)]
 pub(crate) struct Bucket {
@@ -183,7 +186,7 @@ impl Registry {
             }
             Err(CommitError::Conflict(1)) => Err(Fail::BucketNotEmpty("objects")),
             Err(CommitError::Conflict(2)) => Err(Fail::BucketNotEmpty("object versions")),
-            Err(CommitError::Conflict(_)) => Err(Fail::BucketNotEmpty("unfinished multipart uploads")),
+            Err(CommitError::Conflict(_)) => Err(Fail::BucketNotEmpty(UPLOADS)),
             Err(CommitError::Fault(fault)) => Err(fault.into()),
         }
     }

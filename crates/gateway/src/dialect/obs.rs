@@ -19,6 +19,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         part_bytes_min: 100 * 1024,
         self_copy_keeps_method: true,
         recreate_own_bucket: true,
+        delete_bucket_aborts_uploads: false,
         copy_tags_by_default: false,
     },
 };

@@ -20,6 +20,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         part_bytes_min: 5 * 1024 * 1024,
         self_copy_keeps_method: false,
         recreate_own_bucket: false,
+        delete_bucket_aborts_uploads: true,
         copy_tags_by_default: true,
     },
 };
@@ -29,7 +30,12 @@ pub(super) const DIALECT_OF_OBS_CLIENTS: Dialect = Dialect {
     key_id_form: KeyIdForm::Obs,
     location: LocationDocument::WrappedConstraint,
     no_encryption_code: "NoSuchEncryptionConfiguration",
-    rules: DialectRules { part_bytes_min: 100 * 1024, recreate_own_bucket: true, ..DIALECT.rules },
+    rules: DialectRules {
+        part_bytes_min: 100 * 1024,
+        recreate_own_bucket: true,
+        delete_bucket_aborts_uploads: false,
+        ..DIALECT.rules
+    },
     ..DIALECT
 };
 

@@ -161,7 +161,10 @@ fn write(dialect: &'static Dialect, outcome: &AclOutcome, on: On) -> Bytes {
         out.value("Delivered", false);
     }
     out.open("AccessControlList");
-    for grant in &outcome.acl.grants {
+    // Groups first: clients that sort the grants by name take those without one where they stand.
+    let (groups, accounts): (Vec<_>, Vec<_>) =
+        outcome.acl.grants.iter().partition(|grant| !matches!(grant.grantee, Grantee::Account(_)));
+    for grant in groups.into_iter().chain(accounts) {
         out.open("Grant");
         write_grantee(&mut out, dialect, outcome, grant);
         let word = PERMISSIONS.iter().find(|(_, permission)| *permission == grant.permission).map(|(word, _)| *word);

@@ -26,6 +26,7 @@ mod public_access;
 mod put;
 mod tagging;
 mod uploads;
+mod versions;
 
 pub(crate) use buckets::api_version;
 pub(crate) use explained::conditions_said;
@@ -134,6 +135,7 @@ pub(crate) async fn dispatch(operation: Operation, call: Call<'_>) -> Result<Rep
         Operation::PutBucketOwnershipControls => ownership::put(call).await,
         Operation::DeleteBucketOwnershipControls => ownership::delete(call).await,
         Operation::ListObjects => list::objects(call).await,
+        Operation::ListObjectVersions => versions::list(call).await,
         Operation::ListMultipartUploads => uploads::list(call).await,
         Operation::DeleteObjects => delete::many(call).await,
         Operation::PutObject => put::object(call).await,

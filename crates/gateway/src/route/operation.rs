@@ -72,6 +72,8 @@ operations! {
     DeleteBucketOwnershipControls,
     /// List objects, version 1 or 2.
     ListObjects,
+    /// List the versions of objects.
+    ListObjectVersions,
     /// List unfinished multipart uploads.
     ListMultipartUploads,
     /// Delete several objects.
@@ -144,6 +146,7 @@ const TABLE: &[Row] = {
         Row(Bucket, Method::HEAD, &[], &[], O::HeadBucket),
         Row(Bucket, Method::DELETE, &[], &[], O::DeleteBucket),
         Row(Bucket, Method::GET, &[], &[], O::ListObjects),
+        Row(Bucket, Method::GET, &["versions"], &[], O::ListObjectVersions),
         Row(Bucket, Method::GET, &["location"], &[], O::GetBucketLocation),
         Row(Bucket, Method::GET, &["versioning"], &[], O::GetBucketVersioning),
         Row(Bucket, Method::GET, &["encryption"], &[], O::GetBucketEncryption),
@@ -257,6 +260,7 @@ mod tests {
             find("PUT", "/bkt?ownershipControls"),
             find("DELETE", "/bkt?ownershipControls"),
             find("GET", "/bkt?uploads"),
+            find("GET", "/bkt?versions&prefix=a"),
             find("POST", "/bkt?delete="),
             find("POST", "/bkt?x-id=PostObject"),
             find("PUT", "/bkt/o?x-id=PutObject"),

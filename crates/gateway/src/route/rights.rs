@@ -99,6 +99,7 @@ impl Operation {
                 rights![always(A::PutBucketOwnershipControls, T::Bucket)]
             }
             Self::ListObjects => rights![always(A::ListBucket, T::Bucket)],
+            Self::ListObjectVersions => rights![always(A::ListBucketVersions, T::Bucket)],
             Self::ListMultipartUploads => rights![always(A::ListBucketMultipartUploads, T::Bucket)],
             Self::DeleteObjects => rights![
                 always(A::DeleteObject, T::Object),

@@ -5,10 +5,14 @@ use crate::api::{BucketInfo, CreateBucket, RequestContext};
 use crate::grants::{On, join_block, owners_alone};
 use crate::records::BucketRecord;
 use crate::registry::Bucket;
+use crate::registry::UPLOADS;
 use crate::service::ObjectService;
 use model::{AccountId, BucketName, BucketUid};
 use policy::{Acl, Action, BucketRules, Resource};
 use sse::check_bucket_encryption;
+
+/// How often DeleteBucket tries again when uploads have begun meanwhile.
+const ABORT_ROUNDS_MAX: usize = 8;
 
 fn info(bucket: &Bucket) -> BucketInfo {
     BucketInfo { name: bucket.name.clone(), created: bucket.record.created, owner: bucket.record.owner.clone() }
@@ -113,10 +117,20 @@ impl ObjectService {
         Ok(self.registry.get(name).is_some())
     }
 
-    /// DeleteBucket: only an empty one. Its SSE-OBS key goes with it.
+    /// DeleteBucket: only an empty one. Its SSE-OBS key goes with it. Unfinished uploads keep it in OBS; in S3 they end
+    /// with it, once it holds no objects.
     pub async fn delete_bucket(&self, cx: &RequestContext, name: &BucketName) -> Result<(), Fail> {
         let bucket = self.bucket(name)?;
         let _proof = self.authorize_bucket(cx, Action::DeleteBucket, &bucket)?;
-        self.registry.delete(&bucket, self.sse.forget_bucket(bucket.uid())).await
+        for _ in 0..ABORT_ROUNDS_MAX {
+            match self.registry.delete(&bucket, self.sse.forget_bucket(bucket.uid())).await {
+                Err(Fail::BucketNotEmpty(UPLOADS)) if cx.rules.delete_bucket_aborts_uploads => {
+                    self.abort_all_uploads(bucket.uid()).await?;
+                }
+                done => return done,
+            }
+        }
+        // Somebody begins uploads as fast as they are aborted.
+        Err(Fail::BucketNotEmpty(UPLOADS))
     }
 }

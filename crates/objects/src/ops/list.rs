@@ -1,4 +1,4 @@
-//! ListObjects. Reads records only: encryption does not show, and no key is needed.
+//! ListObjects and ListObjectVersions. Reads records only: encryption does not show, and no key is needed.
 
 use crate::Fail;
 use crate::api::{ListObjects, ListedObject, ObjectPage, RequestContext};
@@ -16,8 +16,17 @@ pub(crate) const PAGE_MAX: usize = 1000;
 impl ObjectService {
     /// ListObjects: current versions, delete markers left out.
     pub async fn list_objects(&self, cx: &RequestContext, request: ListObjects) -> Result<ObjectPage, Fail> {
+        self.list_as(cx, Action::ListBucket, request).await
+    }
+
+    /// ListObjectVersions. Versioning cannot be enabled yet, so that each object has one version, the null version.
+    pub async fn list_versions(&self, cx: &RequestContext, request: ListObjects) -> Result<ObjectPage, Fail> {
+        self.list_as(cx, Action::ListBucketVersions, request).await
+    }
+
+    async fn list_as(&self, cx: &RequestContext, action: Action, request: ListObjects) -> Result<ObjectPage, Fail> {
         let bucket = self.bucket(&request.bucket)?;
-        let _proof = self.authorize_bucket(cx, Action::ListBucket, &bucket)?;
+        let _proof = self.authorize_bucket(cx, action, &bucket)?;
         let sse = Arc::clone(&self.sse);
         let uid = bucket.uid();
         let shown = Arc::clone(&bucket);

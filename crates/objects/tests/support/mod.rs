@@ -244,6 +244,7 @@ pub fn cx() -> RequestContext {
             part_bytes_min: 0,
             self_copy_keeps_method: false,
             recreate_own_bucket: false,
+            delete_bucket_aborts_uploads: false,
             copy_tags_by_default: true,
         },
     }

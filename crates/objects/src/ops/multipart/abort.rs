@@ -3,8 +3,10 @@
 use crate::Fail;
 use crate::api::RequestContext;
 use crate::bodies::{Removal, Upkeep};
+use crate::records::keys;
 use crate::service::ObjectService;
-use model::{BucketName, ObjectName, UploadId};
+use bytes::Bytes;
+use model::{BucketName, BucketUid, ObjectName, UploadId};
 use policy::Action;
 use store::{CommitError, Expectation, Table, Transaction};
 
@@ -20,8 +22,37 @@ impl ObjectService {
     ) -> Result<(), Fail> {
         let bucket = self.bucket(bucket)?;
         let found = self.upload_to_manage(cx, Action::AbortMultipartUpload, &bucket, name, upload).await?;
+        self.end_upload(found.key, upload).await
+    }
+
+    /// Aborts every upload of a bucket that is about to be deleted.
+    pub(crate) async fn abort_all_uploads(&self, bucket: BucketUid) -> Result<(), Fail> {
+        let prefix = keys::bucket_uid(bucket);
+        let found = store::read(&self.meta, move |snapshot| {
+            let mut found = Vec::new();
+            snapshot.scan(Table::Uploads, &prefix, None, &mut |key, _| {
+                // The key ends with the upload's id (docs/formats/record.md).
+                if let Some(id) = key.last_chunk() {
+                    found.push((Bytes::copy_from_slice(key), UploadId::from_bytes(*id)));
+                }
+                true
+            })?;
+            Ok(found)
+        })
+        .await?;
+        for (key, upload) in found {
+            match self.end_upload(key, upload).await {
+                // Completed or aborted by somebody else.
+                Ok(()) | Err(Fail::NoSuchUpload) => {}
+                Err(fail) => return Err(fail),
+            }
+        }
+        Ok(())
+    }
+
+    async fn end_upload(&self, key: Bytes, upload: UploadId) -> Result<(), Fail> {
         let mut tx = Transaction::new();
-        tx.expect(Expectation::Present(Table::Uploads, found.key.clone())).delete(Table::Uploads, found.key);
+        tx.expect(Expectation::Present(Table::Uploads, key.clone())).delete(Table::Uploads, key);
         let parts = Removal::Parts(upload);
         parts.enter(&mut tx);
         let upkeep = Upkeep { confirm: Vec::new(), remove: vec![parts] };
