@@ -381,7 +381,7 @@ NOT_OFFERED = [
     ("DELETE", "b", "acl"), ("POST", "b", "policy"), ("PUT", "b", "tagging"), ("PUT", "b", "versioning"), ("PUT", "b", "cors"),
     ("PUT", "b", "lifecycle"), ("PUT", "b", "replication"), ("PUT", "b", "object-lock"), ("PUT", "b", "notification"),
     ("PUT", "k", "legal-hold"), ("DELETE", "k", "acl"), ("PUT", "k", "retention"), ("POST", "k", "restore"), ("POST", "k", "append"),
-    ("PUT", "k", "encryption"), ("POST", "b", None),
+    ("PUT", "k", "encryption"),
 ]  # fmt: skip
 
 
