@@ -56,9 +56,11 @@ impl ObjectService {
         let acl = match acl {
             None => None,
             Some(choice) => {
-                // Whoever writes an object may say its ACL in the same breath, if their own account lets them: the
-                // anonymous, who have none and own nothing, as well.
-                let in_the_same_breath = cx.principal.is_anonymous().then(|| Acl {
+                // Whoever writes an object may say its ACL in the same breath, if their own account lets them. The
+                // anonymous have none, and what they write is the bucket owner's: they may where the bucket's ACL lets
+                // everybody write. A policy that lets them write says itself whether they may say ACLs.
+                let by_acl = cx.principal.is_anonymous() && everybody_writes_by_acl(rules);
+                let in_the_same_breath = by_acl.then(|| Acl {
                     grants: vec![Grant {
                         grantee: Grantee::AllUsers,
                         permission: Permission::WriteAcp,
@@ -146,6 +148,14 @@ impl ObjectService {
         }
         AclOutcome { owner: owner.clone(), acl, names }
     }
+}
+
+/// Whether the bucket's ACL lets the anonymous write objects.
+fn everybody_writes_by_acl(rules: &BucketRules) -> bool {
+    let writes = |permission| matches!(permission, Permission::Write | Permission::FullControl);
+    rules.ownership != Ownership::BucketOwnerEnforced
+        && !rules.block.ignore_public_acls
+        && rules.acl.grants.iter().any(|grant| grant.grantee == Grantee::AllUsers && writes(grant.permission))
 }
 
 /// The ACL that grants everything to the owner and nothing to anybody else.

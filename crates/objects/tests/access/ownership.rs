@@ -1,10 +1,10 @@
 //! Who owns an object.
 
-use crate::acl::{canned, owner_of, put_with, set_object_acl, shared};
+use crate::acl::{canned, grant, owner_of, put_with, set_object_acl, shared};
 use crate::support::people::*;
 use crate::support::*;
 use model::{BucketName, PartNumber};
-use policy::{CannedAcl, Ownership, Principal};
+use policy::{CannedAcl, Grantee, Ownership, Permission, Principal, PublicAccessBlock};
 use strongroom_objects::Fail;
 use strongroom_objects::api::*;
 
@@ -91,6 +91,68 @@ async fn the_anonymous_write_where_everyone_may_and_never_under_a_cmk() {
     h.set_policy(&bucket, &deny).await;
     assert!(denied(put_with(&h, &anonymous, &bucket, "p", canned(CannedAcl::PublicRead)).await));
     h.put_as(&anonymous, &bucket, "p").await.unwrap();
+}
+
+/// What the anonymous write by a policy is the bucket owner's: an ACL with it would give away what is not theirs.
+#[tokio::test]
+async fn a_policy_that_lets_the_anonymous_write_gives_no_say_in_acls() {
+    let h = Harness::new().await;
+    let bucket = h.bucket("bucket").await;
+    let anonymous = Principal::Anonymous;
+    let put = statement("Allow", EVERYONE, r#""s3:PutObject""#, "");
+    h.set_policy(&bucket, &put).await;
+    h.put_as(&anonymous, &bucket, "o").await.unwrap();
+    let to_account = AclChoice::Explicit(vec![grant(Grantee::Account(account(2)), Permission::FullControl)]);
+    let choices = || [canned(CannedAcl::PublicRead), canned(CannedAcl::Private), Some(to_account.clone())];
+    for acl in choices() {
+        assert!(denied(put_with(&h, &anonymous, &bucket, "o", acl.clone()).await), "{acl:?}");
+        let begin = CreateUpload {
+            bucket: bucket.clone(),
+            name: name("o"),
+            headers: ObjectHeaders::default(),
+            encryption: Method::Plain.headers(),
+            checksum: None,
+            acl,
+            tags: Tags::new(),
+        };
+        assert!(denied(h.objects.create_upload(&as_(&anonymous), begin).await));
+    }
+    // A grant to everybody that is ignored lets nobody write, nor say ACLs.
+    h.set_acl(&bucket, AclChoice::Canned(CannedAcl::PublicReadWrite)).await;
+    put_with(&h, &anonymous, &bucket, "o", canned(CannedAcl::PublicRead)).await.unwrap();
+    let block = PublicAccessBlock { ignore_public_acls: true, ..PublicAccessBlock::default() };
+    h.objects.put_public_access_block(&cx(), &bucket, block).await.unwrap();
+    for acl in choices() {
+        assert!(denied(put_with(&h, &anonymous, &bucket, "o", acl.clone()).await), "{acl:?}");
+    }
+    // Nor does a grant to everybody who signed.
+    h.objects.delete_public_access_block(&cx(), &bucket).await.unwrap();
+    let signed =
+        vec![grant(Grantee::AuthenticatedUsers, Permission::Write), grant(Grantee::AllUsers, Permission::Read)];
+    h.set_acl(&bucket, AclChoice::Explicit(signed)).await;
+    for acl in choices() {
+        assert!(denied(put_with(&h, &anonymous, &bucket, "o", acl.clone()).await), "{acl:?}");
+    }
+    let acls = statement("Allow", EVERYONE, r#"["s3:PutObject","s3:PutObjectAcl"]"#, "");
+    h.set_policy(&bucket, &acls).await;
+    put_with(&h, &anonymous, &bucket, "o", canned(CannedAcl::PublicRead)).await.unwrap();
+}
+
+/// What is handed over to the bucket's owner carries no other grant; whoever keeps what they write grants as they like.
+#[tokio::test]
+async fn nothing_rides_along_with_what_the_bucket_owner_gets() {
+    let h = Harness::new().await;
+    let bucket = shared(&h).await;
+    let (writer, o) = (root_of(2), name("o"));
+    h.objects.put_ownership_controls(&cx(), &bucket, Ownership::BucketOwnerPreferred).await.unwrap();
+    let full = Permission::FullControl;
+    let both = [account(1), account(2)].map(|id| grant(Grantee::Account(id), full));
+    put_with(&h, &writer, &bucket, "o", Some(AclChoice::Explicit(both.to_vec()))).await.unwrap();
+    assert_eq!(owner_of(&h, &bucket, &o).await, account(2), "only the canned ACL hands over");
+    put_with(&h, &writer, &bucket, "o", canned(CannedAcl::BucketOwnerFullControl)).await.unwrap();
+    let shown = h.objects.get_object_acl(&cx(), &bucket, &o, None).await.unwrap();
+    assert_eq!((shown.owner, shown.acl.grants.len()), (account(1), 1));
+    assert_eq!(shown.acl.grants[0].grantee, Grantee::Account(account(1)));
 }
 
 #[tokio::test]
