@@ -494,7 +494,7 @@ def test_the_account_as_a_whole(iam, user):
 
 # ---- who may do what ------------------------------------------------------------------------------------------------
 
-NO_RIGHT_NEEDED = {"ListAccountAliases", "ListMFADevices"}
+NO_RIGHT_NEEDED = {"ListAccountAliases", "ListMFADevices", "ListOpenIDConnectProviders"}
 SOMEONE = {
     "UserName": "someone", "GroupName": "somegroup", "RoleName": "somerole", "PolicyName": "p", "VersionId": "v1",
     "PolicyArn": "arn:aws:iam::{number}:policy/some", "PermissionsBoundary": "arn:aws:iam::{number}:policy/some",

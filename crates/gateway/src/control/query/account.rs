@@ -44,6 +44,13 @@ pub(super) async fn mfa_devices(call: &Call<'_>, out: &mut XmlWriter) -> Done {
     Ok(())
 }
 
+/// ListOpenIDConnectProviders: nobody signs in through another service.
+pub(super) async fn openid_providers(call: &Call<'_>, out: &mut XmlWriter) -> Done {
+    call.caller()?;
+    empty_list(out, "OpenIDConnectProviderList");
+    Ok(())
+}
+
 /// The end of a list of tags: there are none.
 pub(super) fn no_tags(out: &mut XmlWriter) {
     empty_list(out, "Tags");

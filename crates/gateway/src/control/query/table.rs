@@ -148,6 +148,7 @@ operations! {
     Iam GetAccountSummary () result => account::summary;
     Iam ListAccountAliases (Marker MaxItems) result => account::aliases;
     Iam ListMFADevices (UserName Marker MaxItems) result => account::mfa_devices;
+    Iam ListOpenIDConnectProviders () result => account::openid_providers;
 
     Sts GetCallerIdentity () result => sts::caller_identity;
     Sts AssumeRole (
