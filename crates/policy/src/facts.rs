@@ -13,6 +13,9 @@ use std::cell::OnceCell;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+/// `aws:userid` of whoever does not sign.
+pub(crate) const ANONYMOUS_USER_ID: &str = "anonymous";
+
 /// A value of a condition key.
 #[derive(Clone, Debug)]
 pub(crate) enum Fact<'a> {
@@ -111,7 +114,7 @@ impl<'a> Context<'a> {
                 Some(Identity::Role { .. }) => "AssumedRole",
             }),
             K::UserId => match self.caller {
-                None => Fact::text("anonymous"),
+                None => Fact::text(ANONYMOUS_USER_ID),
                 Some(caller) => match &caller.identity {
                     Identity::Root => Fact::either(caller.number.as_str(), caller.account.as_str()),
                     // AWS's clients know the ids of users and roles in AWS's form.
@@ -148,9 +151,10 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// The account that owns the resource.
+    /// The account that the resource is of. In the store that is the bucket's owner, whoever wrote an object there: who
+    /// writes into another's bucket must not choose by that which policies speak of it.
     pub(crate) fn owner(&self) -> Option<&'a AccountId> {
-        self.request.owner.or(self.request.bucket.map(|rules| &rules.owner))
+        self.request.bucket.map(|rules| &rules.owner).or(self.request.owner)
     }
 }
 

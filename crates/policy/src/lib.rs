@@ -37,5 +37,5 @@ pub use condition::{ConditionKey, Conditions};
 pub use document::{Effect, Grammar, POLICY_BYTES_MAX, Policy, PolicyError};
 pub use evaluate::{Layer, decide};
 pub use explain::{Explanation, GrantTrace, Outcome, Reason, StatementTrace, explain};
-pub use principal::{Attached, Caller, Identity, Permissions, Principal, Session};
+pub use principal::{Assumer, Attached, Caller, Identity, Lineage, Permissions, Principal, Session};
 pub use trust::{AssumeRequest, may_assume};

@@ -121,6 +121,37 @@ pub struct Session {
     pub issued: Timestamp,
     /// From when on they are refused.
     pub expires: Timestamp,
+    /// Whom and what they come from.
+    pub lineage: Lineage,
+}
+
+/// What temporary credentials come from. Whatever is issued from them inherits it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lineage {
+    /// Who assumed the roles on the way here, first to last. The session ends with each of them.
+    pub assumers: Vec<Assumer>,
+    /// The id of the first token, which all that were issued from it share: they are revoked together.
+    pub family: [u8; 16],
+}
+
+/// Who assumed a role: what stays of an identity when it is renamed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Assumer {
+    /// An account itself.
+    Root(AccountId),
+    /// A user of an account.
+    User(AccountId, UserUid),
+    /// A session of a role of an account.
+    Role(AccountId, RoleUid),
+}
+
+impl Assumer {
+    /// Its account.
+    pub fn account(&self) -> &AccountId {
+        match self {
+            Self::Root(account) | Self::User(account, _) | Self::Role(account, _) => account,
+        }
+    }
 }
 
 /// A policy together with how it came to be attached, for explanations: `user alice: policy ReadOnly`.
@@ -185,6 +216,15 @@ impl Caller {
     /// The root identity of an account, as its long-term access key presents it.
     pub fn root(account: AccountId, number: AccountNumber, account_name: String) -> Self {
         Self::new(account, number, account_name, Identity::Root, None, Permissions::default())
+    }
+
+    /// The identity as one who assumes a role.
+    pub fn assumer(&self) -> Assumer {
+        match &self.identity {
+            Identity::Root => Assumer::Root(self.account.clone()),
+            Identity::User { uid, .. } => Assumer::User(self.account.clone(), *uid),
+            Identity::Role { uid, .. } => Assumer::Role(self.account.clone(), *uid),
+        }
     }
 
     /// A digest of [`Permissions::canonical`], computed once. This room has no hash of its own.

@@ -1,10 +1,13 @@
 //! What is public. As S3 sees it: a grant to everyone, unless a condition pins the requester to fixed values.
 
+use crate::ConditionKey;
 use crate::acl::{Acl, Grantee};
 use crate::clause::{Arn, Clause, Values};
 use crate::document::{Effect, Statement};
+use crate::facts::ANONYMOUS_USER_ID;
+use crate::glob::{Lookup, Pattern, equal_ignoring_case};
 use crate::operator::{Comparison, Quantifier};
-use crate::{ConditionKey, glob::Pattern};
+use std::borrow::Cow;
 
 /// Whether the statement alone makes its policy public. A Deny beside it changes nothing: it is not weighed what
 /// remains.
@@ -22,19 +25,30 @@ fn pins(clause: &Clause) -> bool {
         operator.comparison,
         Comparison::Equals | Comparison::EqualsIgnoringCase | Comparison::Like | Comparison::Arn | Comparison::Address
     );
-    positive && compares && is_of_requester(&clause.key) && is_fixed(&clause.values)
+    positive && compares && is_of_requester(&clause.key) && is_fixed(&clause.values) && !lets_anonymous_in(clause)
+}
+
+/// Whether the user id asked for is that of everybody who does not sign. A fixed value, and yet no fixed requester.
+fn lets_anonymous_in(clause: &Clause) -> bool {
+    let Values::Texts { patterns, .. } = &clause.values else { return false };
+    clause.key == ConditionKey::UserId
+        && patterns.iter().any(|p| p.compare(ANONYMOUS_USER_ID, &Nothing, equal_ignoring_case).unwrap_or(true))
+}
+
+/// Stands for no policy variable.
+struct Nothing;
+
+impl Lookup for Nothing {
+    fn lookup<'k>(&'k self, _: &'k ConditionKey) -> Option<Cow<'k, str>> {
+        None
+    }
 }
 
 fn is_of_requester(key: &ConditionKey) -> bool {
     use ConditionKey as K;
     match key {
-        K::SourceIp
-        | K::PrincipalArn
-        | K::PrincipalAccount
-        | K::UserId
-        | K::DomainId
-        | K::DomainName
-        | K::SseKmsKeyId => true,
+        // What a header says is not among them: anybody may send it.
+        K::SourceIp | K::PrincipalArn | K::PrincipalAccount | K::UserId | K::DomainId | K::DomainName => true,
         // Never present, so nobody is granted anything.
         K::Unknown(name) => matches!(
             &**name,

@@ -389,6 +389,30 @@ fn objects_of_another_owner() {
     assert!(!foreign(&root(b()), Action::GetObject, &enforced));
 }
 
+/// Whoever writes into another's bucket must not choose by that which policies speak of it.
+#[test]
+fn an_object_is_of_its_buckets_account_whoever_wrote_it() {
+    let deny = |rest: &str| {
+        let deny = format!(r#"{{"Effect":"Deny","Action":["obs:object:getObject"],{rest}}}"#);
+        format!(
+            r#"{{"Version":"5.0","Statement":[{{"Effect":"Allow","Action":["obs:*:*"],"Resource":["*"]}},{deny}]}}"#
+        )
+    };
+    let by_resource = deny(&format!(r#""Resource":["obs:*:{}:object:bucket/*"]"#, a()));
+    let by_condition =
+        deny(&format!(r#""Resource":["*"],"Condition":{{"StringEquals":{{"aws:ResourceAccount":["{}"]}}}}"#, a()));
+    let elsewhere = deny(&format!(r#""Resource":["obs:*:{}:object:bucket/*"]"#, b()));
+    let open = rules_with(&allow_to(r#""*""#));
+    for owner in [None, Some(b())] {
+        for (document, denied) in [(&by_resource, true), (&by_condition, true), (&elsewhere, false)] {
+            let alice = user_with(b(), "alice", document);
+            let mut asked = ask(&alice, Action::GetObject, "key", &open);
+            asked.owner = owner.clone();
+            assert_eq!(asked.allowed(), !denied, "{document} {owner:?}");
+        }
+    }
+}
+
 #[test]
 fn public_policies_can_be_restricted_to_the_owner_account() {
     let block = PublicAccessBlock { restrict_public_buckets: true, ..PublicAccessBlock::default() };

@@ -270,6 +270,14 @@ fn public_policies() {
         (r#"{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::111111111111:user/*"}}"#, true),
         (r#"{"StringEquals":{"aws:SourceVpce":"vpce-1"}}"#, false),
         (r#"{"StringLike":{"aws:userid":"A*"}}"#, true),
+        (r#"{"StringEquals":{"aws:userid":"AIDAEXAMPLE"}}"#, false),
+        // Everybody who does not sign has this id.
+        (r#"{"StringEquals":{"aws:userid":"anonymous"}}"#, true),
+        (r#"{"StringEquals":{"aws:userid":["AIDAEXAMPLE","anonymous"]}}"#, true),
+        (r#"{"StringEqualsIgnoreCase":{"g:UserId":"Anonymous"}}"#, true),
+        // Anybody may send a header.
+        (r#"{"StringEquals":{"s3:x-amz-server-side-encryption-aws-kms-key-id":"k"}}"#, true),
+        (r#"{"StringEquals":{"aws:UserAgent":"secret"}}"#, true),
         (r#"{"StringEquals":{"s3:prefix":"public"}}"#, true),
     ] {
         assert_eq!(public(r#""*""#, condition), expected, "{condition}");

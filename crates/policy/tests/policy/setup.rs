@@ -4,8 +4,8 @@ use model::{AccountId, AccountNumber, BucketName, EntityName, EntityPath, Object
 use std::sync::Arc;
 use strongroom_policy::{
     AccessRequest, Acl, Action, Attached, BucketRules, Caller, ConditionKey, Conditions, Explanation, Grammar,
-    Identity, Ownership, Permissions, Policy, PolicyError, Principal, PublicAccessBlock, Resource, Session, decide,
-    explain,
+    Identity, Lineage, Ownership, Permissions, Policy, PolicyError, Principal, PublicAccessBlock, Resource, Session,
+    decide, explain,
 };
 
 pub(crate) const NUMBER_A: &str = "111111111111";
@@ -95,12 +95,20 @@ pub(crate) fn role(account: AccountId, name: &str, session_name: &str, has: Has<
         path: EntityPath::default(),
         session_name: session_name.into(),
     };
-    let session = Session { issued: Timestamp::from_secs(1_000_000), expires: Timestamp::from_secs(2_000_000_000) };
+    let session = Session {
+        issued: Timestamp::from_secs(1_000_000),
+        expires: Timestamp::from_secs(2_000_000_000),
+        lineage: Lineage::default(),
+    };
     principal(account, identity, Some(session), &has)
 }
 
 pub(crate) fn root_session(account: AccountId, has: Has<'_>) -> Principal {
-    let session = Session { issued: Timestamp::from_secs(1_000_000), expires: Timestamp::from_secs(2_000_000_000) };
+    let session = Session {
+        issued: Timestamp::from_secs(1_000_000),
+        expires: Timestamp::from_secs(2_000_000_000),
+        lineage: Lineage::default(),
+    };
     principal(account, Identity::Root, Some(session), &has)
 }
 
