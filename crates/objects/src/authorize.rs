@@ -5,7 +5,7 @@
 //! and preconditions, ranges and versions are looked at after that.
 
 use crate::Fail;
-use crate::api::{RequestContext, Tags};
+use crate::api::{RequestContext, Tags, WriteExpectation};
 use crate::current::Found;
 use crate::records::{ObjectVersion, Said, is_said};
 use crate::registry::Bucket;
@@ -136,6 +136,24 @@ impl ObjectService {
                 Ok(found)
             }
             Err(fail) => Err(self.not_found(cx, action, bucket, name, fail)),
+        }
+    }
+
+    /// Asks for the right to read what a write expects to be there: the answer to an expected ETag tells it. What else
+    /// is to be said about the expectation is said when its turn comes.
+    pub(crate) async fn admit_expectation(
+        &self,
+        cx: &RequestContext,
+        bucket: &Bucket,
+        name: &ObjectName,
+        expectation: &WriteExpectation,
+    ) -> Result<(), Fail> {
+        if expectation.etag.is_none() {
+            return Ok(());
+        }
+        match self.find_for(cx, READ, bucket, name, None, false).await {
+            Ok(_) | Err(Fail::NoSuchKey { .. }) => Ok(()),
+            Err(fail) => Err(fail),
         }
     }
 

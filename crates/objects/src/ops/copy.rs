@@ -38,6 +38,7 @@ impl ObjectService {
             (CopyTags::Default, false) => (Tags::new(), false),
         };
         let mut new = self.admit_write(cx, &bucket, &request.name, request.acl.as_ref(), tags)?;
+        self.admit_expectation(cx, &bucket, &request.name, &request.expectation).await?;
         let onto_itself = request.source.bucket == request.bucket && request.source.name == request.name;
         let requested = self.plan(cx, &bucket, &request.encryption)?;
         let source = self.open_source(cx, &request.source).await?;

@@ -11,6 +11,7 @@ use crate::records::{Content, ObjectVersion, StoredEtag, Version};
 use crate::registry::Bucket;
 use crate::service::{ObjectService, key_user, target};
 use model::{ETag, ObjectName, VersionId, VersionUid};
+use policy::Acl;
 use sse::{
     AppliedEncryption, BodyKeys, ChecksumAlgorithm, Digests, EncryptionPlan, EtagRule, EtagSource, KeptChecksum,
     etag_source,
@@ -32,7 +33,7 @@ pub(crate) struct Write<'a> {
 }
 
 impl ObjectService {
-    /// PutObject. Order: bucket, rights, encryption headers, KMS, expectation, body.
+    /// PutObject. Order: bucket, rights (of an expected ETag as well), encryption headers, KMS, expectation, body.
     pub async fn put_object(
         &self,
         cx: &RequestContext,
@@ -41,6 +42,7 @@ impl ObjectService {
     ) -> Result<WriteOutcome, Fail> {
         let bucket = self.bucket(&request.bucket)?;
         let new = self.admit_write(cx, &bucket, &request.name, request.acl.as_ref(), request.tags)?;
+        self.admit_expectation(cx, &bucket, &request.name, &request.expectation).await?;
         let plan = self.plan(cx, &bucket, &request.encryption)?;
         let write = Write {
             bucket: &bucket,
@@ -68,13 +70,37 @@ impl ObjectService {
         self.precheck(bucket, name, expectation).await?;
         let rule = cx.rules.encryption.etag_rule;
         let new = self.body_store().store(&keys, rule, body, Some(checksum)).await?;
-        let outcome =
-            self.commit_stream(bucket, name, uid, headers, object, &keys, rule, &new, applied, expectation).await;
+        let outcome = match self.admit_commit(cx, bucket, name, object.acl.as_ref(), expectation).await {
+            Ok(()) => {
+                self.commit_stream(bucket, name, uid, headers, object, &keys, rule, &new, applied, expectation).await
+            }
+            Err(fail) => Err(fail),
+        };
         // After a fault of the store the outcome is unknown: what the commit did, the next start sees.
         if !new.stored.inline && outcome.as_ref().is_err_and(|fail| !matches!(fail, Fail::Store(_))) {
             self.housekeeper.discard(new.stored.blob);
         }
         outcome
+    }
+
+    /// What may have changed while the body came, whose sender decides how long that takes: the block on public ACLs, and
+    /// whose object the expectation is about.
+    pub(crate) async fn admit_commit(
+        &self,
+        cx: &RequestContext,
+        bucket: &Bucket,
+        name: &ObjectName,
+        acl: Option<&Acl>,
+        expectation: &WriteExpectation,
+    ) -> Result<(), Fail> {
+        let now = self.bucket(&bucket.name)?;
+        if now.uid() != bucket.uid() {
+            return Err(Fail::NoSuchBucket);
+        }
+        if now.rules.block.block_public_acls && acl.is_some_and(Acl::is_public) {
+            return Err(Fail::AccessDenied);
+        }
+        self.admit_expectation(cx, &now, name, expectation).await
     }
 
     #[expect(clippy::too_many_arguments, reason = "the one caller above names each; a struct would only move them")]

@@ -5,6 +5,7 @@
 
 mod acl;
 mod acls;
+mod during;
 mod ownership;
 mod policies;
 mod secrecy;

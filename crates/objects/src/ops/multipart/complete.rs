@@ -104,6 +104,7 @@ impl ObjectService {
     pub async fn complete_upload(&self, cx: &RequestContext, request: CompleteUpload) -> Result<WriteOutcome, Fail> {
         let bucket = self.bucket(&request.bucket)?;
         self.admit_completion(cx, &bucket, &request.name, request.upload).await?;
+        self.admit_expectation(cx, &bucket, &request.name, &request.expectation).await?;
         loop {
             match self.try_complete(cx, &bucket, &request).await {
                 Ok(outcome) => return Ok(outcome),
@@ -122,6 +123,8 @@ impl ObjectService {
         request: &CompleteUpload,
     ) -> Result<WriteOutcome, Replace> {
         let upload = self.upload(bucket, &request.name, request.upload).await?;
+        // The bucket may have blocked public ACLs since the upload began.
+        self.admit_commit(cx, bucket, &request.name, upload.record.acl.as_ref(), &request.expectation).await?;
         let parts = self.parts(request.upload).await?;
         let keys = self.completion_keys(cx, bucket, request, &upload).await?;
         let chosen = match choose(&self.sse, &upload, keys.as_ref(), &parts, &request.parts) {
