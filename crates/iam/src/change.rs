@@ -5,12 +5,13 @@ use crate::edit::Edit;
 use crate::load::load;
 use crate::login::Logins;
 use crate::state::State;
+use crate::state_guard::{StateGuard, assert_not_reading};
 use crate::token_cache::TokenCache;
 use crate::{IamError, PasswordHasher, SecretSealer, TokenSealer};
 use model::{Clock, Entropy, RegionName, Timestamp};
 use policy::Authorizer;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use store::{CommitError, MetaStore, StoreFault, Transaction};
 
 /// What all operations share.
@@ -37,8 +38,14 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn state(&self) -> RwLockReadGuard<'_, State> {
-        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    /// The state, for a moment: nothing that reads it anew may be called meanwhile.
+    pub(crate) fn state(&self) -> StateGuard<'_> {
+        StateGuard::new(&self.state)
+    }
+
+    fn state_mut(&self) -> RwLockWriteGuard<'_, State> {
+        assert_not_reading();
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -83,7 +90,7 @@ impl Shared {
         }
         match self.store.commit(tx).await {
             Ok(()) => {
-                self.state.write().unwrap_or_else(PoisonError::into_inner).apply(edits);
+                self.state_mut().apply(edits);
                 Ok(out)
             }
             Err(error) => {
@@ -105,7 +112,7 @@ impl Shared {
         if let Some(unopened) = unopened.first() {
             return Err(IamError::Damaged(format!("the secret of access key {} does not open", unopened.0.info.id)));
         }
-        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state_mut();
         fresh.generation = state.generation + 1;
         for (id, entry) in &fresh.keys {
             // Uses that are not written down yet are not forgotten.

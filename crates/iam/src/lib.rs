@@ -40,6 +40,7 @@ mod sealer;
 mod secret;
 mod sessions;
 mod state;
+mod state_guard;
 mod strength;
 mod token_cache;
 mod users;

@@ -241,7 +241,9 @@ impl Directory {
 
     /// The ARN behind a reference, for conditions; of what does not exist, one that names nothing.
     pub(crate) fn arn_of(&self, account: &Account, reference: PolicyRef) -> String {
-        match self.shared.state().policy(&account.id, reference).found {
+        // Its own statement: the state is no longer read when the ARN is made, which reads it again.
+        let found = self.shared.state().policy(&account.id, reference).found;
+        match found {
             Some(policy) => self.policy_arn(&policy),
             None => format!("arn:aws:iam::{}:policy/", account.number),
         }
