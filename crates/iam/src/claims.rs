@@ -7,6 +7,7 @@ use crate::entity::PolicyRef;
 use crate::record::{read_ref, write_ref};
 use model::codec::{DecodeError, Reader, Writer};
 use model::{AccessKeyId, AccountId, ProjectUid, RoleUid, Timestamp, UserUid};
+use policy::{Assumer, Lineage};
 use zeroize::Zeroizing;
 
 const FORMAT: u8 = 1;
@@ -15,6 +16,9 @@ const WHO_USER: u8 = 2;
 const WHO_ROLE: u8 = 3;
 const NARROW_TEXT: u8 = 1;
 const NARROW_REF: u8 = 2;
+
+/// Most roles that are assumed one out of the other: each is looked at with every change of the directory.
+pub(crate) const ASSUMERS_MAX: usize = 8;
 
 /// Which identity of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,12 +29,12 @@ pub(crate) enum Who {
 }
 
 impl Who {
-    /// The identity's uid; zeros for the root identity.
-    pub(crate) fn uid(&self) -> [u8; 16] {
+    /// The identity without the name of its session.
+    pub(crate) fn of(&self, account: &AccountId) -> Assumer {
         match self {
-            Self::Root => [0; 16],
-            Self::User(uid) => *uid.as_bytes(),
-            Self::Role(uid, _) => *uid.as_bytes(),
+            Self::Root => Assumer::Root(account.clone()),
+            Self::User(uid) => Assumer::User(account.clone(), *uid),
+            Self::Role(uid, _) => Assumer::Role(account.clone(), *uid),
         }
     }
 }
@@ -51,8 +55,8 @@ pub(crate) struct Claims {
     pub(crate) expires: Timestamp,
     pub(crate) account: AccountId,
     pub(crate) who: Who,
-    /// Who assumed the role: the session ends with the assumer too.
-    pub(crate) origin: Option<(AccountId, Who)>,
+    /// Whom it comes from: the session ends with each who assumed a role on the way, and with its family.
+    pub(crate) lineage: Lineage,
     /// Session policies; `None`: not narrowed.
     pub(crate) narrowed: Option<Vec<Narrowing>>,
     /// The temporary access key, in a session token.
@@ -69,7 +73,8 @@ impl Claims {
         let mut w = Writer::new(FORMAT);
         w.raw(&self.id).u64(self.issued.as_millis()).u64(self.expires.as_millis());
         write_who(&mut w, &self.account, &self.who);
-        w.option(self.origin.as_ref(), |w, (account, who)| write_who(w, account, who));
+        w.raw(&self.lineage.family).u8(self.lineage.assumers.len() as u8);
+        self.lineage.assumers.iter().for_each(|assumer| write_assumer(&mut w, assumer));
         w.option(self.narrowed.as_ref(), |w, policies| {
             w.u32(policies.len() as u32);
             for policy in policies {
@@ -119,7 +124,7 @@ impl Claims {
             expires,
             account,
             who,
-            origin: r.option(read_who)?,
+            lineage: read_lineage(&mut r)?,
             narrowed: r.option(|r| members(r, read_narrowing))?,
             project: r.option(|r| Ok(ProjectUid::from_bytes(r.array()?)))?,
             methods: members(&mut r, |r| Ok(r.str()?.to_owned()))?,
@@ -169,6 +174,33 @@ fn read_who(r: &mut Reader<'_>) -> Result<(AccountId, Who), DecodeError> {
     Ok((account, who))
 }
 
+fn write_assumer(w: &mut Writer, assumer: &Assumer) {
+    w.str(assumer.account().as_str());
+    match assumer {
+        Assumer::Root(_) => w.u8(WHO_ROOT),
+        Assumer::User(_, uid) => w.u8(WHO_USER).raw(uid.as_bytes()),
+        Assumer::Role(_, uid) => w.u8(WHO_ROLE).raw(uid.as_bytes()),
+    };
+}
+
+fn read_lineage(r: &mut Reader<'_>) -> Result<Lineage, DecodeError> {
+    let (family, len) = (r.array()?, r.u8()?);
+    if usize::from(len) > ASSUMERS_MAX {
+        return Err(DecodeError("number of assumers"));
+    }
+    let mut assumers = Vec::new();
+    for _ in 0..len {
+        let account = AccountId::parse(r.str()?).ok_or(DecodeError("account id"))?;
+        assumers.push(match r.u8()? {
+            WHO_ROOT => Assumer::Root(account),
+            WHO_USER => Assumer::User(account, UserUid::from_bytes(r.array()?)),
+            WHO_ROLE => Assumer::Role(account, RoleUid::from_bytes(r.array()?)),
+            _ => return Err(DecodeError("unknown kind of identity")),
+        });
+    }
+    Ok(Lineage { assumers, family })
+}
+
 fn read_narrowing(r: &mut Reader<'_>) -> Result<Narrowing, DecodeError> {
     match r.u8()? {
         NARROW_TEXT => Ok(Narrowing::Text(r.str()?.to_owned())),
@@ -190,7 +222,14 @@ mod tests {
             expires: Timestamp::from_secs(2),
             account: account.clone(),
             who: Who::Role(RoleUid::from_bytes([1; 16]), "build".to_owned()),
-            origin: Some((account, Who::User(UserUid::from_bytes([2; 16])))),
+            lineage: Lineage {
+                assumers: vec![
+                    Assumer::User(account.clone(), UserUid::from_bytes([2; 16])),
+                    Assumer::Role(account.clone(), RoleUid::from_bytes([4; 16])),
+                    Assumer::Root(account),
+                ],
+                family: [5; 16],
+            },
             narrowed: Some(vec![
                 Narrowing::Text("{}".to_owned()),
                 Narrowing::Ref(PolicyRef::BuiltIn("ReadOnlyAccess")),
@@ -205,7 +244,7 @@ mod tests {
         let bytes = claims.encode();
         let again = Claims::decode(&bytes).unwrap();
         assert_eq!(*again.encode(), *bytes);
-        assert_eq!((again.who, again.origin, again.narrowed), (claims.who, claims.origin, claims.narrowed));
+        assert_eq!((again.who, again.lineage, again.narrowed), (claims.who, claims.lineage, claims.narrowed));
         for end in 0..bytes.len() {
             assert!(Claims::decode(&bytes[..end]).is_err(), "cut at {end}");
         }

@@ -7,8 +7,8 @@ use crate::entity::KeyOwner;
 use crate::state::State;
 use crate::token_cache::{Opened, Ready};
 use crate::{CredentialError, Directory, IdentityToken, SigningCredential, TEMPORARY_KEY_PREFIX};
-use model::{AccessKeyId, AccountId, Timestamp};
-use policy::{Attached, Caller, Principal, Session};
+use model::{AccessKeyId, Timestamp};
+use policy::{Assumer, Attached, Caller, Principal, Session};
 use std::sync::Arc;
 
 impl Directory {
@@ -73,11 +73,7 @@ impl Directory {
         if now >= opened.claims.expires {
             return Err(CredentialError::TokenExpired);
         }
-        let state = shared.state();
-        if state.revoked.contains_key(&opened.claims.id) {
-            return Err(CredentialError::TokenInvalid);
-        }
-        let caller = bearer(&state, &opened)?;
+        let caller = bearer(&shared.state(), &opened)?;
         Ok(told(caller, &opened.claims))
     }
 }
@@ -114,9 +110,12 @@ fn bearer(state: &State, opened: &Opened) -> Result<Arc<Caller>, CredentialError
 
 /// Who a token's bearer is, by what the directory says now.
 pub(crate) fn session(state: &State, claims: &Claims, narrowed: Option<&[Ready]>) -> Result<Caller, CredentialError> {
-    in_force(state, &claims.account, &claims.who, claims.issued)?;
-    if let Some((account, who)) = &claims.origin {
-        in_force(state, account, who, claims.issued)?;
+    if state.revoked.contains_key(&claims.lineage.family) {
+        return Err(CredentialError::TokenInvalid);
+    }
+    in_force(state, &claims.who.of(&claims.account), claims.issued)?;
+    for assumer in &claims.lineage.assumers {
+        in_force(state, assumer, claims.issued)?;
     }
     let account = &state.accounts.get(&claims.account).ok_or(CredentialError::Unknown)?.account;
     let narrowed: Option<Vec<Attached>> = narrowed.map(|policies| {
@@ -126,7 +125,7 @@ pub(crate) fn session(state: &State, claims: &Claims, narrowed: Option<&[Ready]>
         };
         policies.iter().map(attached).collect()
     });
-    let session = Some(Session { issued: claims.issued, expires: claims.expires });
+    let session = Some(Session { issued: claims.issued, expires: claims.expires, lineage: claims.lineage.clone() });
     Ok(match &claims.who {
         Who::Root => state.root_caller(account, session, narrowed),
         Who::User(uid) => {
@@ -141,16 +140,17 @@ pub(crate) fn session(state: &State, claims: &Claims, narrowed: Option<&[Ready]>
 }
 
 /// Refuses what was issued to an identity that is gone or disabled, or whose sessions were revoked since.
-fn in_force(state: &State, account: &AccountId, who: &Who, issued: Timestamp) -> Result<(), CredentialError> {
+fn in_force(state: &State, who: &Assumer, issued: Timestamp) -> Result<(), CredentialError> {
+    let account = who.account();
     let entry = state.accounts.get(account).filter(|entry| entry.account.enabled).ok_or(CredentialError::Unknown)?;
     let from = match who {
-        Who::Root => entry.sessions_from,
-        Who::User(uid) => {
+        Assumer::Root(_) => entry.sessions_from,
+        Assumer::User(_, uid) => {
             let user = state.users.get(uid).map(|entry| &entry.user);
             let user = user.filter(|user| user.enabled && user.account == *account);
             user.ok_or(CredentialError::Unknown)?.sessions_from
         }
-        Who::Role(uid, _) => {
+        Assumer::Role(_, uid) => {
             let role = state.roles.get(uid).filter(|role| role.account == *account);
             role.ok_or(CredentialError::Unknown)?.sessions_from
         }

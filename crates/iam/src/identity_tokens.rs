@@ -8,9 +8,9 @@ use crate::edit::Edit;
 use crate::issue::Subject;
 use crate::record::Revocation;
 use crate::sessions::own_entity;
-use crate::{Directory, IamError, Requester};
+use crate::{Directory, IamError, Requester, TOKEN_SECONDS_MAX};
 use model::ProjectUid;
-use policy::Action;
+use policy::{Action, Assumer};
 use std::sync::Arc;
 
 /// How long an identity token lives.
@@ -33,9 +33,9 @@ impl Directory {
         let subject = Subject {
             account: user.user.account.clone(),
             who: Who::User(user.user.uid),
-            origin: None,
+            assumers: Vec::new(),
             narrowed: None,
-            until: None,
+            parent: None,
         };
         self.shared.issue_identity(&subject, SECONDS, project, "password")
     }
@@ -71,7 +71,8 @@ impl Directory {
         self.shared.issue_identity(&subject, u64::from(seconds), project, "assume_role")
     }
 
-    /// Refuses one identity token from now on: one's own, or with `iam:RevokeSessions` another's of the account. A token
+    /// Refuses an identity token from now on, and everything that comes from the same login or key: tokens and temporary
+    /// credentials that were issued from it, and those it was issued from. One's own, or with `iam:RevokeSessions` another's of the account. A token
     /// that is none, or not of the account, is refused alike.
     ///
     /// # Errors
@@ -89,12 +90,21 @@ impl Directory {
             self.shared.permit(&rq, ACTION, &account, &own_entity(bearer), &[])?;
         }
         let opened = self.shared.identities.open(&*self.shared.tokens, token).ok_or_else(unknown)?;
+        let claims = &opened.claims;
+        let id = claims.lineage.family;
+        // What was issued from a token does not outlive it and has its moment of issue, so the first token's end is known.
+        let first_expires = claims.issued.plus_millis(u64::from(TOKEN_SECONDS_MAX) * 1000);
+        let of = claims.who.of(&claims.account);
+        let first = claims.lineage.assumers.first().unwrap_or(&of);
         let record = Revocation {
-            expires: opened.claims.expires,
-            account: opened.claims.account.clone(),
-            identity: opened.claims.who.uid(),
+            expires: if claims.id == id { claims.expires } else { first_expires },
+            account: first.account().clone(),
+            identity: match first {
+                Assumer::Root(_) => [0; 16],
+                Assumer::User(_, uid) => *uid.as_bytes(),
+                Assumer::Role(_, uid) => *uid.as_bytes(),
+            },
         };
-        let id = opened.claims.id;
         self.shared
             .change(move |state, edits| {
                 if state.revoked.contains_key(&id) {

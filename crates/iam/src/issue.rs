@@ -8,7 +8,7 @@ use crate::state::State;
 use crate::token_cache::ready;
 use crate::{CredentialError, IamError, IdentityToken, Issued, SecretAccessKey};
 use model::{AccountId, ProjectUid, Timestamp};
-use policy::{Attached, Caller, Grammar, Identity, Policy};
+use policy::{Assumer, Attached, Caller, Grammar, Identity, Lineage, Policy, Session};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -21,10 +21,12 @@ pub(crate) const SESSION_POLICIES_MAX: usize = 10;
 pub(crate) struct Subject {
     pub(crate) account: AccountId,
     pub(crate) who: Who,
-    pub(crate) origin: Option<(AccountId, Who)>,
+    /// Who assumed the roles on the way here.
+    pub(crate) assumers: Vec<Assumer>,
     pub(crate) narrowed: Option<Vec<Narrowing>>,
-    /// What must not be outlived: the end of the session that asks.
-    pub(crate) until: Option<Timestamp>,
+    /// The session that asks. What it is issued ends when it does, is revoked with it, and is no younger: policies that
+    /// ask for `aws:TokenIssueTime`, and revocations, mean the moment of the first token.
+    pub(crate) parent: Option<Session>,
 }
 
 impl Subject {
@@ -36,23 +38,26 @@ impl Subject {
         Self {
             account: caller.account.clone(),
             who: who(caller),
-            origin: None,
+            assumers: caller.session.as_ref().map_or_else(Vec::new, |session| session.lineage.assumers.clone()),
             narrowed: caller.permissions.session.as_ref().map(texts),
-            until: caller.session.as_ref().map(|session| session.expires),
+            parent: caller.session.clone(),
         }
     }
 
     fn claims(&self, shared: &Shared, seconds: u64) -> Claims {
         let (state, now) = (shared.state(), shared.now());
-        let issued = shared.issue_time(&state, now);
         let expires = now.plus_millis(seconds.saturating_mul(1000));
+        let (id, parent) = (shared.draw(), self.parent.as_ref());
         Claims {
-            id: shared.draw(),
-            issued,
-            expires: self.until.map_or(expires, |until| until.min(expires)),
+            id,
+            issued: parent.map_or_else(|| shared.issue_time(&state, now), |parent| parent.issued),
+            expires: parent.map_or(expires, |parent| parent.expires.min(expires)),
             account: self.account.clone(),
             who: self.who.clone(),
-            origin: self.origin.clone(),
+            lineage: Lineage {
+                assumers: self.assumers.clone(),
+                family: parent.map_or(id, |parent| parent.lineage.family),
+            },
             narrowed: self.narrowed.clone(),
             credential: None,
             project: None,

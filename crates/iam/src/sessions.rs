@@ -7,10 +7,10 @@
 use crate::api::{AssumeRole, Issued, SessionRequest};
 use crate::authorize::denied;
 use crate::change::Shared;
-use crate::claims::{Narrowing, Who};
+use crate::claims::{ASSUMERS_MAX, Narrowing, Who};
 use crate::edit::Edit;
 use crate::entity::{Account, Entity, Role};
-use crate::issue::{SESSION_POLICIES_MAX, Subject, narrowing, who};
+use crate::issue::{SESSION_POLICIES_MAX, Subject, narrowing};
 use crate::record::UserEntry;
 use crate::state::Holder;
 use crate::{Directory, IamError, Requester, TOKEN_SECONDS_MAX};
@@ -122,6 +122,10 @@ impl Shared {
         let caller = self
             .own_account(rq, ACTION)
             .and_then(|_| rq.principal.caller().ok_or_else(|| denied(rq, ACTION, "*".to_owned())))?;
+        // The role's session would be free of the session policies; two lists of them cannot be carried on.
+        if caller.is_narrowed() {
+            return Err(denied(rq, ACTION, format!("role/{}", request.role)));
+        }
         check_session_name(&request.session_name)?;
         let mut narrowed: Vec<Narrowing> = request.policy.as_deref().map(narrowing).transpose()?.into_iter().collect();
         let (role, account) = self.trusted(rq, request)?;
@@ -136,12 +140,17 @@ impl Shared {
             let found = self.state().policy(&account.id, *reference).get()?;
             narrowed.push(Narrowing::Ref(found.reference));
         }
+        let mut assumers = Subject::of(caller).assumers;
+        assumers.push(caller.assumer());
+        if assumers.len() > ASSUMERS_MAX {
+            return Err(IamError::LimitExceeded("roles assumed one out of the other"));
+        }
         let subject = Subject {
             account: account.id.clone(),
             who: Who::Role(role.uid, request.session_name.clone()),
-            origin: Some((caller.account.clone(), who(caller))),
+            assumers,
             narrowed: (!narrowed.is_empty()).then_some(narrowed),
-            until: None,
+            parent: caller.session.clone(),
         };
         Ok((subject, seconds))
     }

@@ -195,7 +195,7 @@ mod tests {
             expires: Timestamp::default(),
             account: AccountId::parse("a").unwrap(),
             who: Who::Root,
-            origin: None,
+            lineage: policy::Lineage::default(),
             narrowed: None,
             credential: None,
             project: None,

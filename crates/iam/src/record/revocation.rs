@@ -1,4 +1,4 @@
-//! Identity tokens revoked one by one. Key of the row: the token's id. The row goes when the token would have ended.
+//! Tokens revoked one by one. Key of the row: the token's family. The row goes when the last of it would have ended.
 
 use super::{account_id, open_v1, time};
 use model::codec::{DecodeError, Writer};

@@ -285,3 +285,104 @@ async fn temporary_credentials_get_no_others_and_hand_on_no_more_time_than_they_
     let (_, plain) = setup.user(&directory, "plain", None).await;
     assert!(directory.session_token(setup.rq(&plain), SessionRequest::default()).await.is_ok(), "needs no permission");
 }
+
+#[tokio::test]
+async fn what_a_session_hands_on_ends_with_everybody_on_the_way() {
+    let setup = Setup::new();
+    let directory = setup.directory().await;
+    let root = directory.root();
+    let (own, number) = (root.account().unwrap().clone(), root.number().unwrap().to_string());
+    for called in ["first", "second", "third"] {
+        role(&setup, &directory, called, &number, &allow("sts:*", "*")).await;
+    }
+    let (_, alice) = setup.user(&directory, "alice", Some(&allow("sts:AssumeRole", "*"))).await;
+    let by_token = || SessionRequest { by_token: true, ..Default::default() };
+    for end in ["first", "second", "alice"] {
+        let mut wish = request(&own, "first");
+        wish.seconds = Some(1800);
+        let first = Principal::Caller(directory.assume_role(setup.rq(&alice), wish).await.unwrap().caller);
+        setup.clock.advance_millis(60_000);
+        let second =
+            Principal::Caller(directory.assume_role(setup.rq(&first), request(&own, "second")).await.unwrap().caller);
+        let third = directory.assume_role(setup.rq(&second), request(&own, "third")).await.unwrap();
+        let (text, told) =
+            directory.exchange_token(setup.rq(&Principal::Caller(third.caller.clone())), None, "token").await.unwrap();
+        let again = directory.session_token(setup.rq(&told.principal), by_token()).await.unwrap();
+        let began = first.caller().unwrap().session.as_ref().unwrap();
+        for caller in [&third.caller, told.principal.caller().unwrap(), &again.caller] {
+            let session = caller.session.as_ref().unwrap();
+            assert_eq!((session.issued, session.expires), (began.issued, began.expires), "neither younger nor longer");
+        }
+        let valid = || {
+            let token = directory.identity_token(&text, setup.now()).is_ok();
+            [bearer(&directory, &third, setup.now()).is_ok(), token, bearer(&directory, &again, setup.now()).is_ok()]
+        };
+        assert_eq!(valid(), [true; 3]);
+        let entity = if end == "alice" { Entity::User(by(end)) } else { Entity::Role(by(end)) };
+        directory.revoke_sessions(setup.rq(&root), entity).await.unwrap();
+        assert_eq!(valid(), [false; 3], "{end}");
+        let stale = directory.exchange_token(setup.rq(&told.principal), None, "token").await;
+        assert_eq!(stale.err(), Some(IamError::Unauthorized), "{end}: a snapshot from before makes nothing new");
+    }
+}
+
+#[tokio::test]
+async fn roles_are_assumed_out_of_one_another_eight_deep() {
+    let setup = Setup::new();
+    let directory = setup.directory().await;
+    let root = directory.root();
+    let own = root.account().unwrap().clone();
+    role(&setup, &directory, "again", root.number().unwrap().as_str(), &allow("sts:AssumeRole", "*")).await;
+    let (_, mut caller) = setup.user(&directory, "alice", Some(&allow("sts:AssumeRole", "*"))).await;
+    for _ in 0..8 {
+        caller =
+            Principal::Caller(directory.assume_role(setup.rq(&caller), request(&own, "again")).await.unwrap().caller);
+    }
+    let deeper = directory.assume_role(setup.rq(&caller), request(&own, "again")).await;
+    assert!(matches!(deeper, Err(IamError::LimitExceeded(_))));
+}
+
+#[tokio::test]
+async fn a_narrowed_session_assumes_no_role() {
+    let setup = Setup::new();
+    let directory = setup.directory().await;
+    let root = directory.root();
+    let own = root.account().unwrap().clone();
+    role(&setup, &directory, "wide", root.number().unwrap().as_str(), &allow("*", "*")).await;
+    let (_, alice) = setup.user(&directory, "alice", Some(&allow("sts:AssumeRole", "*"))).await;
+    let wish = SessionRequest { policy: Some(allow("sts:AssumeRole", "*")), ..Default::default() };
+    let narrowed = directory.session_token(setup.rq(&alice), wish).await.unwrap();
+    let narrowed = Principal::Caller(narrowed.caller);
+    assert!(denied(directory.assume_role(setup.rq(&narrowed), request(&own, "wide")).await));
+    assert!(denied(directory.role_token(setup.rq(&narrowed), request(&own, "wide"), None).await));
+    let plain = directory.session_token(setup.rq(&alice), SessionRequest::default()).await.unwrap();
+    let plain = Principal::Caller(plain.caller);
+    assert!(directory.assume_role(setup.rq(&plain), request(&own, "wide")).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_revoked_identity_token_takes_along_what_came_of_it() {
+    let setup = Setup::new();
+    let directory = setup.directory().await;
+    let root = directory.root();
+    let own = root.account().unwrap().clone();
+    role(&setup, &directory, "worker", root.number().unwrap().as_str(), &allow("s3:*", "*")).await;
+    let (_, alice) = setup.user(&directory, "alice", Some(&allow("sts:AssumeRole", "*"))).await;
+    let by_token = || SessionRequest { by_token: true, ..Default::default() };
+    for revoked in 0..3 {
+        let (one, told) = directory.exchange_token(setup.rq(&alice), None, "hw_ak_sk").await.unwrap();
+        let (two, _) = directory.exchange_token(setup.rq(&told.principal), None, "token").await.unwrap();
+        let (three, _) = directory.role_token(setup.rq(&told.principal), request(&own, "worker"), None).await.unwrap();
+        let key = directory.session_token(setup.rq(&told.principal), by_token()).await.unwrap();
+        let (other, _) = directory.exchange_token(setup.rq(&alice), None, "hw_ak_sk").await.unwrap();
+        directory.revoke_identity_token(setup.rq(&root), [&one, &two, &three][revoked]).await.unwrap();
+        let again = setup.open(None).await.unwrap();
+        for directory in [&directory, &again] {
+            for token in [&one, &two, &three] {
+                assert!(directory.identity_token(token, setup.now()).is_err(), "{revoked}");
+            }
+            assert!(bearer(directory, &key, setup.now()).is_err(), "{revoked}: temporary keys too");
+            assert!(directory.identity_token(&other, setup.now()).is_ok(), "{revoked}: another family");
+        }
+    }
+}
