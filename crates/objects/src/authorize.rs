@@ -174,16 +174,17 @@ impl ObjectService {
         may_know.err().unwrap_or(fail)
     }
 
-    /// Asks about writing on with an upload, whose beginning said this about encryption: that is what policies see, and
+    /// Asks about writing on with an upload, whose beginning said this about the object: that is what policies see, and
     /// not what the part says, for it decides nothing (obs-api §8.4).
     pub(crate) fn authorize_upload_write(
         &self,
         cx: &RequestContext,
         bucket: &Bucket,
         name: &ObjectName,
-        said: &Said,
+        (said, tags): (&Said, &Tags),
     ) -> Result<Authorized, Fail> {
-        let facts: Facts<'_> = said.iter().map(|(key, value)| (key.clone(), value.as_str())).collect();
+        let mut facts = request_tags(tags);
+        facts.extend(said.iter().map(|(key, value)| (key.clone(), value.as_str())));
         let owner = &bucket.rules.owner;
         let mut request = AccessRequest {
             bucket: Some(&bucket.rules),

@@ -1,4 +1,4 @@
-//! ACLs, tags and what a request said about encryption, as parts of records.
+//! ACLs, tags and what a request said about the object to be, as parts of records.
 
 use crate::api::Tags;
 use model::AccountId;
@@ -67,19 +67,27 @@ pub(crate) fn decode_tags(r: &mut Reader<'_>) -> Result<Tags, DecodeError> {
     Ok(tags)
 }
 
-/// What a request said about encryption: the condition keys of obs-api §8.4, as sent.
+/// What a request said about the object to be, apart from its tags: the condition keys of obs-api §8.4 about encryption,
+/// ACL and storage class, as sent.
 pub(crate) type Said = Vec<(ConditionKey, String)>;
 
-/// The condition keys about encryption and their codes in records.
-const SAID: [(u8, ConditionKey); 5] = [
+/// Those condition keys and their codes in records.
+const SAID: [(u8, ConditionKey); 12] = [
     (1, ConditionKey::ServerSideEncryption),
     (2, ConditionKey::SseKmsKeyId),
     (3, ConditionKey::SseBucketKey),
     (4, ConditionKey::SseDataEncryption),
     (5, ConditionKey::SseCustomerAlgorithm),
+    (6, ConditionKey::Acl),
+    (7, ConditionKey::GrantRead),
+    (8, ConditionKey::GrantWrite),
+    (9, ConditionKey::GrantReadAcp),
+    (10, ConditionKey::GrantWriteAcp),
+    (11, ConditionKey::GrantFullControl),
+    (12, ConditionKey::StorageClass),
 ];
 
-/// Whether a condition key is about encryption.
+/// Whether a condition key is about the object to be: said when an upload begins, and by nothing after that.
 pub(crate) fn is_said(key: &ConditionKey) -> bool {
     SAID.iter().any(|(_, said)| said == key)
 }

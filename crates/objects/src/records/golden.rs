@@ -177,6 +177,7 @@ fn the_rest() {
         acl: None,
         tags: Vec::new(),
         said: None,
+        initiator: Some(owner()),
     };
     assert_eq!(UploadRecord::decode(&old("upload")).unwrap().encode(), upload.encode());
     upload.acl = Some(acl());
@@ -187,11 +188,21 @@ fn the_rest() {
         (ConditionKey::SseBucketKey, "true".into()),
         (ConditionKey::SseDataEncryption, "AES256".into()),
         (ConditionKey::SseCustomerAlgorithm, "AES256".into()),
+        (ConditionKey::Acl, "public-read".into()),
+        (ConditionKey::GrantRead, "id=a".into()),
+        (ConditionKey::GrantWrite, "id=b".into()),
+        (ConditionKey::GrantReadAcp, "id=c".into()),
+        (ConditionKey::GrantWriteAcp, "id=d".into()),
+        (ConditionKey::GrantFullControl, "id=e".into()),
+        (ConditionKey::StorageClass, "STANDARD".into()),
     ]);
     golden("upload-2", &upload.encode());
     let read = UploadRecord::decode(&upload.encode()).unwrap();
-    assert_eq!(read.said, upload.said);
+    assert_eq!((&read.said, &read.initiator), (&upload.said, &upload.initiator));
     assert_eq!(read.encode(), upload.encode());
+    upload.initiator = None;
+    golden("upload-2-anonymous", &upload.encode());
+    assert_eq!(UploadRecord::decode(&upload.encode()).unwrap().initiator, None);
     let mut bucket = BucketRecord {
         uid: BucketUid::from_bytes([0x88; 16]),
         owner: owner(),

@@ -31,8 +31,11 @@ pub(crate) struct UploadRecord {
     pub(crate) acl: Option<Acl>,
     /// Its tags.
     pub(crate) tags: Tags,
-    /// What its beginning said about encryption: policies see it again with each part. `None` in records of format 1.
+    /// What its beginning said about the object: policies see it again with each part. `None` in records of format 1.
     pub(crate) said: Option<Said>,
+    /// The account that began it: whoever goes on with it is of that account, or of the bucket owner's. `None`: the
+    /// anonymous. In records of format 1 the owner.
+    pub(crate) initiator: Option<AccountId>,
 }
 
 impl UploadRecord {
@@ -51,6 +54,9 @@ impl UploadRecord {
         w.option(self.acl.as_ref(), |w, acl| access::encode_acl(acl, w));
         access::encode_tags(&self.tags, &mut w);
         w.option(self.said.as_ref(), |w, said| access::encode_said(said, w));
+        w.option(self.initiator.as_ref(), |w, account| {
+            w.str(account.as_str());
+        });
         w.finish()
     }
 
@@ -71,11 +77,15 @@ impl UploadRecord {
             acl: None,
             tags: Tags::new(),
             said: None,
+            initiator: None,
         };
         if format > 1 {
             record.acl = r.option(access::decode_acl)?;
             record.tags = access::decode_tags(&mut r)?;
             record.said = r.option(access::decode_said)?;
+            record.initiator = r.option(decode_account)?;
+        } else {
+            record.initiator = Some(record.owner.clone());
         }
         r.finish()?;
         Ok(record)

@@ -12,4 +12,5 @@ mod secrecy;
 #[path = "../support/mod.rs"]
 mod support;
 mod tags;
+mod uploads;
 mod writes;

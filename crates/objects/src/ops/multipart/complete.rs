@@ -8,7 +8,7 @@ use crate::api::{CompleteUpload, CompletedPart, RequestContext, StoredChecksum, 
 use crate::bodies::{Removal, Upkeep};
 use crate::current::{Found, Replace};
 use crate::ops::put::etag_is_public;
-use crate::records::{Content, Layout, LayoutPart, ObjectVersion, Said, StoredEtag, Version, keys};
+use crate::records::{Content, Layout, LayoutPart, ObjectVersion, StoredEtag, Version, keys};
 use crate::registry::Bucket;
 use crate::service::{ObjectService, key_user, target};
 use model::{BucketName, ETag, ObjectName, UploadId, VersionId};
@@ -50,15 +50,19 @@ impl ObjectService {
         id: UploadId,
     ) -> Result<(), Fail> {
         let (said, found) = match self.upload(bucket, name, id).await {
-            Ok(upload) => (upload.said(), Ok(())),
+            Ok(upload) => (upload.said(), Ok(Some(upload))),
             Err(Fail::NoSuchUpload) => match self.made_by(bucket, name, id).await {
-                Ok(found) => (said_by(&found.object.envelope), Ok(())),
-                Err(fail) => (Said::new(), Err(fail)),
+                Ok(Found { object, .. }) => ((said_by(&object.envelope), object.tags), Ok(None)),
+                Err(fail) => (Default::default(), Err(fail)),
             },
-            Err(fail) => (Said::new(), Err(fail)),
+            Err(fail) => (Default::default(), Err(fail)),
         };
-        let _proof = self.authorize_upload_write(cx, bucket, name, &said)?;
-        found
+        let _proof = self.authorize_upload_write(cx, bucket, name, (&said.0, &said.1))?;
+        match found? {
+            Some(upload) => upload.admit_account(cx, bucket),
+            // Who began it is not known any more: a repeated completion tells only what its parts tell.
+            None => Ok(()),
+        }
     }
 
     /// The current version, if this upload made it.
@@ -71,7 +75,7 @@ impl ObjectService {
     }
 
     /// A completion that comes again, because its answer was lost: answered as the first time while the object is still
-    /// the one that it made, of as many parts.
+    /// the one that it made, of the same parts.
     async fn completed_before(
         &self,
         cx: &RequestContext,
@@ -80,7 +84,7 @@ impl ObjectService {
     ) -> Result<WriteOutcome, Fail> {
         let found = self.made_by(bucket, &request.name, request.upload).await?;
         let etag = self.etag(&found.object)?;
-        if etag.parts != u32::try_from(request.parts.len()).ok() {
+        if named_etag(&request.parts) != Some(etag) {
             return Err(Fail::NoSuchUpload);
         }
         if !request.customer.is_empty() {
@@ -263,6 +267,15 @@ impl ObjectService {
     fn shown(&self, envelope: &Envelope, request: &CompleteUpload) -> AppliedEncryption {
         SseService::applied(envelope, request.customer.key_md5.as_deref())
     }
+}
+
+/// The ETag of an object of these parts. `None`: one is not the ETag of a part.
+fn named_etag(named: &[CompletedPart]) -> Option<ETag> {
+    let mut digests = Vec::with_capacity(named.len() * 16);
+    for part in named {
+        digests.extend(ETag::parse(&part.etag).filter(|etag| etag.parts.is_none())?.md5);
+    }
+    Some(ETag { md5: md5(&digests), parts: Some(u32::try_from(named.len()).ok()?) })
 }
 
 /// Matches the parts that the client names with those that are there.

@@ -33,6 +33,7 @@ impl ObjectService {
             escrow: if keys.envelope().is_customer() { keys.escrow_record_key(uid.as_bytes()) } else { None },
             acl: new.acl,
             tags: new.tags,
+            initiator: cx.principal.account().cloned(),
             said: Some(cx.conditions.values.iter().filter(|(key, _)| is_said(key)).cloned().collect()),
         };
         let mut tx = Transaction::new();

@@ -8,7 +8,7 @@ mod list;
 mod part;
 
 use crate::Fail;
-use crate::api::RequestContext;
+use crate::api::{RequestContext, Tags};
 use crate::records::{PartRecord, Said, UploadRecord, keys};
 use crate::registry::Bucket;
 use crate::service::ObjectService;
@@ -34,9 +34,18 @@ pub(super) struct Part {
 }
 
 impl Upload {
-    /// What the beginning of the upload said about encryption.
-    fn said(&self) -> Said {
-        self.record.said.clone().unwrap_or_else(|| said_by(&self.record.envelope))
+    /// What the beginning of the upload said about the object, and its tags.
+    fn said(&self) -> (Said, Tags) {
+        let said = self.record.said.clone().unwrap_or_else(|| said_by(&self.record.envelope));
+        (said, self.record.tags.clone())
+    }
+
+    /// Refuses whoever is neither of the account that began the upload nor of the bucket owner's, whatever they may write:
+    /// the object belongs to whom the beginning gave it to, with the ACL and under the key chosen then (obs-api §7).
+    fn admit_account(&self, cx: &RequestContext, bucket: &Bucket) -> Result<(), Fail> {
+        let account = cx.principal.account();
+        let began = account == self.record.initiator.as_ref();
+        if began || account == Some(&bucket.rules.owner) { Ok(()) } else { Err(Fail::AccessDenied) }
     }
 }
 
@@ -75,9 +84,11 @@ impl ObjectService {
         id: UploadId,
     ) -> Result<Upload, Fail> {
         let found = self.upload(bucket, name, id).await;
-        let said = found.as_ref().map(Upload::said).unwrap_or_default();
-        let _proof = self.authorize_upload_write(cx, bucket, name, &said)?;
-        found
+        let (said, tags) = found.as_ref().map(Upload::said).unwrap_or_default();
+        let _proof = self.authorize_upload_write(cx, bucket, name, (&said, &tags))?;
+        let upload = found?;
+        upload.admit_account(cx, bucket)?;
+        Ok(upload)
     }
 
     /// The upload, for who may do this to it: by a right to the bucket, or because their account began it.
@@ -91,10 +102,11 @@ impl ObjectService {
     ) -> Result<Upload, Fail> {
         let found = self.upload(bucket, name, id).await;
         let Err(denied) = self.authorize_name(cx, action, bucket, name, &[]) else { return found };
-        match &found {
-            Ok(upload) if cx.principal.account() == Some(&upload.record.owner) => {
-                let owner = &upload.record.owner;
-                let _proof = self.authorize_owned(cx, action, bucket, name, owner, None, &[])?;
+        // The anonymous have begun nothing that is known to be theirs.
+        let initiator = found.as_ref().ok().and_then(|upload| upload.record.initiator.as_ref());
+        match initiator {
+            Some(account) if cx.principal.account() == Some(account) => {
+                let _proof = self.authorize_owned(cx, action, bucket, name, account, None, &[])?;
                 found
             }
             _ => Err(denied),
