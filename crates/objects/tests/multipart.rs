@@ -258,3 +258,29 @@ async fn a_repeated_completion_is_answered_as_the_first() {
     h.objects.abort_upload(&cx(), &bucket, &name("o"), aborted).await.unwrap();
     assert!(gone(h.objects.complete_upload(&cx(), complete(&bucket, aborted, parts)).await.map(drop)));
 }
+
+/// In S3 a bucket's unfinished uploads end with it, however many, unless it holds an object.
+#[tokio::test]
+async fn uploads_end_with_their_bucket_and_stay_with_one_that_is_kept() {
+    let h = Harness::new().await;
+    let bucket = h.bucket("bucket").await;
+    let other = h.bucket("other").await;
+    let mut s3 = cx();
+    s3.rules.delete_bucket_aborts_uploads = true;
+    let kept = create(&h, &other, None).await;
+    let first = create(&h, &bucket, None).await;
+    send(&h, &bucket, first, 1, b"part").await;
+    h.put(&bucket, "o", Method::Plain, b"data").await;
+    let refused = h.objects.delete_bucket(&s3, &bucket).await;
+    assert!(matches!(refused, Err(Fail::BucketNotEmpty(_))));
+    send(&h, &bucket, first, 2, b"part").await;
+    h.objects.delete_object(&cx(), &bucket, &name("o"), None).await.unwrap();
+    for _ in 0..100 {
+        create(&h, &bucket, None).await;
+    }
+    assert!(matches!(h.objects.delete_bucket(&cx(), &bucket).await, Err(Fail::BucketNotEmpty(_))), "OBS keeps it");
+    h.objects.delete_bucket(&s3, &bucket).await.unwrap();
+    assert!(matches!(h.objects.head_bucket(&cx(), &bucket).await, Err(Fail::NoSuchBucket)));
+    assert_eq!(rows(&h.meta, Table::Uploads), 1);
+    send(&h, &other, kept, 1, b"part").await;
+}
