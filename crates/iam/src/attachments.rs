@@ -64,7 +64,8 @@ impl Directory {
     pub async fn attach_policy(&self, rq: Requester<'_>, to: Entity, policy: PolicyRef) -> Result<(), IamError> {
         use Action::{IamAttachGroupPolicy, IamAttachRolePolicy, IamAttachUserPolicy};
         let action = by_kind(&to, IamAttachUserPolicy, IamAttachGroupPolicy, IamAttachRolePolicy);
-        let (account, _) = self.permitted_holder(&rq, action, &to, Some(policy))?;
+        let (account, holder) = self.permitted_holder(&rq, action, &to, Some(policy))?;
+        let to = holder.entity();
         self.shared
             .change(move |state, edits| {
                 let holder = state.holder(&account.id, &to).get()?;
@@ -89,7 +90,8 @@ impl Directory {
     pub async fn detach_policy(&self, rq: Requester<'_>, from: Entity, policy: PolicyRef) -> Result<(), IamError> {
         use Action::{IamDetachGroupPolicy, IamDetachRolePolicy, IamDetachUserPolicy};
         let action = by_kind(&from, IamDetachUserPolicy, IamDetachGroupPolicy, IamDetachRolePolicy);
-        let (account, _) = self.permitted_holder(&rq, action, &from, Some(policy))?;
+        let (account, holder) = self.permitted_holder(&rq, action, &from, Some(policy))?;
+        let from = holder.entity();
         self.shared
             .change(move |state, edits| {
                 let holder = state.holder(&account.id, &from).get()?;
@@ -131,7 +133,8 @@ impl Directory {
     ) -> Result<(), IamError> {
         use Action::{IamPutGroupPolicy, IamPutRolePolicy, IamPutUserPolicy};
         let action = by_kind(&to, IamPutUserPolicy, IamPutGroupPolicy, IamPutRolePolicy);
-        let (account, _) = self.permitted_holder(&rq, action, &to, None)?;
+        let (account, holder) = self.permitted_holder(&rq, action, &to, None)?;
+        let to = holder.entity();
         let policy = policies::parse(document)?;
         self.shared
             .change(move |state, edits| {
@@ -186,7 +189,8 @@ impl Directory {
     pub async fn delete_inline_policy(&self, rq: Requester<'_>, of: Entity, name: EntityName) -> Result<(), IamError> {
         use Action::{IamDeleteGroupPolicy, IamDeleteRolePolicy, IamDeleteUserPolicy};
         let action = by_kind(&of, IamDeleteUserPolicy, IamDeleteGroupPolicy, IamDeleteRolePolicy);
-        let (account, _) = self.permitted_holder(&rq, action, &of, None)?;
+        let (account, holder) = self.permitted_holder(&rq, action, &of, None)?;
+        let of = holder.entity();
         self.shared
             .change(move |state, edits| {
                 let holder = state.holder(&account.id, &of).get()?;

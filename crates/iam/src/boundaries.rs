@@ -39,7 +39,7 @@ impl Directory {
         let seen = seen.map(|boundary| self.arn_of(&account, boundary));
         let facts: Vec<Fact<'_>> = seen.iter().map(|arn| (ConditionKey::PermissionsBoundary, &**arn)).collect();
         self.shared.permit(&rq, action, &account, &found.entity, &facts)?;
-        found.get()?;
+        let of = found.get()?.entity();
         self.shared
             .change(move |state, edits| {
                 let holder = state.holder(&account.id, &of).get()?;

@@ -12,7 +12,7 @@ pub enum IamError {
     Damaged(String),
     /// The store failed.
     Store(StoreFault),
-    /// Another process changed the directory at the same time.
+    /// The directory was changed at the same time, by another process or in what the requester's rights were asked for.
     Conflict,
     /// The requester may not do this: the action, who, and the entity's ARN.
     AccessDenied {

@@ -2,7 +2,7 @@
 
 use crate::edit::Edit;
 use crate::entity::{Account, Attachments, Group, Named, User};
-use crate::state::Kind;
+use crate::state::{Holder, Kind};
 use crate::users::check_description;
 use crate::{Directory, IamError, Requester};
 use model::{EntityName, EntityPath, GroupUid, UserUid};
@@ -114,16 +114,19 @@ impl Directory {
             .await
     }
 
-    /// DeleteGroup; `force` takes memberships and policies along.
+    /// DeleteGroup; `force` takes memberships and policies along, which asks for the rights to remove them.
     ///
     /// # Errors
     /// [`IamError::AccessDenied`], [`IamError::NoSuchEntity`], [`IamError::DeleteConflict`].
     pub async fn delete_group(&self, rq: Requester<'_>, group: Named<GroupUid>, force: bool) -> Result<(), IamError> {
         let (account, group) = self.permitted_group(&rq, Action::IamDeleteGroup, &group)?;
         let uid = group.uid;
+        let seen = Holder::Group(group);
+        let taken = force.then(|| self.permitted_removal(&rq, &account.id, &seen)).transpose()?;
         self.shared
             .change(move |state, edits| {
                 let group = state.group(&account.id, &Named::Uid(uid)).get()?;
+                seen.unchanged(state, &account.id, &Holder::Group(Arc::clone(&group)), taken.as_ref())?;
                 let members: Vec<_> = state.users_of(&account.id).filter(|e| e.user.groups.contains(&uid)).collect();
                 let holds = [
                     (!members.is_empty(), "users"),

@@ -35,6 +35,7 @@ mod permissions;
 mod policies;
 mod projects;
 mod record;
+mod removal;
 mod roles;
 mod sealer;
 mod secret;

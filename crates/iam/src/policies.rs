@@ -93,6 +93,14 @@ impl Directory {
             self.shared.permit(&rq, ACTION, &account, &format!("policy{}{name}", found.path), &[])?;
         }
         description.as_deref().map(check_description).transpose()?;
+        // A new document is a new default version, and takes the place of another when there are five.
+        let evicts = document.is_some() && found.versions.len() >= POLICY_VERSIONS_MAX;
+        if document.is_some() {
+            self.permitted_policy(&rq, Action::IamSetDefaultPolicyVersion, policy)?;
+        }
+        if evicts {
+            self.permitted_policy(&rq, Action::IamDeletePolicyVersion, policy)?;
+        }
         let document = document.as_deref().map(parse).transpose()?;
         let now = self.shared.now();
         self.change_policy(account.id.clone(), policy, move |state, policy| {
@@ -103,6 +111,9 @@ impl Directory {
             policy.description = description.unwrap_or_else(|| policy.description.clone());
             if let Some(document) = document {
                 if policy.versions.len() >= POLICY_VERSIONS_MAX {
+                    if !evicts {
+                        return Err(IamError::Conflict);
+                    }
                     let oldest = policy.versions.iter().position(|version| version.number != policy.default_version);
                     oldest.map(|oldest| policy.versions.remove(oldest));
                 }
@@ -113,18 +124,29 @@ impl Directory {
         .await
     }
 
-    /// DeletePolicy: it must be attached to nothing and have one version; `force` lifts both (Huawei), except that a
-    /// boundary stays: without it its identities could do more.
+    /// DeletePolicy: it must be attached to nothing and have one version; `force` lifts both (Huawei) for whoever may also
+    /// detach it everywhere and delete versions, except that a boundary stays: without it its identities could do more.
     ///
     /// # Errors
     /// [`IamError::AccessDenied`], [`IamError::NoSuchEntity`], [`IamError::DeleteConflict`].
     pub async fn delete_policy(&self, rq: Requester<'_>, policy: PolicyRef, force: bool) -> Result<(), IamError> {
         let (account, found) = self.permitted_policy(&rq, Action::IamDeletePolicy, policy)?;
         own(&found)?;
+        let seen = Uses::of(&self.shared.state(), &account.id, policy);
+        let versions = found.versions.len();
+        if force {
+            self.permitted_detaching(&rq, policy, &seen)?;
+            if versions > 1 {
+                self.permitted_policy(&rq, Action::IamDeletePolicyVersion, policy)?;
+            }
+        }
         self.shared
             .change(move |state, edits| {
                 let found = state.policy(&account.id, policy).get()?;
                 let uses = Uses::of(state, &account.id, policy);
+                if force && (uses.uids() != seen.uids() || (found.versions.len() > 1 && versions == 1)) {
+                    return Err(IamError::Conflict);
+                }
                 if uses.bounds {
                     return Err(IamError::DeleteConflict("identities it is the boundary of"));
                 }
@@ -300,15 +322,21 @@ impl Directory {
 }
 
 /// Whom a policy is attached to.
-struct Uses {
-    users: Vec<Arc<User>>,
-    groups: Vec<Arc<Group>>,
-    roles: Vec<Arc<Role>>,
+pub(crate) struct Uses {
+    pub(crate) users: Vec<Arc<User>>,
+    pub(crate) groups: Vec<Arc<Group>>,
+    pub(crate) roles: Vec<Arc<Role>>,
     /// Whether it is somebody's boundary.
     bounds: bool,
 }
 
 impl Uses {
+    fn uids(&self) -> Vec<[u8; 16]> {
+        let users = self.users.iter().map(|user| *user.uid.as_bytes());
+        let groups = self.groups.iter().map(|group| *group.uid.as_bytes());
+        users.chain(groups).chain(self.roles.iter().map(|role| *role.uid.as_bytes())).collect()
+    }
+
     fn of(state: &State, account: &AccountId, policy: PolicyRef) -> Self {
         let has = |attachments: &Attachments| attachments.managed.contains(&policy);
         Self {

@@ -4,7 +4,7 @@ use crate::api::{NewRole, RoleChange, Trust};
 use crate::authorize::Fact;
 use crate::edit::Edit;
 use crate::entity::{Account, Attachments, Named, Role};
-use crate::state::{Kind, State};
+use crate::state::{Holder, Kind, State};
 use crate::users::check_description;
 use crate::{Directory, IamError, Requester};
 use model::{AccountId, RoleUid, Timestamp};
@@ -116,16 +116,19 @@ impl Directory {
             .await
     }
 
-    /// DeleteRole; `force` takes policies along. Its sessions end.
+    /// DeleteRole; `force` takes policies along, which asks for the rights to remove them. Its sessions end.
     ///
     /// # Errors
     /// [`IamError::AccessDenied`], [`IamError::NoSuchEntity`], [`IamError::DeleteConflict`].
     pub async fn delete_role(&self, rq: Requester<'_>, role: Named<RoleUid>, force: bool) -> Result<(), IamError> {
         let (account, role) = self.permitted_role(&rq, Action::IamDeleteRole, &role)?;
         let uid = role.uid;
+        let seen = Holder::Role(role);
+        let taken = force.then(|| self.permitted_removal(&rq, &account.id, &seen)).transpose()?;
         self.shared
             .change(move |state, edits| {
                 let role = state.role(&account.id, &Named::Uid(uid)).get()?;
+                seen.unchanged(state, &account.id, &Holder::Role(Arc::clone(&role)), taken.as_ref())?;
                 let holds = [
                     (!role.attachments.inline.is_empty(), "inline policies"),
                     (!role.attachments.managed.is_empty(), "attached policies"),

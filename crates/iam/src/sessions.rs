@@ -73,8 +73,7 @@ impl Directory {
         let account = self.shared.own_account(&rq, ACTION)?;
         let found = self.shared.state().holder(&account.id, &entity);
         self.shared.permit(&rq, ACTION, &account, &found.entity, &[])?;
-        found.get()?;
-        let shared = Arc::clone(&self.shared);
+        let (entity, shared) = (found.get()?.entity(), Arc::clone(&self.shared));
         self.shared
             .change(move |state, edits| {
                 let from = shared.revocation_time(state);

@@ -7,7 +7,7 @@ use crate::edit::Edit;
 use crate::entity::{Account, Attachments, KeyOwner, Named, PolicyRef, User};
 use crate::issue::who;
 use crate::record::{Password, UserEntry};
-use crate::state::Kind;
+use crate::state::{Holder, Kind};
 use crate::{Directory, IamError, Requester};
 use model::{Timestamp, UserUid};
 use policy::{Action, ConditionKey};
@@ -135,16 +135,21 @@ impl Directory {
             .await
     }
 
-    /// DeleteUser; `force` takes keys, policies and memberships along (Huawei), otherwise they are a DeleteConflict.
+    /// DeleteUser; `force` takes keys, policies and memberships along (Huawei), which asks for the
+    /// rights to remove them; otherwise they are a DeleteConflict.
     ///
     /// # Errors
-    /// [`IamError::AccessDenied`], [`IamError::NoSuchEntity`], [`IamError::DeleteConflict`].
+    /// [`IamError::AccessDenied`], [`IamError::NoSuchEntity`], [`IamError::DeleteConflict`]; [`IamError::Conflict`] when
+    /// more was given to it meanwhile.
     pub async fn delete_user(&self, rq: Requester<'_>, user: Named<UserUid>, force: bool) -> Result<(), IamError> {
         let (account, entry) = self.permitted_user(&rq, Action::IamDeleteUser, &user)?;
         let (uid, shared) = (entry.user.uid, Arc::clone(&self.shared));
+        let seen = Holder::User(entry);
+        let taken = force.then(|| self.permitted_removal(&rq, &account.id, &seen)).transpose()?;
         self.shared
             .change(move |state, edits| {
                 let entry = state.user(&account.id, &Named::Uid(uid)).get()?;
+                seen.unchanged(state, &account.id, &Holder::User(Arc::clone(&entry)), taken.as_ref())?;
                 let keys = state.keys_of(&account.id, KeyOwner::User(uid));
                 let holds = [
                     (!keys.is_empty(), "access keys"),

@@ -182,3 +182,97 @@ async fn documents_are_checked_and_limits_hold() {
     assert!(absent(directory.get_inline_policy(rq(), to(), name("p3")).await));
     assert!(absent(directory.delete_inline_policy(rq(), to(), name("p3")).await));
 }
+
+fn may(actions: &[&str]) -> String {
+    let actions = actions.join("\",\"");
+    format!(r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":["{actions}"],"Resource":"*"}}]}}"#)
+}
+
+/// Fails with the last of the actions left out, and does not with all of them.
+async fn needs_all<F: Future<Output = Result<(), IamError>>>(
+    setup: &Setup,
+    directory: &strongroom_iam::Directory,
+    actions: &[&str],
+    work: impl Fn(policy::Principal) -> F,
+) {
+    let root = directory.root();
+    setup.user(directory, "clerk", None).await;
+    let grant = async |actions: &[&str]| {
+        let (clerk, text) = (Entity::User(by("clerk")), may(actions));
+        directory.put_inline_policy(setup.rq(&root), clerk, name("p"), &text).await.unwrap();
+        setup.signed(directory, "key-of-clerk")
+    };
+    for without in 0..actions.len() {
+        let mut fewer = actions.to_vec();
+        fewer.remove(without);
+        fewer.push("iam:Nothing");
+        let clerk = grant(&fewer).await;
+        assert!(denied(work(clerk).await), "without {}", actions[without]);
+    }
+    let clerk = grant(actions).await;
+    assert_eq!(work(clerk).await, Ok(()));
+    directory.delete_user(setup.rq(&root), by("clerk"), true).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_done_along_the_way_needs_its_own_right() {
+    let setup = Setup::new();
+    let directory = setup.directory().await;
+    let root = directory.root();
+    let rq = || setup.rq(&root);
+    let d = &directory;
+    let policy = managed(&setup, d, "p", &allow("s3:GetObject", "*")).await;
+    let role = strongroom_iam::NewRole {
+        name: name("held"),
+        path: EntityPath::default(),
+        description: String::new(),
+        trust: strongroom_iam::Trust::Account(root.account().unwrap().clone()),
+        session_seconds_max: 3600,
+        boundary: None,
+    };
+    setup.user(d, "held", Some(&allow("s3:*", "*"))).await;
+    d.set_password(rq(), by("held"), "long enough", true).await.unwrap();
+    d.create_group(rq(), name("held"), EntityPath::default(), String::new()).await.unwrap();
+    d.create_role(rq(), role).await.unwrap();
+    d.add_user_to_group(rq(), by("held"), by("held")).await.unwrap();
+    for entity in [Entity::User(by("held")), Entity::Group(by("held")), Entity::Role(by("held"))] {
+        d.attach_policy(rq(), entity.clone(), policy).await.unwrap();
+        d.attach_policy(rq(), entity.clone(), PolicyRef::BuiltIn("ReadOnlyAccess")).await.unwrap();
+        d.put_inline_policy(rq(), entity, name("own"), &allow("s3:*", "*")).await.unwrap();
+    }
+
+    let setup = &setup;
+    let update = async |who: policy::Principal| {
+        d.update_policy(setup.rq(&who), policy, None, None, Some(allow("s3:*", "*"))).await.map(|_| ())
+    };
+    needs_all(setup, d, &["iam:CreatePolicyVersion", "iam:SetDefaultPolicyVersion"], &update).await;
+    for _ in 3..=5 {
+        d.create_policy_version(rq(), policy, &allow("s3:*", "*"), false).await.unwrap();
+    }
+    let evict = ["iam:CreatePolicyVersion", "iam:SetDefaultPolicyVersion", "iam:DeletePolicyVersion"];
+    needs_all(setup, d, &evict, &update).await;
+
+    let all = [
+        "iam:DeletePolicy",
+        "iam:DeletePolicyVersion",
+        "iam:DetachUserPolicy",
+        "iam:DetachGroupPolicy",
+        "iam:DetachRolePolicy",
+    ];
+    needs_all(setup, d, &all, async |who| d.delete_policy(setup.rq(&who), policy, true).await).await;
+    let all = [
+        "iam:DeleteUser",
+        "iam:DetachUserPolicy",
+        "iam:DeleteUserPolicy",
+        "iam:DeleteAccessKey",
+        "iam:DeleteLoginProfile",
+        "iam:RemoveUserFromGroup",
+    ];
+    needs_all(setup, d, &all, async |who| d.delete_user(setup.rq(&who), by("held"), true).await).await;
+    let (_, _) = setup.user(d, "member", None).await;
+    d.add_user_to_group(rq(), by("held"), by("member")).await.unwrap();
+    let all = ["iam:DeleteGroup", "iam:DetachGroupPolicy", "iam:DeleteGroupPolicy", "iam:RemoveUserFromGroup"];
+    needs_all(setup, d, &all, async |who| d.delete_group(setup.rq(&who), by("held"), true).await).await;
+    let all = ["iam:DeleteRole", "iam:DetachRolePolicy", "iam:DeleteRolePolicy"];
+    needs_all(setup, d, &all, async |who| d.delete_role(setup.rq(&who), by("held"), true).await).await;
+}
