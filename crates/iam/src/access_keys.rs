@@ -196,11 +196,11 @@ impl Directory {
             None => "user/".to_owned(),
         };
         drop(state);
-        self.shared.permit(rq, action, &account, &entity, &[])?;
+        self.shared.permit_as(rq, action, &account, &entity, "*", &[])?;
         let entry = entry.ok_or_else(|| no_such_key(id))?;
         let root = rq.principal.caller().is_some_and(|caller| caller.is_root());
         if entry.record.info.owner == KeyOwner::Root && !root {
-            return Err(denied(rq, action, format!("arn:aws:iam::{}:root", account.number)));
+            return Err(denied(rq, action, "*".to_owned()));
         }
         Ok(entry)
     }

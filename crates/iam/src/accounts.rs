@@ -108,13 +108,33 @@ impl Directory {
     pub async fn get_account(&self, rq: Requester<'_>, named: &str) -> Result<Arc<Account>, IamError> {
         const ACTION: Action = Action::ServerGetAccount;
         let own = self.shared.own_account(&rq, ACTION)?;
-        self.shared.permit(&rq, ACTION, &own, &format!("account/{named}"), &[])?;
-        let found = self.shared.state().account_named(named).map(|entry| Arc::clone(&entry.account));
-        match found {
-            Some(found) if own.operator || found.id == own.id => Ok(found),
-            _ if own.operator => Err(IamError::NoSuchEntity("account", named.to_owned())),
-            _ => Err(denied(&rq, ACTION, format!("arn:aws:iam::{}:account/{named}", own.number))),
+        match self.permitted_account(&rq, ACTION, &own, named)? {
+            Some(found) => Ok(found),
+            None if own.operator => Err(IamError::NoSuchEntity("account", named.to_owned())),
+            None => Err(denied(&rq, ACTION, format!("arn:aws:iam::{}:account/{named}", own.number))),
         }
+    }
+
+    /// The account of this id, number or name, once the requester may do this to it by all three: a policy may write any
+    /// of them, and a Deny is not got round by calling the account otherwise. Others than the operator's account find
+    /// their own only. The refusal shows what was asked for.
+    fn permitted_account(
+        &self,
+        rq: &Requester<'_>,
+        action: Action,
+        own: &Account,
+        named: &str,
+    ) -> Result<Option<Arc<Account>>, IamError> {
+        let found = self.shared.state().account_named(named).map(|entry| Arc::clone(&entry.account));
+        let found = found.filter(|found| own.operator || found.id == own.id);
+        let called = match &found {
+            Some(found) => vec![found.name.as_str(), found.id.as_str(), found.number.as_str()],
+            None => vec![named],
+        };
+        for name in called {
+            self.shared.permit_as(rq, action, own, &format!("account/{name}"), &format!("account/{named}"), &[])?;
+        }
+        Ok(found)
     }
 
     /// Enables, disables, renames. Disabling ends the sessions of the account for good; it cannot be done to the
@@ -132,13 +152,17 @@ impl Directory {
     ) -> Result<Arc<Account>, IamError> {
         const ACTION: Action = Action::ServerUpdateAccount;
         let operator = self.shared.operator_account(&rq, ACTION)?;
-        self.shared.permit(&rq, ACTION, &operator, &format!("account/{named}"), &[])?;
+        let found = self.permitted_account(&rq, ACTION, &operator, named)?;
+        if let Some(name) = &name {
+            self.shared.permit(&rq, ACTION, &operator, &format!("account/{name}"), &[])?;
+        }
+        let id = found.ok_or_else(|| IamError::NoSuchEntity("account", named.to_owned()))?.id.clone();
         name.as_ref().map(check_name).transpose()?;
         email.iter().flatten().try_for_each(|email| check_email(email))?;
         let (named, shared) = (named.to_owned(), Arc::clone(&self.shared));
         self.shared
             .change(move |state, edits| {
-                let found = state.account_named(&named).ok_or(IamError::NoSuchEntity("account", named))?;
+                let found = state.accounts.get(&id).ok_or(IamError::NoSuchEntity("account", named))?;
                 let mut entry = AccountEntry::clone(found);
                 let account = Arc::make_mut(&mut entry.account);
                 free(state, Some(&account.id), name.as_ref(), email.as_ref().and_then(|email| email.as_deref()))?;
@@ -166,11 +190,12 @@ impl Directory {
     pub async fn delete_account(&self, rq: Requester<'_>, named: &str) -> Result<(), IamError> {
         const ACTION: Action = Action::ServerDeleteAccount;
         let operator = self.shared.operator_account(&rq, ACTION)?;
-        self.shared.permit(&rq, ACTION, &operator, &format!("account/{named}"), &[])?;
+        let found = self.permitted_account(&rq, ACTION, &operator, named)?;
+        let id = found.ok_or_else(|| IamError::NoSuchEntity("account", named.to_owned()))?.id.clone();
         let named = named.to_owned();
         self.shared
             .change(move |state, edits| {
-                let entry = state.account_named(&named).ok_or(IamError::NoSuchEntity("account", named))?;
+                let entry = state.accounts.get(&id).ok_or(IamError::NoSuchEntity("account", named))?;
                 if entry.account.operator {
                     return Err(IamError::InvalidInput("account", "the operator's account cannot be deleted".into()));
                 }

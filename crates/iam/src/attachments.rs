@@ -221,7 +221,7 @@ impl Directory {
         let mut facts: Vec<Fact<'_>> = Vec::new();
         facts.extend(boundary.iter().map(|arn| (ConditionKey::PermissionsBoundary, &**arn)));
         facts.extend(policy.iter().map(|arn| (ConditionKey::PolicyArn, &**arn)));
-        self.shared.permit(rq, action, &account, &found.entity, &facts)?;
+        self.shared.permit_found(rq, action, &account, &found, &facts)?;
         Ok((account, found.get()?))
     }
 }

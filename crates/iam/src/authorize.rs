@@ -3,6 +3,7 @@
 
 use crate::change::Shared;
 use crate::entity::Account;
+use crate::state::Found;
 use crate::{IamError, Requester};
 use policy::{AccessRequest, Action, ConditionKey, Resource};
 use std::sync::Arc;
@@ -27,7 +28,37 @@ impl Shared {
         if account.operator { Ok(account) } else { Err(denied(rq, action, "*".to_owned())) }
     }
 
-    /// Asks for a right to an entity of an account: `user/path/name`, `root` and the like.
+    /// Asks for a right to an entity that was looked for. The refusal shows what was asked for and not what was found: it
+    /// is the same whether the entity exists or not.
+    pub(crate) fn permit_found<E>(
+        &self,
+        rq: &Requester<'_>,
+        action: Action,
+        account: &Account,
+        found: &Found<E>,
+        facts: &[Fact<'_>],
+    ) -> Result<(), IamError> {
+        self.permit_as(rq, action, account, &found.entity, &found.asked(), facts)
+    }
+
+    /// Like [`Shared::permit`], with what a refusal shows in place of the entity.
+    pub(crate) fn permit_as(
+        &self,
+        rq: &Requester<'_>,
+        action: Action,
+        account: &Account,
+        entity: &str,
+        shown: &str,
+        facts: &[Fact<'_>],
+    ) -> Result<(), IamError> {
+        self.permit(rq, action, account, entity, facts).map_err(|_| match shown {
+            "*" => denied(rq, action, "*".to_owned()),
+            _ => denied(rq, action, format!("arn:aws:iam::{}:{shown}", account.number)),
+        })
+    }
+
+    /// Asks for a right to an entity of an account: `user/path/name`, `root` and the like. A refusal shows it: for what
+    /// the requester named in full.
     pub(crate) fn permit(
         &self,
         rq: &Requester<'_>,

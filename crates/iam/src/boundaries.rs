@@ -38,7 +38,7 @@ impl Directory {
         let seen = boundary.or_else(|| found.found.as_ref().and_then(|holder| holder.boundary()));
         let seen = seen.map(|boundary| self.arn_of(&account, boundary));
         let facts: Vec<Fact<'_>> = seen.iter().map(|arn| (ConditionKey::PermissionsBoundary, &**arn)).collect();
-        self.shared.permit(&rq, action, &account, &found.entity, &facts)?;
+        self.shared.permit_found(&rq, action, &account, &found, &facts)?;
         let of = found.get()?.entity();
         self.shared
             .change(move |state, edits| {

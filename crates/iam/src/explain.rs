@@ -36,7 +36,7 @@ impl Directory {
         // Asked before anything is told of the account or the entity.
         if number == own.number.as_str() {
             let named = found.as_ref().and_then(|(found, _)| found.as_ref().ok()).map(|(entity, _)| entity.clone());
-            self.shared.permit(&rq, OWN, &own, named.as_deref().unwrap_or(entity), &[])?;
+            self.shared.permit_as(&rq, OWN, &own, named.as_deref().unwrap_or(entity), entity, &[])?;
         } else if own.operator {
             self.shared.permit(&rq, OTHERS, &own, "*", &[])?;
         } else {

@@ -94,7 +94,7 @@ impl Directory {
         let (account, group) = self.permitted_group(&rq, ACTION, &group)?;
         if name.is_some() || path.is_some() {
             let (path, name) = (path.as_ref().unwrap_or(&group.path), name.as_ref().unwrap_or(&group.name));
-            self.shared.permit(&rq, ACTION, &account, &format!("group{path}{name}"), &[])?;
+            self.shared.permit_as(&rq, ACTION, &account, &format!("group{path}{name}"), "*", &[])?;
         }
         description.as_deref().map(check_description).transpose()?;
         let uid = group.uid;
@@ -220,7 +220,7 @@ impl Directory {
     ) -> Result<(Arc<Account>, Arc<Group>), IamError> {
         let account = self.shared.own_account(rq, action)?;
         let found = self.shared.state().group(&account.id, group);
-        self.shared.permit(rq, action, &account, &found.entity, &[])?;
+        self.shared.permit_found(rq, action, &account, &found, &[])?;
         Ok((account, found.get()?))
     }
 }

@@ -90,7 +90,7 @@ impl Directory {
         const ACTION: Action = Action::IamCreatePolicyVersion;
         let (account, found) = self.permitted_policy(&rq, ACTION, policy)?;
         if let Some(name) = &name {
-            self.shared.permit(&rq, ACTION, &account, &format!("policy{}{name}", found.path), &[])?;
+            self.shared.permit_as(&rq, ACTION, &account, &format!("policy{}{name}", found.path), "*", &[])?;
         }
         description.as_deref().map(check_description).transpose()?;
         // A new document is a new default version, and takes the place of another when there are five.
@@ -297,7 +297,7 @@ impl Directory {
     ) -> Result<(Arc<Account>, Arc<ManagedPolicy>), IamError> {
         let account = self.shared.own_account(rq, action)?;
         let found = self.shared.state().policy(&account.id, policy);
-        self.shared.permit(rq, action, &account, &found.entity, &[])?;
+        self.shared.permit_found(rq, action, &account, &found, &[])?;
         Ok((account, found.get()?))
     }
 

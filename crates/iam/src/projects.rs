@@ -125,7 +125,8 @@ impl Directory {
         let account = self.shared.own_account(rq, action)?;
         let found = find(&self.shared.state(), &account.id, project);
         let entity = found.as_ref().map_or_else(|_| project.to_hex(), |found| found.name.clone());
-        self.shared.permit(rq, action, &account, &format!("project/{entity}"), &[])?;
+        let asked = format!("project/{}", project.to_hex());
+        self.shared.permit_as(rq, action, &account, &format!("project/{entity}"), &asked, &[])?;
         found.map(|_| account)
     }
 }

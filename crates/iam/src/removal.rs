@@ -1,6 +1,7 @@
 //! What goes along when something is deleted with all it has: each part is asked for as if it were removed alone. Were it
 //! not, the right to delete a policy or a group would be the right to lift a Deny that it brought.
 
+use crate::authorize::denied;
 use crate::entity::{Entity, KeyOwner, Named, PolicyRef};
 use crate::policies::Uses;
 use crate::state::{Holder, State};
@@ -72,7 +73,7 @@ impl Directory {
         use Action::{IamDeleteGroupPolicy, IamDeleteRolePolicy, IamDeleteUserPolicy};
         let entity = holder.entity();
         for policy in &holder.attachments().managed {
-            self.permitted_holder(rq, detach(&entity), &entity, Some(*policy))?;
+            self.permitted_along(rq, detach(&entity), &entity, Some(*policy))?;
         }
         if !holder.attachments().inline.is_empty() {
             let action = match &entity {
@@ -80,7 +81,7 @@ impl Directory {
                 Entity::Group(_) => IamDeleteGroupPolicy,
                 Entity::Role(_) => IamDeleteRolePolicy,
             };
-            self.permitted_holder(rq, action, &entity, None)?;
+            self.permitted_along(rq, action, &entity, None)?;
         }
         let taken = Taken::of(&self.shared.state(), account, holder);
         match holder {
@@ -90,19 +91,33 @@ impl Directory {
                     (entry.password.is_some(), Action::IamDeleteLoginProfile),
                 ];
                 for (_, action) in has.iter().filter(|(has, _)| *has) {
-                    self.permitted_holder(rq, *action, &entity, None)?;
+                    self.permitted_along(rq, *action, &entity, None)?;
                 }
                 for group in &entry.user.groups {
                     let group = Entity::Group(Named::Uid(*group));
-                    self.permitted_holder(rq, Action::IamRemoveUserFromGroup, &group, None)?;
+                    self.permitted_along(rq, Action::IamRemoveUserFromGroup, &group, None)?;
                 }
             }
             Holder::Group(_) if !taken.members.is_empty() => {
-                self.permitted_holder(rq, Action::IamRemoveUserFromGroup, &entity, None)?;
+                self.permitted_along(rq, Action::IamRemoveUserFromGroup, &entity, None)?;
             }
             Holder::Group(_) | Holder::Role(_) => {}
         }
         Ok(taken)
+    }
+
+    /// Asks for a right to what the requester did not name, and so is not shown in the refusal.
+    fn permitted_along(
+        &self,
+        rq: &Requester<'_>,
+        action: Action,
+        entity: &Entity,
+        policy: Option<PolicyRef>,
+    ) -> Result<(), IamError> {
+        self.permitted_holder(rq, action, entity, policy).map(|_| ()).map_err(|error| match error {
+            IamError::AccessDenied { .. } => denied(rq, action, "*".to_owned()),
+            other => other,
+        })
     }
 
     /// Asks for the right to detach a policy from everybody it is attached to.
@@ -116,7 +131,7 @@ impl Directory {
         let groups = uses.groups.iter().map(|group| Entity::Group(Named::Uid(group.uid)));
         let roles = uses.roles.iter().map(|role| Entity::Role(Named::Uid(role.uid)));
         for entity in users.chain(groups).chain(roles) {
-            self.permitted_holder(rq, detach(&entity), &entity, Some(policy))?;
+            self.permitted_along(rq, detach(&entity), &entity, Some(policy))?;
         }
         Ok(())
     }

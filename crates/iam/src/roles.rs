@@ -153,7 +153,7 @@ impl Directory {
         let boundary = found.found.as_ref().and_then(|role| role.boundary);
         let boundary = boundary.map(|boundary| self.arn_of(&account, boundary));
         let facts: Vec<Fact<'_>> = boundary.iter().map(|arn| (ConditionKey::PermissionsBoundary, &**arn)).collect();
-        self.shared.permit(rq, action, &account, &found.entity, &facts)?;
+        self.shared.permit_found(rq, action, &account, &found, &facts)?;
         Ok((account, found.get()?))
     }
 }

@@ -72,7 +72,7 @@ impl Directory {
         const ACTION: Action = Action::IamRevokeSessions;
         let account = self.shared.own_account(&rq, ACTION)?;
         let found = self.shared.state().holder(&account.id, &entity);
-        self.shared.permit(&rq, ACTION, &account, &found.entity, &[])?;
+        self.shared.permit_found(&rq, ACTION, &account, &found, &[])?;
         let (entity, shared) = (found.get()?.entity(), Arc::clone(&self.shared));
         self.shared
             .change(move |state, edits| {

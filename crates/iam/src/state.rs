@@ -73,6 +73,14 @@ impl<E> Found<E> {
         self.found.ok_or(IamError::NoSuchEntity(self.kind.word(), self.called))
     }
 
+    /// What the requester called it. Policies are looked for by a uid that the requester may not have named.
+    pub(crate) fn asked(&self) -> String {
+        match self.kind {
+            Kind::Policy => "*".to_owned(),
+            _ => format!("{}/{}", self.kind.word(), self.called),
+        }
+    }
+
     fn new(
         kind: Kind,
         called: String,

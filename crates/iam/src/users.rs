@@ -69,6 +69,7 @@ impl Directory {
     pub async fn get_user(&self, rq: Requester<'_>, user: Option<Named<UserUid>>) -> Result<Arc<User>, IamError> {
         const ACTION: Action = Action::IamGetUser;
         let account = self.shared.own_account(&rq, ACTION)?;
+        let own = user.is_none();
         let named = match user {
             Some(named) => named,
             None => {
@@ -80,7 +81,9 @@ impl Directory {
             }
         };
         let found = self.shared.state().user(&account.id, &named);
-        self.shared.permit(&rq, ACTION, &account, &found.entity, &[])?;
+        // Who asks for itself knows its name.
+        let shown = if own { found.entity.clone() } else { found.asked() };
+        self.shared.permit_as(&rq, ACTION, &account, &found.entity, &shown, &[])?;
         Ok(Arc::clone(&found.get()?.user))
     }
 
@@ -110,7 +113,7 @@ impl Directory {
             // As AWS: the right is needed to what the user is called and to what it will be called.
             let path = change.path.as_ref().unwrap_or(&entry.user.path);
             let name = change.name.as_ref().unwrap_or(&entry.user.name);
-            self.shared.permit(&rq, ACTION, &account, &format!("user{path}{name}"), &[])?;
+            self.shared.permit_as(&rq, ACTION, &account, &format!("user{path}{name}"), "*", &[])?;
         }
         change.description.as_deref().map(check_description).transpose()?;
         let (uid, shared) = (entry.user.uid, Arc::clone(&self.shared));
@@ -240,7 +243,7 @@ impl Directory {
         let boundary = found.found.as_ref().and_then(|entry| entry.user.boundary);
         let boundary = boundary.map(|boundary| self.arn_of(&account, boundary));
         let facts: Vec<Fact<'_>> = boundary.iter().map(|arn| (ConditionKey::PermissionsBoundary, &**arn)).collect();
-        self.shared.permit(rq, action, &account, &found.entity, &facts)?;
+        self.shared.permit_found(rq, action, &account, &found, &facts)?;
         Ok((account, found.get()?))
     }
 

@@ -100,3 +100,27 @@ async fn a_disabled_account_is_refused_and_a_deleted_one_leaves_nothing() {
     ));
     assert!(absent(directory.delete_account(setup.rq(&root), "acme2").await));
 }
+
+#[tokio::test]
+async fn a_deny_on_an_account_is_not_got_round_by_calling_it_otherwise() {
+    let setup = Setup::new();
+    let directory = setup.directory().await;
+    let (account, _) = setup.account(&directory, "acme").await;
+    let number = directory.account(&account).unwrap().number.to_string();
+    for (at, by_what) in ["acme", account.as_str(), &number].into_iter().enumerate() {
+        let policy = format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"strongroom:*","Resource":"*"}},
+                {{"Effect":"Deny","Action":"strongroom:*","Resource":"arn:aws:iam::*:account/{by_what}"}}]}}"#
+        );
+        let (_, admin) = setup.user(&directory, &format!("admin{at}"), Some(&policy)).await;
+        for named in ["acme", "ACME", account.as_str(), &number] {
+            assert!(denied(directory.get_account(setup.rq(&admin), named).await), "{by_what}: {named}");
+            assert!(denied(directory.update_account(setup.rq(&admin), named, Some(false), None, None).await));
+            let refused = directory.delete_account(setup.rq(&admin), named).await.unwrap_err();
+            assert!(refused.to_string().ends_with(&format!(":account/{named}")), "{refused}");
+        }
+        assert!(directory.get_account(setup.rq(&admin), "root").await.is_ok());
+        assert!(absent(directory.get_account(setup.rq(&admin), "nobody").await));
+    }
+    assert!(directory.account(&account).unwrap().enabled);
+}

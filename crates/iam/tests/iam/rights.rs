@@ -219,3 +219,35 @@ async fn a_role_that_is_none_is_refused_as_one_that_does_not_trust() {
         assert!(denied(directory.assume_role(setup.rq(&other), assume(target)).await));
     }
 }
+
+#[tokio::test]
+async fn a_refusal_shows_what_was_asked_for_and_not_what_was_found() {
+    let setup = Setup::new();
+    let directory = setup.directory().await;
+    let root = directory.root();
+    let (_, plain) = setup.user(&directory, "plain", None).await;
+    let mut user = new_user("alice");
+    user.path = EntityPath::parse("/secret/").unwrap();
+    let uid = directory.create_user(setup.rq(&root), user).await.unwrap().uid;
+    let given = strongroom_iam::SecretAccessKey::parse("alice-secret").unwrap();
+    let given = Some((id("ALICEKEY"), given));
+    directory.create_access_key(setup.rq(&root), Some(by("alice")), String::new(), given).await.unwrap();
+    let text = allow("s3:*", "*");
+    let path = EntityPath::parse("/secret/").unwrap();
+    let policy = directory.create_policy(setup.rq(&root), name("hidden"), path, String::new(), &text).await.unwrap();
+    let shown = |error: strongroom_iam::IamError| match error {
+        strongroom_iam::IamError::AccessDenied { resource, .. } => resource,
+        other => panic!("{other}"),
+    };
+    let number = root.number().unwrap().to_string();
+    let rq = || setup.rq(&plain);
+    let named = |named| async { shown(directory.get_user(rq(), Some(named)).await.unwrap_err()) };
+    assert_eq!(named(by("Alice")).await, format!("arn:aws:iam::{number}:user/Alice"));
+    assert_eq!(named(by("nobody")).await, format!("arn:aws:iam::{number}:user/nobody"));
+    let by_uid = named(strongroom_iam::Named::Uid(uid)).await;
+    assert_eq!(by_uid, format!("arn:aws:iam::{number}:user/{}", uid.to_hex()));
+    for key in ["ALICEKEY", "operator", "NOBODYS"] {
+        assert_eq!(shown(directory.delete_access_key(rq(), &id(key)).await.unwrap_err()), "*", "{key}");
+    }
+    assert_eq!(shown(directory.get_policy(rq(), policy.reference).await.unwrap_err()), "*");
+}
