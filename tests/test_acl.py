@@ -198,6 +198,15 @@ def test_a_document_of_s3_is_stored_and_shown(server, s3, other, bucket):
     assert anonymous(server, f"/{bucket}?acl") == 200 and anonymous(server, f"/{bucket}") == 403
 
 
+def test_a_grant_header_stands_once(server, s3, other, bucket):
+    """A second one would be a grant that a policy's condition may not see. A signed header cannot be sent twice through
+    a dictionary, so this one stands in a presigned URL."""
+    request = signing.Request("PUT", f"/{bucket}", [("acl", None)] + [("x-amz-grant-read", f"id%3D{other.id}")] * 2)
+    reply = signing.send(signing.presign_v4(request, server), server, True)
+    assert reply.status == 400 and reply.code != "SignatureDoesNotMatch", reply.body
+    assert [g["Permission"] for g in s3.get_bucket_acl(Bucket=bucket)["Grants"]] == ["FULL_CONTROL"]
+
+
 def test_the_owner_of_a_document_cannot_be_another(s3, other, bucket):
     document = {"Owner": {"ID": other.id}, "Grants": []}
     assert code(s3.put_bucket_acl, Bucket=bucket, AccessControlPolicy=document) == "AccessDenied"

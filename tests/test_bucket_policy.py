@@ -234,6 +234,48 @@ def test_unless_it_said_otherwise(s3, bucket):
     assert code(s3.delete_bucket_policy, Bucket=bucket) == "AccessDenied"
 
 
+@pytest.mark.parametrize("condition", [
+    {"StringEquals": {"aws:userid": "anonymous"}},
+    {"StringEquals": {"s3:x-amz-server-side-encryption-aws-kms-key-id": "k"}},
+], ids=str)  # fmt: skip
+def test_what_anybody_can_meet_does_not_keep_a_policy_from_being_public(s3, bucket, condition):
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration={"BlockPublicPolicy": True})
+    assert code(set_policy, s3, bucket, allow("s3:*Object", Condition=condition)) == "AccessDenied"
+    set_policy(s3, bucket, allow("s3:*Object", Condition={"StringEquals": {"aws:userid": "AIDAEXAMPLE"}}))
+
+
+@pytest.mark.parametrize("blank", ["\u00a0", "\u2003", "\u3000"], ids=ascii)
+def test_blanks_of_unicode_hide_no_header_from_a_policy(server, s3, bucket, blank):
+    public = {"StringEquals": {"s3:x-amz-acl": "public-read"}}
+    # Who may look at the bucket is told what is wrong with the request: so it is seen which of the two refused it.
+    anybody = allow(["s3:PutObject", "s3:PutObjectAcl", "s3:ListBucket"])
+    set_policy(s3, bucket, anybody, deny("s3:PutObject", Condition=public))
+
+    def put(value):
+        return anonymous(server, f"/{bucket}/k", "PUT", data=b"x", headers={"x-amz-acl": value.encode()})
+
+    assert put("public-read") == put("public-read \t") == 403
+    assert put(blank + "public-read") == put("public-read" + blank) == 400
+    assert anonymous(server, f"/{bucket}/k") == 404
+    assert put("bucket-owner-full-control") == 200
+
+
+def test_delivered_grants_are_grants_to_a_policy(server, s3, bucket):
+    everyone = 'uri="http://acs.amazonaws.com/groups/global/AllUsers"'
+    for condition, kind in (("read", "read-delivered"), ("full-control", "full-control-delivered")):
+        set_policy(s3, bucket, deny("s3:PutBucketAcl", Condition={"StringLike": {f"s3:x-amz-grant-{condition}": "*AllUsers*"}}))
+        reply = signing.obs(server, "PUT", "/", bucket, b"", {f"x-obs-grant-{kind}": everyone}, [("acl", None)], tls=True)
+        assert (reply.status, reply.code) == (403, "AccessDenied"), kind
+        s3.delete_bucket_policy(Bucket=bucket)
+        reply = signing.obs(server, "PUT", "/k", bucket, b"x", {f"x-obs-grant-{kind}": everyone}, tls=True)
+        assert (reply.status, reply.code) == (400, "InvalidArgument"), "objects deliver nothing"
+        reply = signing.v4(server, "PUT", f"/{bucket}", b"", {f"x-amz-grant-{kind}": everyone}, [("acl", None)], tls=True)
+        assert (reply.status, reply.code) == (400, "InvalidArgument"), "S3 knows no such grant"
+    reply = signing.v4(server, "PUT", f"/{bucket}", b"", {"x-amz-acl": "public-read-delivered"}, [("acl", None)], tls=True)
+    assert (reply.status, reply.code) == (400, "InvalidArgument")
+    assert anonymous(server, f"/{bucket}") == 403
+
+
 def test_public_policies_are_blocked_and_restricted(server, s3, other, bucket):
     s3.put_object(Bucket=bucket, Key="k", Body=b"x")
     s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration={"BlockPublicPolicy": True})
@@ -277,6 +319,11 @@ def test_object_tags(server, s3, bucket):
     user.put_object(Bucket=bucket, Key="mine", Body=b"x", Tagging="team=a")
     for refused in ["", "team=b", "team=a&more=1"]:
         assert code(user.put_object, Bucket=bucket, Key="mine", Body=b"x", Tagging=refused) == "AccessDenied", refused
+    user.put_object_tagging(Bucket=bucket, Key="mine", Tagging={"TagSet": [{"Key": "team", "Value": "a"}]})
+    for tags in ({}, {"team": "b"}, {"team": "a", "more": "1"}):
+        tagging = {"TagSet": [{"Key": key, "Value": value} for key, value in tags.items()]}
+        assert code(user.put_object_tagging, Bucket=bucket, Key="mine", Tagging=tagging) == "AccessDenied", tags
+    assert s3.get_object_tagging(Bucket=bucket, Key="mine")["TagSet"] == [{"Key": "team", "Value": "a"}]
     assert code(user.delete_object_tagging, Bucket=bucket, Key="mine") == "AccessDenied"
 
 

@@ -41,7 +41,9 @@ impl Query {
             };
             let name = String::from_utf8(percent_decode(name, true)?.into_owned()).map_err(|_| BadTarget)?;
             let decoded = percent_decode(value.unwrap_or_default(), true)?.into_owned();
-            parameters.push(Parameter { name: name.trim().to_owned(), value: decoded, has_value: value.is_some() });
+            // The blanks that signatures leave out as well, and no others.
+            let name = name.trim_matches([' ', '\t']).to_owned();
+            parameters.push(Parameter { name, value: decoded, has_value: value.is_some() });
         }
         Ok(Self { parameters })
     }

@@ -11,6 +11,7 @@ use crate::data::{IncomingSource, Intake};
 use crate::gateway::Gateway;
 use crate::ids::RequestIds;
 use crate::listener::{Peer, Serve};
+use crate::proxies::Client;
 use crate::reply::{Reply, ReplyBody, WireReplyBody, safe_value};
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, SERVER};
@@ -172,10 +173,11 @@ pub(super) struct ControlRequest<'a> {
 impl ControlRequest<'_> {
     /// What the conditions of policies see.
     pub(super) fn conditions(&self) -> Conditions {
+        let client = Client::of(self.peer, &self.head.headers, &self.gateway.config.trusted_proxies);
         let mut conditions = Conditions {
             time: self.gateway.clock.now(),
-            secure_transport: self.peer.secure,
-            source_ip: Some(self.peer.address.ip()),
+            secure_transport: client.secure,
+            source_ip: client.address,
             values: Vec::new(),
         };
         for (key, name) in [(ConditionKey::UserAgent, "user-agent"), (ConditionKey::Referer, "referer")] {

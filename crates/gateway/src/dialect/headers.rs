@@ -47,6 +47,23 @@ fn is_of_signature(name: &str) -> bool {
     )
 }
 
+/// What a header says, without the padding that HTTP allows around it (RFC 9110 §5.5: blanks and tabs). Operations and
+/// the conditions of policies both read through here: what one of them took for padding and the other for a part of
+/// the value would be a word that a policy cannot forbid. Blanks of Unicode are no padding.
+///
+/// # Errors
+/// The bytes are not UTF-8.
+pub fn said(value: &HeaderValue) -> Result<&str, std::str::Utf8Error> {
+    std::str::from_utf8(unpadded(value.as_bytes()))
+}
+
+fn unpadded(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
+}
+
 impl<'a> HeaderView<'a> {
     /// Joins headers and, for a presigned request, the dialect's parameters.
     ///
@@ -77,7 +94,7 @@ impl<'a> HeaderView<'a> {
                     continue;
                 }
                 if let Some(header) = headers.get(&name) {
-                    if header.as_bytes().trim_ascii() != value.trim_ascii() {
+                    if unpadded(header.as_bytes()) != unpadded(value) {
                         return Err(HeaderFault::Repeated(name));
                     }
                     continue;
@@ -88,6 +105,11 @@ impl<'a> HeaderView<'a> {
             }
         }
         Ok(Self { dialect, headers: merged })
+    }
+
+    /// The dialect whose words these are.
+    pub fn dialect(&self) -> &'static Dialect {
+        self.dialect
     }
 
     /// The dialect's names.
@@ -110,10 +132,7 @@ impl<'a> HeaderView<'a> {
         let mut values = self.headers.get_all(name).iter();
         match (values.next(), values.next()) {
             (None, _) => Ok(None),
-            (Some(value), None) => match std::str::from_utf8(value.as_bytes()) {
-                Ok(text) => Ok(Some(text.trim())),
-                Err(_) => Err(HeaderFault::NotText(name.to_owned())),
-            },
+            (Some(value), None) => said(value).map(Some).map_err(|_| HeaderFault::NotText(name.to_owned())),
             (Some(_), Some(_)) => Err(HeaderFault::Repeated(name.to_owned())),
         }
     }
@@ -208,6 +227,19 @@ mod tests {
         headers.append("x-obs-server-side-encryption", HeaderValue::from_static("AES256"));
         let view = view(&headers, "", false).unwrap();
         assert!(matches!(view.one("x-obs-server-side-encryption"), Err(HeaderFault::Repeated(_))));
+    }
+
+    #[test]
+    fn only_blanks_and_tabs_are_padding() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-obs-acl", HeaderValue::from_static(" \t public-read\t "));
+        assert_eq!(view(&headers, "", false).unwrap().one("x-obs-acl").unwrap(), Some("public-read"));
+        for blank in ["\u{a0}", "\u{85}", "\u{2003}", "\u{3000}", "\u{feff}"] {
+            for value in [format!("{blank}public-read"), format!("public-read{blank}")] {
+                headers.insert("x-obs-acl", HeaderValue::from_bytes(value.as_bytes()).unwrap());
+                assert_eq!(view(&headers, "", false).unwrap().one("x-obs-acl").unwrap(), Some(&*value));
+            }
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod headers;
 mod obs;
 mod s3;
 
-pub use headers::{HeaderFault, HeaderView};
+pub use headers::{HeaderFault, HeaderView, said};
 
 pub use crate::auth::Dialect as Family;
 

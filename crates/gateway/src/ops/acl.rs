@@ -1,6 +1,7 @@
 //! ACLs of buckets and objects, by headers or as a document in either vocabulary (obs-api §5.6): OBS's grantees are `ID` and
 //! `Canned`, S3's have a type.
 
+use super::grants::On;
 use super::{Call, arguments, grants};
 use crate::dialect::Dialect;
 use crate::errors::{Refusal, WireFault};
@@ -48,7 +49,7 @@ pub(super) async fn get_object(call: Call<'_>) -> Result<Reply, Refusal> {
 pub(super) async fn put_bucket(mut call: Call<'_>) -> Result<Reply, Refusal> {
     let bucket = call.bucket()?.clone();
     call.gateway.objects.authorize_on_bucket(&call.cx, &bucket, Action::PutBucketAcl).await?;
-    let request = lower(&mut call).await?;
+    let request = lower(&mut call, On::Bucket).await?;
     call.gateway.objects.put_bucket_acl(&call.cx, &bucket, request).await?;
     Ok(Reply::ok())
 }
@@ -62,14 +63,14 @@ pub(super) async fn put_object(mut call: Call<'_>) -> Result<Reply, Refusal> {
     let (bucket, name) = (bucket.clone(), name.clone());
     let action = if version.is_some() { Action::PutObjectVersionAcl } else { Action::PutObjectAcl };
     call.gateway.objects.authorize_on_object(&call.cx, &bucket, &name, version, action).await?;
-    let request = lower(&mut call).await?;
+    let request = lower(&mut call, On::Object).await?;
     call.gateway.objects.put_object_acl(&call.cx, &bucket, &name, version, request).await?;
     Ok(Reply::ok())
 }
 
 /// The headers or the document: one of them, since the other would be dropped.
-async fn lower(call: &mut Call<'_>) -> Result<PutAcl, Refusal> {
-    let headers = grants::of_headers(&call.view)?;
+async fn lower(call: &mut Call<'_>, on: On) -> Result<PutAcl, Refusal> {
+    let headers = grants::of_headers(&call.view, on)?;
     let document = call.document(call.gateway.config.limits.document_bytes_max, true).await?;
     match headers {
         Some(_) if !document.bytes.is_empty() => {
@@ -77,7 +78,10 @@ async fn lower(call: &mut Call<'_>) -> Result<PutAcl, Refusal> {
         }
         Some(acl) => Ok(PutAcl { owner: None, acl }),
         None if document.bytes.is_empty() => Err(WireFault::MissingAcl.into()),
-        None => read(&document.parse(&[ROOT]).map_err(|_| malformed("The ACL is not well-formed."))?),
+        None => {
+            let root = document.parse(&[ROOT]).map_err(|_| malformed("The ACL is not well-formed."))?;
+            read(call.dialect, &root)
+        }
     }
 }
 
@@ -86,7 +90,7 @@ fn malformed(why: &'static str) -> Refusal {
 }
 
 /// Reads a document. Elements that mean nothing to us would be grants we do not know: they are refused.
-fn read(root: &Element) -> Result<PutAcl, Refusal> {
+fn read(dialect: &'static Dialect, root: &Element) -> Result<PutAcl, Refusal> {
     let one = |parent: &'_ Element, name: &str| -> Result<Option<String>, Refusal> {
         let element = parent.one(name).map_err(|_| malformed("An element stands twice."))?;
         Ok(element.map(|element| element.word().to_owned()))
@@ -115,7 +119,8 @@ fn read(root: &Element) -> Result<PutAcl, Refusal> {
             .ok_or_else(|| malformed("A permission is READ, WRITE, READ_ACP, WRITE_ACP or FULL_CONTROL."))?;
         let delivered = match one(element, "Delivered")?.as_deref() {
             None | Some("false" | "") => false,
-            Some("true") => true,
+            Some("true") if dialect.speaks_to_obs_clients() => true,
+            Some("true") => return Err(malformed("Grants are delivered in the OBS dialect only.")),
             Some(_) => return Err(malformed("Delivered is true or false.")),
         };
         all.push(GrantChoice { grantee: read_grantee(grantee)?, permission, delivered });
@@ -143,12 +148,6 @@ fn read_grantee(grantee: &Element) -> Result<GranteeChoice, Refusal> {
         }
     }
     found.ok_or_else(|| malformed("A grant names one grantee."))
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum On {
-    Bucket,
-    Object,
 }
 
 /// The document, in the dialect's words.
@@ -224,7 +223,7 @@ mod tests {
             "<AccessControlPolicy><Owner><ID>{A}</ID></Owner><AccessControlList>{grants}</AccessControlList>\
              </AccessControlPolicy>"
         );
-        read(&Element::parse(text.as_bytes(), &XmlLimits::default()).unwrap())
+        read(Dialect::OBS, &Element::parse(text.as_bytes(), &XmlLimits::default()).unwrap())
     }
 
     fn account() -> AccountId {
@@ -251,10 +250,14 @@ mod tests {
         for dialect in [Dialect::S3, Dialect::OBS] {
             for on in [On::Bucket, On::Object] {
                 let bytes = write(dialect, &outcome(), on);
-                let put = read(&Element::parse(&bytes, &XmlLimits::default()).unwrap()).unwrap();
+                let put = read(dialect, &Element::parse(&bytes, &XmlLimits::default()).unwrap()).unwrap();
                 assert_eq!(put.owner, Some(account()));
                 let AclChoice::Explicit(grants) = put.acl else { panic!("grants") };
-                for (choice, grant) in grants.iter().zip(&outcome().acl.grants) {
+                let mut expected = outcome().acl.grants;
+                // The account's grant was the first; groups are written before accounts.
+                expected.rotate_left(1);
+                assert_eq!(grants.len(), expected.len());
+                for (choice, grant) in grants.iter().zip(&expected) {
                     assert_eq!(choice.grantee, GranteeChoice::Known(grant.grantee.clone()));
                     assert_eq!(choice.permission, grant.permission);
                     assert_eq!(choice.delivered, grant.delivered && dialect.is_obs() && on == On::Bucket);
@@ -274,6 +277,9 @@ mod tests {
         ));
         assert!(!s3.contains("Delivered"));
         let obs = text(Dialect::OBS, On::Bucket);
+        let delivering = Element::parse(obs.as_bytes(), &XmlLimits::default()).unwrap();
+        assert!(read(Dialect::S3_OF_OBS_CLIENTS, &delivering).is_ok());
+        assert!(matches!(read(Dialect::S3, &delivering), Err(Refusal::Fail(Fail::MalformedAcl(_)))));
         assert!(
             obs.contains("<Grantee><Canned>Everyone</Canned></Grantee><Permission>READ</Permission><Delivered>true")
         );

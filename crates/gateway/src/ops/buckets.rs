@@ -55,7 +55,7 @@ pub(super) async fn create(mut call: Call<'_>) -> Result<Reply, Refusal> {
     }
     let view = &call.view;
     let names = view.names();
-    let (acl, ownership) = (grants::of_headers(view)?, ownership::of_headers(view)?);
+    let (acl, ownership) = (grants::of_headers(view, grants::On::Bucket)?, ownership::of_headers(view)?);
     if view.one(names.bucket_object_lock)?.is_some_and(|text| text.eq_ignore_ascii_case("true")) {
         return Err(WireFault::NotOffered("object lock".to_owned()).into());
     }

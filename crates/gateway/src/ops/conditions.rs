@@ -76,7 +76,7 @@ fn etags(list: &str) -> Vec<String> {
 
 /// One ETag without quotes: bare, quoted or with `%22`.
 pub(super) fn unquote(tag: &str) -> String {
-    let tag = tag.trim();
+    let tag = tag.trim_matches([' ', '\t']);
     let decoded = match tag.contains('%') {
         true => percent_decode(tag, false).ok().and_then(|bytes| String::from_utf8(bytes.into_owned()).ok()),
         false => None,

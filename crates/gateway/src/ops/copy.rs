@@ -96,7 +96,7 @@ fn lower_copy(call: &Call<'_>, place: &SourcePlace) -> Result<CopyObject, Refusa
         encryption: write_headers(view)?,
         checksum_algorithm,
         expectation: conditions::of_write(view, call.gateway.config.compat)?,
-        acl: grants::of_headers(view)?,
+        acl: grants::of_headers(view, grants::On::Object)?,
         tags: tagging::of_copy(view, call.dialect.is_obs())?,
     })
 }
@@ -219,7 +219,7 @@ fn parse_source(raw: &str, plus_is_blank: bool) -> Result<SourcePlace, SourceErr
 
 /// `bytes=first-last`, and nothing else.
 fn source_range(text: &str) -> Option<(u64, u64)> {
-    let (first, last) = text.trim().strip_prefix("bytes=")?.split_once('-')?;
+    let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
     let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?;
     let (first, last): (u64, u64) = (number(first)?, number(last)?);
     (first <= last).then_some((first, last))

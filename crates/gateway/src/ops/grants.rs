@@ -6,7 +6,7 @@ use crate::errors::{Refusal, WireFault};
 use model::AccountId;
 use objects::Fail;
 use objects::api::{AclChoice, GrantChoice, GranteeChoice};
-use policy::{CannedAcl, GRANTS_MAX, Grantee, Permission};
+use policy::{CannedAcl, ConditionKey, GRANTS_MAX, Grantee, Permission};
 
 /// URIs of groups, as S3 writes them.
 pub(super) const ALL_USERS: &str = "http://acs.amazonaws.com/groups/global/AllUsers";
@@ -24,34 +24,59 @@ const GRANTS: [(&str, Permission, bool); 7] = [
     ("full-control-delivered", Permission::FullControl, true),
 ];
 
-/// Reads the ACL of the headers, if they give one.
-pub(super) fn of_headers(view: &HeaderView<'_>) -> Result<Option<AclChoice>, Refusal> {
+/// What an ACL is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum On {
+    Bucket,
+    Object,
+}
+
+/// The condition key that a grant's header speaks for. Whether the grant is handed on to objects makes no difference: who
+/// forbids a grant forbids the wider one as well.
+pub(super) fn key_of(kind: &str) -> Option<ConditionKey> {
+    let (_, permission, _) = GRANTS.iter().find(|(known, ..)| *known == kind)?;
+    Some(match permission {
+        Permission::Read => ConditionKey::GrantRead,
+        Permission::Write => ConditionKey::GrantWrite,
+        Permission::ReadAcp => ConditionKey::GrantReadAcp,
+        Permission::WriteAcp => ConditionKey::GrantWriteAcp,
+        Permission::FullControl => ConditionKey::GrantFullControl,
+    })
+}
+
+/// Reads the ACL of the headers, if they give one. Each header may stand once: policies compare a value as a whole. What
+/// is handed on to objects is OBS's alone, and said of buckets alone.
+pub(super) fn of_headers(view: &HeaderView<'_>, on: On) -> Result<Option<AclChoice>, Refusal> {
     let names = view.names();
+    let may_deliver = view.dialect().speaks_to_obs_clients();
     let canned = match view.one(names.acl)? {
         None => None,
         Some(name) => Some(
             CannedAcl::parse(name)
+                .filter(|canned| may_deliver || !is_delivered(*canned))
                 .ok_or_else(|| WireFault::argument(names.acl, "There is no canned ACL of this name."))?,
         ),
     };
-    if let Some((kind, _)) = view.with_prefix(names.grant_prefix).find(|(kind, _)| !GRANTS.iter().any(|g| g.0 == *kind))
-    {
+    let known = |kind: &str| GRANTS.iter().any(|(name, _, delivered)| *name == kind && (may_deliver || !delivered));
+    if let Some((kind, _)) = view.with_prefix(names.grant_prefix).find(|(kind, _)| !known(kind)) {
         let name = format!("{}{kind}", names.grant_prefix);
         return Err(WireFault::argument(name, "There is no grant of this name.").into());
     }
     let mut grants = Vec::new();
     let mut named = false;
     for (kind, permission, delivered) in GRANTS {
-        for (_, value) in view.with_prefix(names.grant_prefix).filter(|(sent, _)| *sent == kind) {
-            named = true;
-            let text = value.to_str().map_err(|_| malformed(view, kind))?;
-            for grantee in text.split(',') {
-                if grants.len() == GRANTS_MAX {
-                    return Err(Fail::MalformedAcl("An ACL has at most 100 grants.").into());
-                }
-                let grantee = grantee_of(grantee).ok_or_else(|| malformed(view, kind))??;
-                grants.push(GrantChoice { grantee, permission, delivered });
+        let header = format!("{}{kind}", names.grant_prefix);
+        let Some(text) = view.one(&header)? else { continue };
+        if delivered && on == On::Object {
+            return Err(WireFault::argument(header, "Only a bucket's grants are delivered to its objects.").into());
+        }
+        named = true;
+        for grantee in text.split(',') {
+            if grants.len() == GRANTS_MAX {
+                return Err(Fail::MalformedAcl("An ACL has at most 100 grants.").into());
             }
+            let grantee = grantee_of(grantee).ok_or_else(|| malformed(view, kind))??;
+            grants.push(GrantChoice { grantee, permission, delivered });
         }
     }
     match (canned, named) {
@@ -64,6 +89,10 @@ pub(super) fn of_headers(view: &HeaderView<'_>) -> Result<Option<AclChoice>, Ref
     }
 }
 
+fn is_delivered(canned: CannedAcl) -> bool {
+    matches!(canned, CannedAcl::PublicReadDelivered | CannedAcl::PublicReadWriteDelivered)
+}
+
 fn malformed(view: &HeaderView<'_>, kind: &str) -> Refusal {
     let name = format!("{}{kind}", view.names().grant_prefix);
     WireFault::argument(name, "Grantees are written id=…, uri=… or emailAddress=…, separated by commas.").into()
@@ -71,13 +100,14 @@ fn malformed(view: &HeaderView<'_>, kind: &str) -> Refusal {
 
 /// `id="…"`, `uri="…"`, `emailAddress="…"`; the quotes may be left out. `None`: not of this form.
 fn grantee_of(text: &str) -> Option<Result<GranteeChoice, Fail>> {
-    let (kind, value) = text.trim().split_once('=')?;
-    let value = value.trim();
+    let blanks = [' ', '\t'];
+    let (kind, value) = text.trim_matches(blanks).split_once('=')?;
+    let value = value.trim_matches(blanks);
     let value = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
     if value.is_empty() || value.contains('"') {
         return None;
     }
-    match kind.trim().to_ascii_lowercase().as_str() {
+    match kind.trim_matches(blanks).to_ascii_lowercase().as_str() {
         "id" => Some(account(value)),
         "uri" => Some(group(value)),
         "emailaddress" => Some(Ok(GranteeChoice::Email(value.to_owned()))),
@@ -112,7 +142,7 @@ mod tests {
         for (name, value) in lines {
             map.append(HeaderName::try_from(*name).unwrap(), HeaderValue::from_str(value).unwrap());
         }
-        of_headers(&HeaderView::new(dialect, &map, &Query::default(), false).unwrap())
+        of_headers(&HeaderView::new(dialect, &map, &Query::default(), false).unwrap(), On::Bucket)
     }
 
     fn id(text: &str) -> GranteeChoice {
@@ -128,7 +158,7 @@ mod tests {
             canned(Dialect::OBS, "x-obs-acl", "public-read-delivered"),
             Some(AclChoice::Canned(CannedAcl::PublicReadDelivered))
         );
-        for bad in ["", "Public-Read", "everything"] {
+        for bad in ["", "Public-Read", "everything", "\u{a0}public-read", "public-read-delivered"] {
             assert!(read(Dialect::S3, &[("x-amz-acl", bad)]).is_err(), "{bad}");
         }
     }
@@ -154,6 +184,36 @@ mod tests {
         let delivered = read(Dialect::OBS, &[("x-obs-grant-full-control-delivered", &format!("id={a},id={a}"))]);
         let Some(AclChoice::Explicit(grants)) = delivered.unwrap() else { panic!("grants") };
         assert!(grants.len() == 2 && grants.iter().all(|g| g.delivered && g.permission == Permission::FullControl));
+    }
+
+    #[test]
+    fn delivered_grants_are_of_obs_and_of_buckets() {
+        let value = format!("uri={ALL_USERS}");
+        for kind in ["read-delivered", "full-control-delivered"] {
+            let of = |dialect: &'static Dialect, on| {
+                let mut map = HeaderMap::new();
+                let name = format!("{}{kind}", dialect.names.grant_prefix);
+                map.insert(HeaderName::try_from(name).unwrap(), HeaderValue::from_str(&value).unwrap());
+                of_headers(&HeaderView::new(dialect, &map, &Query::default(), false).unwrap(), on)
+            };
+            for dialect in [Dialect::OBS, Dialect::S3_OF_OBS_CLIENTS] {
+                assert!(of(dialect, On::Bucket).is_ok(), "{kind}");
+                let refused = of(dialect, On::Object);
+                assert!(matches!(refused, Err(Refusal::Wire(WireFault::InvalidArgument { .. }))), "{kind}");
+            }
+            assert!(of(Dialect::S3, On::Bucket).is_err() && of(Dialect::S3, On::Object).is_err(), "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_grant_header_stands_once() {
+        let a = "id=0123456789abcdef0123456789abcdef";
+        let lines = [("x-amz-grant-read", a), ("x-amz-grant-read", a)];
+        assert!(read(Dialect::S3, &lines[..1]).is_ok());
+        assert!(
+            matches!(read(Dialect::S3, &lines), Err(Refusal::Wire(_))),
+            "a second value is one policies may not see"
+        );
     }
 
     #[test]

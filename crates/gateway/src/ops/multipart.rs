@@ -47,7 +47,7 @@ fn lower_create(call: &Call<'_>) -> Result<CreateUpload, Refusal> {
         headers: object_headers::read(view)?,
         encryption: write_headers(view)?,
         checksum: checksums::of_upload(view)?,
-        acl: grants::of_headers(view)?,
+        acl: grants::of_headers(view, grants::On::Object)?,
         tags: tagging::of_headers(view)?,
     })
 }

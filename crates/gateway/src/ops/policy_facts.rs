@@ -5,10 +5,10 @@
 //! which no key of the server stands; time, address and transport are fields of their own. Arguments of an operation
 //! (`prefix`, a location) are added by the operation that reads them, and by no other.
 
-use super::copy;
+use super::{copy, grants};
 use crate::auth::{Payload, Scheme};
 use crate::data::identity::Identity;
-use crate::dialect::{HeaderView, Names};
+use crate::dialect::{self, HeaderView, Names};
 use crate::proxies::Client;
 use crate::query::{BadTarget, Query};
 use data_encoding::HEXLOWER;
@@ -21,7 +21,9 @@ pub(super) fn gather(now: Timestamp, identity: &Identity, client: &Client, view:
         Conditions { time: now, secure_transport: client.secure, source_ip: client.address, values: Vec::new() };
     for (name, value) in view.headers() {
         if let Some(key) = key_of(view.names(), name.as_str()) {
-            let said = String::from_utf8_lossy(value.as_bytes().trim_ascii()).into_owned();
+            // What is no text is refused by the operation.
+            let lossy = || String::from_utf8_lossy(value.as_bytes()).into_owned();
+            let said = dialect::said(value).map_or_else(|_| lossy(), str::to_owned);
             let said = if key == ConditionKey::CopySource { copy::source_named(&said) } else { said };
             facts.add(key, said);
         }
@@ -57,6 +59,9 @@ pub(super) fn add_listing(facts: &mut Conditions, query: &Query) -> Result<(), B
 /// The key that a header speaks for.
 fn key_of(names: &Names, name: &str) -> Option<ConditionKey> {
     use ConditionKey as K;
+    if let Some(kind) = name.strip_prefix(names.grant_prefix) {
+        return grants::key_of(kind);
+    }
     let Some(own) = name.strip_prefix(names.prefix) else {
         return match name {
             "user-agent" => Some(K::UserAgent),
@@ -66,11 +71,6 @@ fn key_of(names: &Names, name: &str) -> Option<ConditionKey> {
     };
     Some(match own {
         "acl" => K::Acl,
-        "grant-read" => K::GrantRead,
-        "grant-write" => K::GrantWrite,
-        "grant-read-acp" => K::GrantReadAcp,
-        "grant-write-acp" => K::GrantWriteAcp,
-        "grant-full-control" => K::GrantFullControl,
         _ if name == names.sse => K::ServerSideEncryption,
         _ if name == names.sse_key_id => K::SseKmsKeyId,
         _ if name == names.sse_bucket_key => K::SseBucketKey,
@@ -152,6 +152,8 @@ mod tests {
             (K::GrantReadAcp, "grant-read-acp", "id=c"),
             (K::GrantWriteAcp, "grant-write-acp", "id=d"),
             (K::GrantFullControl, "grant-full-control", "id=e"),
+            (K::GrantRead, "grant-read-delivered", "id=f"),
+            (K::GrantFullControl, "grant-full-control-delivered", "id=g"),
             (K::ServerSideEncryption, "server-side-encryption", "aws:kms"),
             (K::SseBucketKey, "server-side-encryption-bucket-key-enabled", "true"),
             (K::SseDataEncryption, "server-side-data-encryption", "SM4"),
@@ -181,6 +183,21 @@ mod tests {
     fn what_is_sent_twice_is_seen_twice() {
         let facts = facts(Dialect::S3, None, &[("user-agent", "good"), ("user-agent", "evil")], "");
         assert_eq!(said(&facts, &ConditionKey::UserAgent), ["good", "evil"]);
+    }
+
+    #[test]
+    fn policies_and_operations_read_the_same_words() {
+        for value in [" public-read\t", "\u{a0}public-read", "public-read\u{2003}", "\u{3000}public-read\u{85}"] {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-amz-acl", HeaderValue::from_bytes(value.as_bytes()).unwrap());
+            let view = HeaderView::new(Dialect::S3, &headers, &Query::default(), false).unwrap();
+            let identity =
+                Identity { principal: Principal::Anonymous, scheme: None, payload: None, url_signed_at: None };
+            let client = Client { address: None, secure: false, tls_version: None };
+            let seen = said(&gather(NOW, &identity, &client, &view), &ConditionKey::Acl);
+            assert_eq!(seen, [view.one("x-amz-acl").unwrap().unwrap()], "{value:?}");
+            assert_eq!(grants::of_headers(&view, grants::On::Object).is_ok(), value == " public-read\t", "{value:?}");
+        }
     }
 
     #[test]

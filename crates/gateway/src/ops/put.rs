@@ -31,7 +31,7 @@ pub(super) fn lower(call: &Call<'_>) -> Result<PutObject, Refusal> {
         headers: object_headers::read(&call.view)?,
         encryption: write_headers(&call.view)?,
         expectation: conditions::of_write(&call.view, call.gateway.config.compat)?,
-        acl: grants::of_headers(&call.view)?,
+        acl: grants::of_headers(&call.view, grants::On::Object)?,
         tags: tagging::of_headers(&call.view)?,
     })
 }

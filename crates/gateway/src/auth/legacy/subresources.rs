@@ -111,7 +111,7 @@ const SOMETIMES_LEFT_OUT: [&str; 8] = [
 
 /// Whether OBS and V2 signatures of `dialect` cover the query parameter `name` (decoded; case does not matter).
 pub fn is_signed_subresource(dialect: Dialect, name: &str) -> bool {
-    let name = name.trim().to_ascii_lowercase();
+    let name = name.trim_matches([' ', '\t']).to_ascii_lowercase();
     SIGNED.binary_search(&name.as_str()).is_ok()
         || name.starts_with("x-workflow-")
         || name.starts_with(own_prefix(dialect))
