@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 import uuid
 from types import SimpleNamespace
 
@@ -14,6 +15,9 @@ from harness.signing import Request, send, sign_v4
 
 # What cannot be asked in one signed request: the unsigned probe, and forms, whose credential stands in their body.
 ASKED_ELSEWHERE = {"ApiVersion", "PostObject"}
+
+# What goes on with an upload.
+OF_AN_UPLOAD = {"UploadPart", "UploadPartCopy", "CompleteMultipartUpload"}
 
 
 def table():
@@ -59,7 +63,7 @@ class Stage:
             "other account's user with the actions": identities.make_user(server, "somebody", **as_other),
         }
 
-    def prepare(self, rights, column):
+    def prepare(self, operation, rights, column):
         """Gives the users their policy and the bucket its own, as the column's heading says. Returns the credentials."""
         who, _, policy = column.partition(", ")
         actions = sorted({action for action, _ in rights})
@@ -68,6 +72,8 @@ class Stage:
             iam.put_user_policy(UserName="somebody", PolicyName="inline", PolicyDocument=identity)
         self.s3.delete_bucket_policy(Bucket=self.bucket)
         self.restore()
+        if operation in OF_AN_UPLOAD and not who.startswith(("owner's", "user")):
+            self.begin_upload(None if who == "anonymous" else self.other.credentials)
         on_bucket = sorted({action for action, on in rights if on not in ("service", "new bucket")})
         if policy and on_bucket:
             principal = {"AWS": f"arn:aws:iam::{self.other.number}:root"} if policy.endswith("for it") else "*"
@@ -89,6 +95,20 @@ class Stage:
         self.upload = self.s3.create_multipart_upload(Bucket=self.bucket, Key="k")["UploadId"]
         part = self.s3.upload_part(Bucket=self.bucket, Key="k", UploadId=self.upload, PartNumber=1, Body=b"x")
         self.etag = part["ETag"]
+
+    def begin_upload(self, credentials):
+        """An upload of the requester's own account, or of the anonymous: whoever may write goes on only with those."""
+        statement = {
+            "Effect": "Allow", "Principal": "*", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{self.bucket}/*",
+        }  # fmt: skip
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        self.s3.put_bucket_policy(Bucket=self.bucket, Policy=document)
+        reply = self.ask("CreateMultipartUpload", credentials)
+        assert reply.status == 200, reply.body
+        self.upload = re.search(rb"<UploadId>(.+)</UploadId>", reply.body)[1].decode()
+        part = self.s3.upload_part(Bucket=self.bucket, Key="k", UploadId=self.upload, PartNumber=1, Body=b"x")
+        self.etag = part["ETag"]
+        self.s3.delete_bucket_policy(Bucket=self.bucket)
 
     def request(self, operation):
         bucket, key = f"/{self.bucket}", f"/{self.bucket}/k"
@@ -170,11 +190,21 @@ def test_every_operation_has_a_row():
         assert rights or operation == "ApiVersion"
 
 
+@pytest.mark.parametrize("operation", sorted(OF_AN_UPLOAD))
+def test_the_right_to_write_is_none_to_uploads_of_another_account(stage, operation):
+    rights, _ = TABLE[operation]
+    for who in ("anonymous, bucket policy for everyone", "other account's root, bucket policy for it"):
+        credentials = stage.prepare("PutObject", rights, who)
+        reply = stage.ask(operation, credentials)
+        assert reply.status == 403 and b"<Code>AccessDenied</Code>" in reply.body, (operation, who, reply.body[:300])
+        assert stage.ask("PutObject", credentials).status == 200, who
+
+
 @pytest.mark.parametrize("operation", sorted(set(TABLE) - ASKED_ELSEWHERE))
 def test_each_requester_may_what_the_table_says(stage, operation):
     rights, cells = TABLE[operation]
     for column, said in cells.items():
-        credentials = stage.prepare(rights, column)
+        credentials = stage.prepare(operation, rights, column)
         reply = stage.ask(operation, credentials)
         denied = reply.status == 403 or b"<Code>AccessDenied</Code>" in reply.body
         assert denied == (said == "no"), (operation, column, said, reply.status, reply.body[:300])

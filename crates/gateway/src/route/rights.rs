@@ -57,6 +57,7 @@ const fn when(action: Action, touches: Touches, when: &'static str) -> Right {
 const BY_VERSION: &str = "instead, with versionId";
 const WITH_ACL: &str = "with an ACL";
 const WITH_TAGS: &str = "with tags";
+const WITH_ETAG: &str = "with If-Match";
 
 impl Operation {
     /// What the operation asks, in this order.
@@ -105,7 +106,13 @@ impl Operation {
                 always(A::DeleteObject, T::Object),
                 when(A::DeleteObjectVersion, T::Object, "instead, where a version is named"),
             ],
-            Self::PutObject | Self::PostObject | Self::CreateMultipartUpload => rights![
+            Self::PutObject => rights![
+                always(A::PutObject, T::Object),
+                when(A::PutObjectTagging, T::Object, WITH_TAGS),
+                when(A::PutObjectAcl, T::Object, WITH_ACL),
+                when(A::GetObject, T::Object, WITH_ETAG),
+            ],
+            Self::PostObject | Self::CreateMultipartUpload => rights![
                 always(A::PutObject, T::Object),
                 when(A::PutObjectTagging, T::Object, WITH_TAGS),
                 when(A::PutObjectAcl, T::Object, WITH_ACL),
@@ -114,6 +121,7 @@ impl Operation {
                 always(A::PutObject, T::Object),
                 when(A::PutObjectTagging, T::Object, WITH_TAGS),
                 when(A::PutObjectAcl, T::Object, WITH_ACL),
+                when(A::GetObject, T::Object, WITH_ETAG),
                 always(A::GetObject, T::Source),
                 when(A::GetObjectVersion, T::Source, "instead, with a version of the source"),
                 when(A::GetObjectTagging, T::Source, "where its tags are copied"),
@@ -140,7 +148,10 @@ impl Operation {
                 always(A::DeleteObjectTagging, T::Object),
                 when(A::DeleteObjectVersionTagging, T::Object, BY_VERSION),
             ],
-            Self::UploadPart | Self::CompleteMultipartUpload => rights![always(A::PutObject, T::Object)],
+            Self::UploadPart => rights![always(A::PutObject, T::Object)],
+            Self::CompleteMultipartUpload => {
+                rights![always(A::PutObject, T::Object), when(A::GetObject, T::Object, WITH_ETAG)]
+            }
             Self::UploadPartCopy => rights![
                 always(A::PutObject, T::Object),
                 always(A::GetObject, T::Source),

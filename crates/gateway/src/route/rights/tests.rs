@@ -127,7 +127,9 @@ const INTRODUCTION: &str = "# Who may do what
 One row for each operation of the data plane: what it asks the authoriser, in this order, and what comes of it for each
 kind of requester. The bucket and its objects belong to one account, without ACLs, with no other policy than the heading
 says. `yes` and `no` are what the evaluator decides on the rights that are always asked; further ones (`with an ACL`) are
-asked in the same way. A new bucket belongs to whoever makes it. `HEAD ?apiversion` asks nothing.
+asked in the same way. A new bucket belongs to whoever makes it. Parts are sent to, and completed is, an upload that the
+requester's own account began, or as the bucket owner's account any; of the anonymous, one that the anonymous began.
+`HEAD ?apiversion` asks nothing.
 
 The table is written by `UPDATE_TABLES=1 cargo test -p strongroom-gateway route::rights` from `Operation::rights` and the
 evaluator, and the same test holds it against them. Each row that clients can ask for is asked for, as each of them, in
