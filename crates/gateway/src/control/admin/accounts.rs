@@ -67,17 +67,33 @@ impl Call<'_> {
     }
 
     /// Refused while the account owns a bucket or a CMK: nobody could reach what it leaves behind. The service's own
-    /// key of the account does not count, since nobody can delete it; without its account it opens nothing.
+    /// key of the account does not count, since nobody can delete it; without its account it opens nothing. The account is
+    /// disabled before it is looked at, or it could make a bucket between the look and its end.
     pub(super) async fn delete_account(&self, named: &str) -> Answer {
         let gateway = self.request.gateway;
         let account = gateway.directory.get_account(self.requester, named).await?;
-        let (buckets, cmks) = (gateway.objects.buckets_owned_by(&account.id), gateway.keys.cmks_owned_by(&account.id));
-        if buckets + cmks > 0 {
-            return Err(Fault::new(
+        let owned = || (gateway.objects.buckets_owned_by(&account.id), gateway.keys.cmks_owned_by(&account.id));
+        let refused = |(buckets, cmks): (usize, usize)| match buckets + cmks {
+            0 => Ok(()),
+            _ => Err(Fault::new(
                 StatusCode::CONFLICT,
                 "DeleteConflict",
                 format!("the account still owns {buckets} buckets and {cmks} customer master keys"),
-            ));
+            )),
+        };
+        // Once before: disabling ends sessions, which an account that stays should not lose.
+        refused(owned())?;
+        let enable = |on| gateway.directory.update_account(self.requester, account.id.as_str(), Some(on), None, None);
+        // The operator's cannot be disabled, and is refused for what it is below.
+        let disables = account.enabled && !account.operator;
+        if disables {
+            enable(false).await?;
+        }
+        if let Err(fault) = refused(owned()) {
+            if disables {
+                enable(true).await?;
+            }
+            return Err(fault);
         }
         gateway.directory.delete_account(self.requester, account.id.as_str()).await?;
         tracing::info!(request_id = self.request.request_id, account = %account.id, "account deleted");

@@ -15,6 +15,9 @@ use policy::Caller;
 use serde_json::Value;
 use std::sync::Arc;
 
+/// The id of no account: ids are drawn at random.
+const NOBODYS: &str = "00000000000000000000000000000000";
+
 /// A request that has found its handler.
 pub(super) struct Call<'a> {
     pub(super) request: &'a ControlRequest<'a>,
@@ -120,6 +123,15 @@ impl Call<'_> {
         match named {
             Some(named) if named != self.account()?.as_str() => Err(Fault::ForeignScope),
             _ => Ok(()),
+        }
+    }
+
+    /// Like [`Call::account_called`], for assuming an agency: a name that no account has stands for an id that none has, so
+    /// that it is refused as an agency is that does not trust the caller. Which accounts there are is not told.
+    pub(super) fn assumed_account(&self, id: Option<&str>, name: Option<&str>) -> Result<AccountId, Fault> {
+        match self.account_called(id, name) {
+            Err(Fault::NotFound(..)) => AccountId::parse(NOBODYS).ok_or(Fault::ForeignScope),
+            other => other,
         }
     }
 

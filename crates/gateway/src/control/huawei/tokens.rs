@@ -114,7 +114,7 @@ pub(super) fn assume_role(call: &Call<'_>, asked: Object<'_>, seconds: Option<u3
         (None, _) => "session".to_owned(),
     };
     Ok(AssumeRole {
-        account: call.account_called(asked.maybe_text("domain_id")?, asked.maybe_text("domain_name")?)?,
+        account: call.assumed_account(asked.maybe_text("domain_id")?, asked.maybe_text("domain_name")?)?,
         role: name("agency_name", asked.text("agency_name")?)?,
         session_name,
         seconds,
