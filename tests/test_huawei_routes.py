@@ -49,7 +49,9 @@ def _rows():
     yield "GET", "/v3/users", ["iam:ListUsers"], None
     yield "GET", "/v3/users/{user}", ["iam:GetUser"], None
     yield "PATCH", "/v3/users/{user}", ["iam:UpdateUser"], {"user": {"description": "x"}}
-    yield "DELETE", "/v3/users/{user}", ["iam:DeleteUser"], None
+    yield "DELETE", "/v3/users/{user}", [
+        "iam:DeleteUser", "iam:DeleteAccessKey", "iam:DeleteLoginProfile", "iam:DeleteUserPolicy", "iam:DetachUserPolicy", "iam:RemoveUserFromGroup",
+    ], None
     yield "POST", "/v3/users/{user}/password", OWN, {"user": {"original_password": PASSWORD, "password": PASSWORD + "8"}}
     yield "GET", "/v3/users/{user}/groups", ["iam:ListGroupsForUser"], None
     yield "GET", "/v3/users/{user}/projects", ["iam:GetUser"], None
@@ -61,7 +63,9 @@ def _rows():
     yield "GET", "/v3/groups", ["iam:ListGroups"], None
     yield "GET", "/v3/groups/{group}", ["iam:GetGroup"], None
     yield "PATCH", "/v3/groups/{group}", ["iam:UpdateGroup"], {"group": {"description": "x"}}
-    yield "DELETE", "/v3/groups/{group}", ["iam:DeleteGroup"], None
+    yield "DELETE", "/v3/groups/{group}", [
+        "iam:DeleteGroup", "iam:DeleteGroupPolicy", "iam:DetachGroupPolicy", "iam:RemoveUserFromGroup",
+    ], None
     yield "GET", "/v3/groups/{group}/users", ["iam:GetGroup"], None
     yield "PUT", "/v3/groups/{group}/users/{user}", ["iam:AddUserToGroup"], None
     yield "HEAD", "/v3/groups/{group}/users/{user}", ["iam:GetGroup"], None
@@ -72,8 +76,10 @@ def _rows():
     yield "POST", roles, ["iam:CreatePolicy"], role
     yield "GET", roles, ["iam:ListPolicies"], None
     yield "GET", roles + "/{role}", ["iam:GetPolicy"], None
-    yield "PATCH", roles + "/{role}", ["iam:CreatePolicyVersion"], role
-    yield "DELETE", roles + "/{role}", ["iam:DeletePolicy"], None
+    yield "PATCH", roles + "/{role}", ["iam:CreatePolicyVersion", "iam:SetDefaultPolicyVersion", "iam:DeletePolicyVersion"], role
+    yield "DELETE", roles + "/{role}", [
+        "iam:DeletePolicy", "iam:DetachUserPolicy", "iam:DetachGroupPolicy", "iam:DetachRolePolicy",
+    ], None
     yield "GET", "/v3/roles", ["iam:ListPolicies"], None
     yield "GET", "/v3/roles/{role}", ["iam:GetPolicy"], None
 
@@ -93,7 +99,7 @@ def _rows():
     yield "GET", agencies, ["iam:ListRoles"], None
     yield "GET", agencies + "/{agency}", ["iam:GetRole"], None
     yield "PUT", agencies + "/{agency}", ["iam:UpdateRole"], {"agency": {"description": "x"}}
-    yield "DELETE", agencies + "/{agency}", ["iam:DeleteRole"], None
+    yield "DELETE", agencies + "/{agency}", ["iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy"], None
 
     yield "POST", "/v3/projects", ["iam:CreateProject"], {"project": {"name": "{fresh}"}}
     yield "GET", "/v3/projects", EVERYBODY, None
