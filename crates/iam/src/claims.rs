@@ -4,7 +4,7 @@
 
 use crate::SecretAccessKey;
 use crate::entity::PolicyRef;
-use crate::record::{read_ref, write_ref};
+use crate::record::{list, read_ref, time, write_ref};
 use model::codec::{DecodeError, Reader, Writer};
 use model::{AccessKeyId, AccountId, ProjectUid, RoleUid, Timestamp, UserUid};
 use policy::{Assumer, Lineage};
@@ -125,9 +125,9 @@ impl Claims {
             account,
             who,
             lineage: read_lineage(&mut r)?,
-            narrowed: r.option(|r| members(r, read_narrowing))?,
+            narrowed: r.option(|r| list(r, read_narrowing))?,
             project: r.option(|r| Ok(ProjectUid::from_bytes(r.array()?)))?,
-            methods: members(&mut r, |r| Ok(r.str()?.to_owned()))?,
+            methods: list(&mut r, |r| Ok(r.str()?.to_owned()))?,
             credential: r.option(|r| {
                 let id = AccessKeyId::parse(r.str()?).ok_or(DecodeError("access key id"))?;
                 Ok((id, SecretAccessKey::parse(r.str()?).ok_or(DecodeError("secret"))?))
@@ -136,22 +136,6 @@ impl Claims {
         r.finish()?;
         Ok(claims)
     }
-}
-
-fn time(r: &mut Reader<'_>) -> Result<Timestamp, DecodeError> {
-    Ok(Timestamp::from_millis(r.u64()?))
-}
-
-fn members<T>(
-    r: &mut Reader<'_>,
-    read: impl Fn(&mut Reader<'_>) -> Result<T, DecodeError>,
-) -> Result<Vec<T>, DecodeError> {
-    let len = r.u32()?;
-    let mut members = Vec::new();
-    for _ in 0..len {
-        members.push(read(r)?);
-    }
-    Ok(members)
 }
 
 fn write_who(w: &mut Writer, account: &AccountId, who: &Who) {

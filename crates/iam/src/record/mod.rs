@@ -50,12 +50,12 @@ fn path(r: &mut Reader<'_>) -> Result<EntityPath, DecodeError> {
     EntityPath::parse(r.str()?).ok_or(DecodeError("path"))
 }
 
-fn time(r: &mut Reader<'_>) -> Result<Timestamp, DecodeError> {
+pub(crate) fn time(r: &mut Reader<'_>) -> Result<Timestamp, DecodeError> {
     Ok(Timestamp::from_millis(r.u64()?))
 }
 
 /// A list: its length as `u32`, then the members. Nothing is reserved for a length that the record only claims.
-fn list<T>(
+pub(crate) fn list<T>(
     r: &mut Reader<'_>,
     read: impl Fn(&mut Reader<'_>) -> Result<T, DecodeError>,
 ) -> Result<Vec<T>, DecodeError> {
