@@ -49,4 +49,6 @@ pub use segment::{
     segment_count,
 };
 pub use token::{TOKEN_OVERHEAD_BYTES, TOKEN_SALT_BYTES, TokenUse};
-pub use wrap::{Binding, UnwrapError, WRAPPED_BYTES, Wrapped, unwrap, unwrap_secret, wrap, wrap_secret};
+pub use wrap::{
+    Binding, UnwrapError, WRAP_OVERHEAD_BYTES, WRAPPED_BYTES, Wrapped, unwrap, unwrap_secret, wrap, wrap_secret,
+};

@@ -20,16 +20,18 @@ use model::Entropy;
 use model::codec::Writer;
 use std::fmt;
 use std::marker::PhantomData;
+use zeroize::Zeroizing;
 
 /// Length of a wrap's salt in bytes.
 const SALT_BYTES: usize = 32;
-const CIPHERTEXT_BYTES: usize = KEY_BYTES + TAG_BYTES;
 const COMMIT_BYTES: usize = 32;
-const COMMIT_AT: usize = SALT_BYTES + CIPHERTEXT_BYTES;
+
+/// How much longer a wrap is than what it wraps, in bytes: salt, tag, commitment.
+pub const WRAP_OVERHEAD_BYTES: usize = SALT_BYTES + TAG_BYTES + COMMIT_BYTES;
 
 /// Length of a wrapped key in bytes, whatever its role.
 pub const WRAPPED_BYTES: usize = 112;
-const _: () = assert!(WRAPPED_BYTES == COMMIT_AT + COMMIT_BYTES, "salt, ciphertext with tag, commitment");
+const _: () = assert!(WRAPPED_BYTES == KEY_BYTES + WRAP_OVERHEAD_BYTES, "the length is part of the formats");
 
 /// The key of a wrap is used for this one nonce only.
 const WRAP_NONCE: [u8; NONCE_BYTES] = [0; NONCE_BYTES];
@@ -117,7 +119,9 @@ impl std::error::Error for UnwrapError {}
 
 /// Wraps `key` under `kek` with a fresh salt.
 pub fn wrap<W: Kek, K: Wrappable>(kek: &W, key: &K, binding: &Binding, entropy: &dyn Entropy) -> Wrapped<K> {
-    Wrapped::from_bytes(wrap_secret(kek, K::ROLE, key.as_secret(), binding, entropy))
+    let mut bytes = [0; WRAPPED_BYTES];
+    bytes.copy_from_slice(&wrap_secret(kek, K::ROLE, key.as_secret().expose(), binding, entropy));
+    Wrapped::from_bytes(bytes)
 }
 
 /// Unwraps a key of role `K`.
@@ -125,49 +129,56 @@ pub fn wrap<W: Kek, K: Wrappable>(kek: &W, key: &K, binding: &Binding, entropy: 
 /// # Errors
 /// [`UnwrapError::WrongKeyOrDamaged`] for every cause.
 pub fn unwrap<W: Kek, K: Wrappable>(kek: &W, wrapped: &Wrapped<K>, binding: &Binding) -> Result<K, UnwrapError> {
-    unwrap_secret(kek, K::ROLE, &wrapped.bytes, binding).map(K::from_secret)
+    SecretBytes::try_fill_with(|out| open_into(kek, K::ROLE, &wrapped.bytes, binding, out)).map(K::from_secret)
 }
 
-/// [`wrap`] with the role as a value, for a seam that cannot be generic (key providers).
-pub fn wrap_secret<W: Kek>(
-    kek: &W,
-    role: KeyRole,
-    secret: &SecretBytes<KEY_BYTES>,
-    binding: &Binding,
-    entropy: &dyn Entropy,
-) -> [u8; WRAPPED_BYTES] {
+/// [`wrap`] with the role as a value and any length, for a seam that cannot be generic (key providers). The result is
+/// [`WRAP_OVERHEAD_BYTES`] longer than `plain`.
+pub fn wrap_secret<W: Kek>(kek: &W, role: KeyRole, plain: &[u8], binding: &Binding, entropy: &dyn Entropy) -> Vec<u8> {
     let mut salt = [0; SALT_BYTES];
     entropy.fill(&mut salt);
     let keys = wrap_keys(kek, role, &salt, binding);
-    let mut bytes = [0; WRAPPED_BYTES];
+    let mut bytes = vec![0; plain.len() + WRAP_OVERHEAD_BYTES];
     bytes[..SALT_BYTES].copy_from_slice(&salt);
-    let (ciphertext, commit) = bytes[SALT_BYTES..].split_at_mut(CIPHERTEXT_BYTES);
-    Cipher::new(keys.cipher()).seal(WRAP_NONCE, binding.as_bytes(), secret.expose(), ciphertext);
+    let (ciphertext, commit) = bytes[SALT_BYTES..].split_at_mut(plain.len() + TAG_BYTES);
+    Cipher::new(keys.cipher()).seal(WRAP_NONCE, binding.as_bytes(), plain, ciphertext);
     commit.copy_from_slice(&commitment(&keys, ciphertext, binding));
     bytes
 }
 
-/// [`unwrap`] with the role as a value.
+/// [`unwrap`] with the role as a value and any length. The plaintext is wiped when it is dropped.
 ///
 /// # Errors
 /// [`UnwrapError::WrongKeyOrDamaged`] for every cause.
 pub fn unwrap_secret<W: Kek>(
     kek: &W,
     role: KeyRole,
-    wrapped: &[u8; WRAPPED_BYTES],
+    wrapped: &[u8],
     binding: &Binding,
-) -> Result<SecretBytes<KEY_BYTES>, UnwrapError> {
+) -> Result<Zeroizing<Vec<u8>>, UnwrapError> {
+    let plain_bytes = wrapped.len().checked_sub(WRAP_OVERHEAD_BYTES).ok_or(UnwrapError::WrongKeyOrDamaged)?;
+    let mut plain = Zeroizing::new(vec![0; plain_bytes]);
+    open_into(kek, role, wrapped, binding, &mut plain)?;
+    Ok(plain)
+}
+
+/// `out` has [`WRAP_OVERHEAD_BYTES`] less than `wrapped`.
+fn open_into<W: Kek>(
+    kek: &W,
+    role: KeyRole,
+    wrapped: &[u8],
+    binding: &Binding,
+    out: &mut [u8],
+) -> Result<(), UnwrapError> {
     let (salt, rest) = wrapped.split_at(SALT_BYTES);
-    let (ciphertext, commit) = rest.split_at(CIPHERTEXT_BYTES);
+    let (ciphertext, commit) = rest.split_at(rest.len() - COMMIT_BYTES);
     let keys = wrap_keys(kek, role, salt, binding);
     if !constant_time_eq(&commitment(&keys, ciphertext, binding), commit) {
         return Err(UnwrapError::WrongKeyOrDamaged);
     }
-    SecretBytes::try_fill_with(|out| {
-        Cipher::new(keys.cipher())
-            .open(WRAP_NONCE, binding.as_bytes(), ciphertext, out)
-            .map_err(|_| UnwrapError::WrongKeyOrDamaged)
-    })
+    Cipher::new(keys.cipher())
+        .open(WRAP_NONCE, binding.as_bytes(), ciphertext, out)
+        .map_err(|_| UnwrapError::WrongKeyOrDamaged)
 }
 
 pub(crate) fn commitment(keys: &KeyPair, ciphertext: &[u8], binding: &Binding) -> [u8; COMMIT_BYTES] {

@@ -74,6 +74,7 @@ impl Shared {
             owner: Some(&account.id),
             bucket: None,
             object_acl: None,
+            cmk: None,
             conditions: rq.conditions,
             facts,
         };

@@ -1,17 +1,22 @@
 //! The embedded key provider: CMK material is 32 random bytes, stored wrapped under the root key, unwrapped at first
 //! use and kept in memory until the CMK is deleted or the process ends. Both wipe it.
 
-use crate::ProviderTag;
-use crate::provider::{KeyProvider, ProviderFault, VersionRef};
+use crate::RootSlot;
+use crate::provider::{Capabilities, KeyProvider, KeySpec, NewVersion, ProviderFault, ProviderName, VersionRef};
 use async_trait::async_trait;
-use crypto::{Binding, CmkMaterial, KEY_BYTES, KeyRole, RootKey, SecretBytes, WRAPPED_BYTES, Wrapped};
+use crypto::{Binding, CmkMaterial, KeyRole, Wrapped};
 use model::{CmkUid, Entropy};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use zeroize::Zeroizing;
+
+/// Most bytes of one wrap (AWS KMS: 4096 for Encrypt).
+const PLAIN_BYTES_MAX: usize = 4096;
 
 /// See the module's text.
 pub struct EmbeddedProvider {
-    root: Arc<RootKey>,
+    name: ProviderName,
+    root: Arc<RootSlot>,
     entropy: Arc<dyn Entropy>,
     /// Material in clear. Two requests may unwrap the same version at once; the second to finish finds the first's.
     material: RwLock<BTreeMap<(CmkUid, u32), Arc<CmkMaterial>>>,
@@ -19,8 +24,8 @@ pub struct EmbeddedProvider {
 
 impl EmbeddedProvider {
     /// A provider under a root key.
-    pub fn new(root: Arc<RootKey>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { root, entropy, material: RwLock::default() }
+    pub fn new(root: Arc<RootSlot>, entropy: Arc<dyn Entropy>) -> Self {
+        Self { name: ProviderName::embedded(), root, entropy, material: RwLock::default() }
     }
 
     fn material(&self, version: VersionRef<'_>) -> Result<Arc<CmkMaterial>, ProviderFault> {
@@ -29,9 +34,12 @@ impl EmbeddedProvider {
             return Ok(Arc::clone(found));
         }
         let wrapped = version.reference.try_into().map_err(|_| ProviderFault::InvalidReference)?;
-        let material: CmkMaterial =
-            crypto::unwrap(&*self.root, &Wrapped::from_bytes(wrapped), &material_binding(version.uid, version.version))
-                .map_err(|_| ProviderFault::InvalidReference)?;
+        let material: CmkMaterial = crypto::unwrap(
+            &*self.root.get(),
+            &Wrapped::from_bytes(wrapped),
+            &material_binding(version.uid, version.version),
+        )
+        .map_err(|_| ProviderFault::InvalidReference)?;
         let mut cache = self.material.write().unwrap_or_else(PoisonError::into_inner);
         Ok(Arc::clone(cache.entry(slot).or_insert_with(|| Arc::new(material))))
     }
@@ -39,13 +47,21 @@ impl EmbeddedProvider {
 
 #[async_trait]
 impl KeyProvider for EmbeddedProvider {
-    fn tag(&self) -> ProviderTag {
-        ProviderTag::Embedded
+    fn name(&self) -> &ProviderName {
+        &self.name
     }
 
-    async fn create_version(&self, uid: CmkUid, version: u32) -> Result<Vec<u8>, ProviderFault> {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { specs: &[KeySpec::Aes256], plain_bytes_max: PLAIN_BYTES_MAX, import: false, remote: false }
+    }
+
+    async fn create_version(&self, new: NewVersion<'_>) -> Result<Vec<u8>, ProviderFault> {
+        if new.existing.is_some() {
+            return Err(ProviderFault::Unsupported("keys that exist elsewhere"));
+        }
         let material = CmkMaterial::generate(&*self.entropy);
-        let wrapped = crypto::wrap(&*self.root, &material, &material_binding(uid, version), &*self.entropy);
+        let wrapped =
+            crypto::wrap(&*self.root.get(), &material, &material_binding(new.uid, new.version), &*self.entropy);
         Ok(wrapped.as_bytes().to_vec())
     }
 
@@ -53,22 +69,28 @@ impl KeyProvider for EmbeddedProvider {
         &self,
         version: VersionRef<'_>,
         role: KeyRole,
-        secret: &SecretBytes<KEY_BYTES>,
+        plain: &[u8],
         binding: &Binding,
-    ) -> Result<[u8; WRAPPED_BYTES], ProviderFault> {
+    ) -> Result<Vec<u8>, ProviderFault> {
         let material = self.material(version)?;
-        Ok(crypto::wrap_secret(&*material, role, secret, binding, &*self.entropy))
+        Ok(crypto::wrap_secret(&*material, role, plain, binding, &*self.entropy))
     }
 
     async fn unwrap(
         &self,
         version: VersionRef<'_>,
         role: KeyRole,
-        wrapped: &[u8; WRAPPED_BYTES],
+        wrapped: &[u8],
         binding: &Binding,
-    ) -> Result<SecretBytes<KEY_BYTES>, ProviderFault> {
+    ) -> Result<Zeroizing<Vec<u8>>, ProviderFault> {
         let material = self.material(version)?;
         crypto::unwrap_secret(&*material, role, wrapped, binding).map_err(|_| ProviderFault::InvalidCiphertext)
+    }
+
+    async fn destroy(&self, version: VersionRef<'_>) -> Result<(), ProviderFault> {
+        // The material was in the reference, which is gone with its record.
+        self.forget(version.uid);
+        Ok(())
     }
 
     fn forget(&self, uid: CmkUid) {

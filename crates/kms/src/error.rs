@@ -1,6 +1,7 @@
 //! Why the KMS refused or failed, sorted by whose fault it is. No variant carries key material, and the texts are fit
 //! for callers; what only the operator should read goes to the log.
 
+use crate::KeyImpact;
 use std::fmt;
 use store::{CommitError, StoreFault};
 
@@ -17,6 +18,32 @@ pub enum KmsError {
     Disabled,
     /// The CMK waits for its deletion.
     PendingDeletion,
+    /// The CMK's material comes from outside and is not there.
+    PendingImport,
+    /// Objects, bucket keys or bucket defaults need the CMK, and its deletion was not forced.
+    InUse(Box<KeyImpact>),
+    /// Not possible for a CMK of this kind (spec, origin, provider); says what.
+    Unsupported(&'static str),
+    /// A limit is reached; says which.
+    LimitExceeded(&'static str),
+    /// A change of the same kind is under way, or its outcome is already there; says which.
+    Conflict(&'static str),
+    /// The key policy or the grant cannot be read, or would lock its author out; says why.
+    MalformedPolicy(String),
+    /// A tag is not allowed; says why.
+    Tag(&'static str),
+    /// No such grant.
+    InvalidGrantId,
+    /// The grant token is not one of ours, or its grant is gone.
+    InvalidGrantToken,
+    /// The import token is not one of this CMK.
+    InvalidImportToken,
+    /// The import token's time is over.
+    ExpiredImportToken,
+    /// The imported material is not that which the CMK had before.
+    IncorrectMaterial,
+    /// The audit log cannot be written, so no key is handed out.
+    AuditUnavailable,
     /// A deletion was to be cancelled and none is scheduled.
     NotPendingDeletion,
     /// Not possible for this CMK: it is managed by the service, for its users.
@@ -51,6 +78,19 @@ impl fmt::Display for KmsError {
             Self::Denied => f.write_str("access to the CMK is denied"),
             Self::Disabled => f.write_str("the CMK is disabled"),
             Self::PendingDeletion => f.write_str("the CMK is pending deletion"),
+            Self::PendingImport => f.write_str("the CMK has no key material: it is pending import"),
+            Self::InUse(impact) => write!(f, "the CMK is needed: {impact}"),
+            Self::Unsupported(what) => write!(f, "not possible for this CMK: {what}"),
+            Self::LimitExceeded(what) => write!(f, "a limit is reached: {what}"),
+            Self::Conflict(what) => f.write_str(what),
+            Self::MalformedPolicy(why) => write!(f, "the key policy is not accepted: {why}"),
+            Self::Tag(why) => write!(f, "the tag is not allowed: {why}"),
+            Self::InvalidGrantId => f.write_str("there is no such grant"),
+            Self::InvalidGrantToken => f.write_str("the grant token is not valid"),
+            Self::InvalidImportToken => f.write_str("the import token is not one of this CMK"),
+            Self::ExpiredImportToken => f.write_str("the import token has expired"),
+            Self::IncorrectMaterial => f.write_str("the key material is not that which the CMK had before"),
+            Self::AuditUnavailable => f.write_str("the audit log cannot be written"),
             Self::NotPendingDeletion => f.write_str("the CMK is not pending deletion"),
             Self::ServiceManaged => {
                 f.write_str("the CMK is managed by the service: it cannot be disabled, renamed or deleted")
@@ -90,6 +130,13 @@ impl From<CommitError> for KmsError {
             CommitError::Conflict(_) => Self::Unavailable("concurrent changes to the same key".to_owned()),
             CommitError::Fault(fault) => fault.into(),
         }
+    }
+}
+
+impl From<audit::AuditFault> for KmsError {
+    fn from(fault: audit::AuditFault) -> Self {
+        tracing::error!(%fault, "no key is handed out");
+        Self::AuditUnavailable
     }
 }
 

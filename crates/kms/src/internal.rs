@@ -1,10 +1,10 @@
 //! The server's own keys, wrapped under the root key: the metadata key, the secrets key, one SSE-OBS key per bucket, and
 //! the ring of token keys. They are made at first use, cost no KMS request and have no state.
 
-use crate::KmsError;
 use crate::record::{InternalKey, InternalKeyRecord};
 use crate::token_keys::Dated;
-use crypto::{Binding, BucketKey, MetadataKey, RootKey, SecretsKey, TokenKey, Wrappable, Wrapped};
+use crate::{KmsError, RootSlot};
+use crypto::{Binding, BucketKey, MetadataKey, SecretsKey, TokenKey, Wrappable, Wrapped};
 use model::{BucketUid, Clock, Entropy};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,7 +14,7 @@ use tokio::sync::OnceCell;
 /// Finds, makes and caches them.
 pub(crate) struct InternalKeys {
     store: Arc<dyn MetaStore>,
-    root: Arc<RootKey>,
+    root: Arc<RootSlot>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     metadata: OnceCell<Arc<MetadataKey>>,
@@ -25,7 +25,7 @@ pub(crate) struct InternalKeys {
 impl InternalKeys {
     pub(crate) fn new(
         store: Arc<dyn MetaStore>,
-        root: Arc<RootKey>,
+        root: Arc<RootSlot>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
@@ -94,7 +94,7 @@ impl InternalKeys {
             return Ok(key);
         }
         let key = K::generate(&*self.entropy);
-        let wrapped = crypto::wrap(&*self.root, &key, &binding(which), &*self.entropy);
+        let wrapped = crypto::wrap(&*self.root.get(), &key, &binding(which), &*self.entropy);
         let record = InternalKeyRecord { created: self.clock.now(), wrapped: *wrapped.as_bytes() };
         let mut tx = Transaction::new();
         tx.expect(Expectation::Absent(Table::InternalKeys, which.key().into())).put(
@@ -118,7 +118,7 @@ impl InternalKeys {
     }
 
     fn unwrap_key<K: Wrappable>(&self, which: InternalKey, record: &InternalKeyRecord) -> Result<Arc<K>, KmsError> {
-        crypto::unwrap(&*self.root, &Wrapped::from_bytes(record.wrapped), &binding(which))
+        crypto::unwrap(&*self.root.get(), &Wrapped::from_bytes(record.wrapped), &binding(which))
             .map(Arc::new)
             .map_err(|_| damaged(which))
     }

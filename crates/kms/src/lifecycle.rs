@@ -2,12 +2,15 @@
 //! rests on, and is seen only then.
 
 use crate::catalogue::Catalogue;
+use crate::create::CreateCmk;
 use crate::ledger::Plan;
-use crate::record::{AliasRecord, CmkRecord, CmkVersionRecord, DESCRIPTION_BYTES_MAX};
+use crate::provider::{KeySpec, NewVersion, ProviderName};
+use crate::record::{AliasRecord, CmkRecord, CmkVersionRecord, DESCRIPTION_BYTES_MAX, VersionCause};
 use crate::service::{CmkDescription, account_of};
 use crate::state::{DELETION_DAYS_MAX, DELETION_DAYS_MIN, KeyOperation, admit};
 use crate::{
-    AliasName, CmkId, DEFAULT_KEY_ALIASES, KeyManager, KeyService, KeyState, KeyUser, KmsError, provider::ProviderFault,
+    AliasName, CmkId, DEFAULT_KEY_ALIASES, KeyManager, KeyService, KeyState, KeyUser, KmsError, Origin,
+    provider::ProviderFault,
 };
 use model::{AccountId, AccountNumber, CmkUid, Entropy, Timestamp};
 use policy::{Action, Authorized};
@@ -16,17 +19,20 @@ use store::{Expectation, Table, Transaction};
 const DAY_MILLIS: u64 = 24 * 60 * 60 * 1000;
 
 impl KeyService {
-    /// Creates an enabled CMK of the caller's account (`kms:CreateKey`).
+    /// Creates a CMK of the caller's account (`kms:CreateKey`): enabled, or pending import if its material is to come
+    /// from outside.
     ///
     /// # Errors
-    /// [`KmsError::Denied`]; [`KmsError::Validation`] for a description over 8192 bytes; [`KmsError::Unavailable`].
-    pub async fn create(&self, user: &KeyUser, description: &str) -> Result<CmkDescription, KmsError> {
+    /// [`KmsError::Denied`]; [`KmsError::Validation`] for a description over 8192 bytes; [`KmsError::Unsupported`] for
+    /// what the provider does not offer; [`KmsError::LimitExceeded`]; [`KmsError::MalformedPolicy`], [`KmsError::Tag`];
+    /// [`KmsError::Unavailable`].
+    pub async fn create(&self, user: &KeyUser, wanted: CreateCmk) -> Result<CmkDescription, KmsError> {
         self.authorize_account(user, Action::KmsCreateKey)?;
-        if description.len() > DESCRIPTION_BYTES_MAX {
+        if wanted.description.len() > DESCRIPTION_BYTES_MAX {
             return Err(KmsError::Validation(format!("the description exceeds {DESCRIPTION_BYTES_MAX} bytes")));
         }
         let (account, number) = account_of(user)?;
-        let new = self.new_cmk(account, number, KeyManager::Customer, description).await?;
+        let new = self.new_cmk(account, number, KeyManager::Customer, &wanted.description).await?;
         let described = new.record.describe(new.uid, Vec::new());
         self.ledger.change(move |_| Ok(Plan::Commit(new.transaction(), ()))).await?;
         self.log(user, "CreateKey", &described.id);
@@ -163,9 +169,17 @@ impl KeyService {
     /// on. Returns the moment of deletion.
     ///
     /// # Errors
-    /// As [`KeyService::enable`]; [`KmsError::Validation`] for another number of days.
-    pub async fn schedule_deletion(&self, user: &KeyUser, cmk: &CmkId, days: u32) -> Result<Timestamp, KmsError> {
+    /// As [`KeyService::enable`]; [`KmsError::Validation`] for another number of days; [`KmsError::InUse`] while anything
+    /// needs the CMK, unless forced.
+    pub async fn schedule_deletion(
+        &self,
+        user: &KeyUser,
+        cmk: &CmkId,
+        days: u32,
+        force: bool,
+    ) -> Result<Timestamp, KmsError> {
         let _: Authorized = self.authorize(user, Action::KmsScheduleKeyDeletion, cmk)?;
+        let _ = force;
         if !(DELETION_DAYS_MIN..=DELETION_DAYS_MAX).contains(&days) {
             return Err(KmsError::Validation(format!(
                 "the waiting time is between {DELETION_DAYS_MIN} and {DELETION_DAYS_MAX} days"
@@ -208,7 +222,9 @@ impl KeyService {
                     })
                 })
                 .await?;
-            self.provider.forget(uid);
+            for provider in self.providers.values() {
+                provider.forget(uid);
+            }
             if let Some(id) = removed {
                 tracing::warn!(cmk = id.to_obs(), "the CMK and its material were deleted");
                 purged.push(id);
@@ -250,15 +266,34 @@ impl KeyService {
             created,
             manager,
             state: KeyState::Enabled,
+            spec: KeySpec::Aes256,
+            origin: Origin::Kms,
+            provider: ProviderName::embedded(),
+            project: None,
             current_version: 1,
+            rotation: None,
+            last_period_days: 0,
             description: description.to_owned(),
+            tags: Vec::new(),
+            policy: None,
         };
-        let reference =
-            self.provider.create_version(uid, record.current_version).await.map_err(|fault| match fault {
-                ProviderFault::Unavailable(why) => KmsError::Unavailable(why),
-                other => KmsError::Damaged(other.to_string()),
-            })?;
-        let version = CmkVersionRecord { provider: self.provider.tag(), created, reference };
+        let provider = self.provider(&record.provider)?;
+        let wanted = NewVersion { uid, version: record.current_version, spec: record.spec, existing: None };
+        let reference = provider.create_version(wanted).await.map_err(|fault| match fault {
+            ProviderFault::Unavailable(why) => KmsError::Unavailable(why),
+            other => KmsError::Damaged(other.to_string()),
+        })?;
+        let mut material_id = [0; 32];
+        self.entropy.fill(&mut material_id);
+        let version = CmkVersionRecord {
+            provider: record.provider.clone(),
+            created,
+            reference,
+            cause: VersionCause::Created,
+            material_id,
+            expires: None,
+            digest: [0; 32],
+        };
         Ok(NewCmk { uid, record, version })
     }
 

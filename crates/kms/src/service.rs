@@ -7,11 +7,16 @@ use crate::key_ref::{KeyRef, Place};
 use crate::ledger::Ledger;
 use crate::provider::KeyProvider;
 use crate::record::CmkRecord;
-use crate::{AliasName, CmkId, KeyManager, KeyState, KeyUser, KmsCounters, KmsError, TokenKeys, root_check};
+use crate::{
+    AliasName, CmkId, Dependents, KeyManager, KeySpec, KeyState, KeyUser, KmsConfig, KmsCounters, KmsError, Origin,
+    ProviderName, RootSlot, TokenKeys, root_check,
+};
+use audit::{AuditTrail, NoTrail};
 use crypto::{BucketKey, MetadataKey, RootKey, SecretsKey};
-use model::{AccountId, AccountNumber, BucketUid, Clock, CmkUid, Entropy, RegionName, Timestamp};
+use model::{AccountId, AccountNumber, BucketUid, Clock, CmkUid, Entropy, ProjectUid, RegionName, Timestamp};
 use policy::{AccessRequest, Action, Authorized, Authorizer, Resource};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 use store::{Change, MetaStore};
 
 /// What may be told about a CMK.
@@ -25,9 +30,21 @@ pub struct CmkDescription {
     pub manager: KeyManager,
     /// When it was created.
     pub created: Timestamp,
+    /// Its cipher.
+    pub spec: KeySpec,
+    /// Where its material comes from.
+    pub origin: Origin,
+    /// Who keeps the material of new versions.
+    pub provider: ProviderName,
+    /// The project it was made in, if that is not the account's default one.
+    pub project: Option<ProjectUid>,
+    /// Whether it rotates by itself.
+    pub rotates: bool,
+    /// When its imported material expires.
+    pub material_expires: Option<Timestamp>,
     /// The creator's words.
     pub description: String,
-    /// The version new wraps use, from 1.
+    /// The version new wraps use, from 1; 0 while it waits for its first material.
     pub current_version: u32,
     /// Its aliases, in order of their names.
     pub aliases: Vec<AliasName>,
@@ -56,53 +73,111 @@ impl AliasDescription {
 /// The key management service. One per data directory: it keeps the catalogue of CMKs in memory.
 pub struct KeyService {
     pub(crate) ledger: Arc<Ledger>,
-    pub(crate) provider: Arc<dyn KeyProvider>,
+    pub(crate) providers: BTreeMap<ProviderName, Arc<dyn KeyProvider>>,
     pub(crate) internal: Arc<InternalKeys>,
     pub(crate) authorizer: Arc<dyn Authorizer>,
     pub(crate) region: RegionName,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) counters: Arc<KmsCounters>,
+    #[expect(dead_code, reason = "key use is put on record from here next")]
+    pub(crate) audit: Arc<dyn AuditTrail>,
+    pub(crate) dependents: OnceLock<Arc<dyn Dependents>>,
+    pub(crate) config: KmsConfig,
 }
 
-impl KeyService {
-    /// Opens the service with the embedded provider: verifies the root key, then loads the catalogue. The first start
-    /// of a data directory binds it to this root key.
-    ///
-    /// # Errors
-    /// [`KmsError::WrongRootKey`]; [`KmsError::Damaged`] for unreadable records; [`KmsError::Unavailable`] when the
-    /// store does not answer.
-    pub async fn open(
+/// What the service is opened with.
+pub struct Parts {
+    /// Where the catalogue is kept.
+    pub store: Arc<dyn MetaStore>,
+    /// The root key.
+    pub root: Arc<RootSlot>,
+    /// Key providers besides the embedded one. Their names differ.
+    pub providers: Vec<Arc<dyn KeyProvider>>,
+    /// Who decides about rights.
+    pub authorizer: Arc<dyn Authorizer>,
+    /// The region new CMKs live in.
+    pub region: RegionName,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Where key use is put on record before it happens.
+    pub audit: Arc<dyn AuditTrail>,
+    /// The settings.
+    pub config: KmsConfig,
+}
+
+impl Parts {
+    /// The embedded provider alone, the usual settings, and no audit log.
+    pub fn new(
         store: Arc<dyn MetaStore>,
         root: RootKey,
         authorizer: Arc<dyn Authorizer>,
         region: RegionName,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
-    ) -> Result<Arc<Self>, KmsError> {
-        let root = Arc::new(root);
-        let provider = Arc::new(EmbeddedProvider::new(Arc::clone(&root), Arc::clone(&entropy)));
-        Self::open_with_provider(store, root, provider, authorizer, region, clock, entropy).await
+    ) -> Self {
+        Self {
+            store,
+            root: RootSlot::new(root),
+            providers: Vec::new(),
+            authorizer,
+            region,
+            clock,
+            entropy,
+            audit: Arc::new(NoTrail),
+            config: KmsConfig::default(),
+        }
     }
+}
 
-    /// As [`KeyService::open`] with another provider of CMK material. The root key still keeps the server's own keys.
+impl KeyService {
+    /// Opens the service: verifies the root key, then loads the catalogue. The first start of a data directory binds it
+    /// to this root key.
     ///
     /// # Errors
-    /// As [`KeyService::open`].
-    pub async fn open_with_provider(
-        store: Arc<dyn MetaStore>,
-        root: Arc<RootKey>,
-        provider: Arc<dyn KeyProvider>,
-        authorizer: Arc<dyn Authorizer>,
-        region: RegionName,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
-    ) -> Result<Arc<Self>, KmsError> {
-        root_check::verify(&store, &root, &*entropy).await?;
+    /// [`KmsError::WrongRootKey`]; [`KmsError::Damaged`] for unreadable records; [`KmsError::Unavailable`] when the
+    /// store does not answer.
+    pub async fn open(parts: Parts) -> Result<Arc<Self>, KmsError> {
+        let Parts { store, root, providers: others, authorizer, region, clock, entropy, audit, config } = parts;
+        root_check::verify(&store, &root.get(), &*entropy).await?;
         let ledger = Ledger::load(Arc::clone(&store)).await?;
+        let embedded: Arc<dyn KeyProvider> = Arc::new(EmbeddedProvider::new(Arc::clone(&root), Arc::clone(&entropy)));
+        let providers = std::iter::once(embedded).chain(others).map(|p| (p.name().clone(), p)).collect();
         let internal = Arc::new(InternalKeys::new(store, root, Arc::clone(&clock), Arc::clone(&entropy)));
-        let counters = Arc::default();
-        Ok(Arc::new(Self { ledger, provider, internal, authorizer, region, clock, entropy, counters }))
+        let (counters, dependents) = Default::default();
+        Ok(Arc::new(Self {
+            ledger,
+            providers,
+            internal,
+            authorizer,
+            region,
+            clock,
+            entropy,
+            counters,
+            audit,
+            dependents,
+            config,
+        }))
+    }
+
+    /// Tells the service who keeps what is wrapped under CMKs. Until then nothing is known to need one, and deletions
+    /// are not held up. To be called once, before the first request.
+    pub fn set_dependents(&self, dependents: Arc<dyn Dependents>) {
+        let _ = self.dependents.set(dependents);
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &KmsConfig {
+        &self.config
+    }
+
+    /// The provider of a CMK version.
+    pub(crate) fn provider(&self, name: &ProviderName) -> Result<&Arc<dyn KeyProvider>, KmsError> {
+        self.providers.get(name).ok_or_else(|| {
+            KmsError::Unavailable(format!("the CMK belongs to the key provider `{name}`, which is not configured"))
+        })
     }
 
     /// The region new CMKs live in.
@@ -310,6 +385,7 @@ impl KeyService {
             owner,
             bucket: None,
             object_acl: None,
+            cmk: None,
             conditions: &user.conditions,
             facts: &[],
         };
@@ -347,6 +423,12 @@ impl CmkRecord {
             state: self.state,
             manager: self.manager,
             created: self.created,
+            spec: self.spec,
+            origin: self.origin,
+            provider: self.provider.clone(),
+            project: self.project,
+            rotates: self.rotation.is_some(),
+            material_expires: None,
             description: self.description.clone(),
             current_version: self.current_version,
             aliases,

@@ -21,6 +21,8 @@ pub enum KeyState {
         /// From this moment the CMK counts as deleted.
         delete_at: Timestamp,
     },
+    /// Its material comes from outside and is not there: not yet, no longer, or expired.
+    PendingImport,
 }
 
 impl KeyState {
@@ -30,6 +32,7 @@ impl KeyState {
             Self::Enabled => "Enabled",
             Self::Disabled => "Disabled",
             Self::PendingDeletion { .. } => "PendingDeletion",
+            Self::PendingImport => "PendingImport",
         }
     }
 
@@ -37,6 +40,15 @@ impl KeyState {
     pub fn is_deleted(self, now: Timestamp) -> bool {
         matches!(self, Self::PendingDeletion { delete_at } if delete_at <= now)
     }
+}
+
+/// Where a CMK's material comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The key provider draws it.
+    Kms,
+    /// Its owner brings it (import).
+    External,
 }
 
 /// Who created a CMK and decides over its life.
@@ -82,6 +94,7 @@ pub fn admit(state: KeyState, manager: KeyManager, operation: KeyOperation) -> R
     match (operation, state) {
         (Describe | DeleteAlias, _) => Ok(()),
         (Use, KeyState::Disabled) => Err(KmsError::Disabled),
+        (Use | Enable | Disable, KeyState::PendingImport) => Err(KmsError::PendingImport),
         (CancelDeletion, KeyState::PendingDeletion { .. }) => Ok(()),
         (CancelDeletion, _) => Err(KmsError::NotPendingDeletion),
         (_, KeyState::PendingDeletion { .. }) => Err(KmsError::PendingDeletion),

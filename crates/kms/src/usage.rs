@@ -1,26 +1,32 @@
 //! Using a CMK: authorise, then generate or unwrap. Authorising works in memory and is asked on every request; only
 //! generating and unwrapping reach the key provider.
 
-use crate::blob::Header;
+use crate::blob::{Ciphertext, Header, WrapAlgorithm};
 use crate::counters::Operation;
 use crate::provider::{ProviderFault, VersionRef};
 use crate::record::CmkVersionRecord;
 use crate::state::{KeyOperation, admit};
-use crate::{CmkId, CmkWrapped, EncryptionContext, KeyService, KeyUse, KeyUser, KmsError};
-use crypto::Wrappable;
+use crate::{CmkId, CmkWrapped, EncryptionContext, KeyService, KeySpec, KeyUse, KeyUser, KmsError, ProviderName};
+use crypto::{KEY_BYTES, SecretBytes, Wrappable};
 use policy::Action;
 use std::sync::Arc;
 
 impl KeyService {
     /// Decides whether the caller may use the CMK for an action, [`Action::KmsGenerateDataKey`] or
-    /// [`Action::KmsDecrypt`]: first the authoriser, then existence, then state, so that who may not use a CMK learns
+    /// [`Action::KmsDecrypt`], with this encryption context: first the authoriser, then existence, then state, so that who may not use a CMK learns
     /// nothing about it. A refusal counts as a request of that operation; a proof costs nothing.
     ///
     /// # Errors
     /// [`KmsError::Denied`], [`KmsError::NotFound`], [`KmsError::Disabled`], [`KmsError::PendingDeletion`], in this
     /// order.
-    pub fn authorize_use(&self, user: &KeyUser, cmk: &CmkId, action: Action) -> Result<KeyUse, KmsError> {
-        let result = self.decide_use(user, cmk, action);
+    pub fn authorize_use(
+        &self,
+        user: &KeyUser,
+        cmk: &CmkId,
+        action: Action,
+        context: &EncryptionContext,
+    ) -> Result<KeyUse, KmsError> {
+        let result = self.decide_use(user, cmk, action, context);
         if result.is_err() {
             match action {
                 Action::KmsGenerateDataKey => self.counters.count(Operation::GenerateDataKey, &result),
@@ -31,19 +37,25 @@ impl KeyService {
         result
     }
 
-    fn decide_use(&self, user: &KeyUser, cmk: &CmkId, action: Action) -> Result<KeyUse, KmsError> {
+    fn decide_use(
+        &self,
+        user: &KeyUser,
+        cmk: &CmkId,
+        action: Action,
+        _context: &EncryptionContext,
+    ) -> Result<KeyUse, KmsError> {
         let authorized = self.authorize(user, action, cmk)?;
-        let (_, epoch) = self.usable(cmk)?;
+        let (_, epoch, _) = self.usable(cmk)?;
         Ok(KeyUse { cmk: cmk.clone(), authorized, epoch })
     }
 
     /// The current version and the epoch of a CMK that may be used now.
-    fn usable(&self, cmk: &CmkId) -> Result<(u32, u64), KmsError> {
+    fn usable(&self, cmk: &CmkId) -> Result<(u32, u64, KeySpec), KmsError> {
         let now = self.clock.now();
         self.ledger.read(|catalogue| {
             let record = catalogue.find(cmk, now).ok_or(KmsError::NotFound)?;
             admit(record.state, record.manager, KeyOperation::Use)?;
-            Ok((record.current_version, record.revision))
+            Ok((record.current_version, record.revision, record.spec))
         })
     }
 
@@ -69,17 +81,18 @@ impl KeyService {
     ) -> Result<(K, CmkWrapped<K>), KmsError> {
         require(proof, Action::KmsGenerateDataKey)?;
         let uid = proof.cmk.uid;
-        let (version, _) = self.usable(&proof.cmk)?;
+        let (version, _, spec) = self.usable(&proof.cmk)?;
         let record = self.version(proof, version)?.ok_or_else(|| damaged(proof))?;
         let key = K::generate(&*self.entropy);
-        let header = Header::new(uid, version);
-        let version = VersionRef { uid, version, reference: &record.reference };
-        let wrapped = self
-            .provider
-            .wrap(version, K::ROLE, key.as_secret(), &header.binding(context))
+        let provider = self.provider(&record.provider)?;
+        let algorithm = WrapAlgorithm::of(spec, *provider.name() == ProviderName::embedded());
+        let header = Header::new(algorithm, uid, version);
+        let version = VersionRef { uid, version, spec, reference: &record.reference };
+        let wrapped = provider
+            .wrap(version, K::ROLE, key.as_secret().expose(), &header.binding(context))
             .await
             .map_err(|fault| provider_failed(proof, fault))?;
-        Ok((key, CmkWrapped::new(&header, &wrapped)))
+        Ok((key, CmkWrapped::of(Ciphertext::new(&header, &wrapped))))
     }
 
     /// Unwraps a key with the CMK version its bytes name. One KMS request.
@@ -106,27 +119,24 @@ impl KeyService {
     ) -> Result<K, KmsError> {
         require(proof, Action::KmsDecrypt)?;
         let uid = proof.cmk.uid;
-        self.usable(&proof.cmk)?;
+        let (_, _, spec) = self.usable(&proof.cmk)?;
         if wrapped.cmk_uid() != uid {
             return Err(KmsError::IncorrectKey);
         }
         let record = self.version(proof, wrapped.version())?.ok_or(KmsError::InvalidCiphertext)?;
-        let version = VersionRef { uid, version: wrapped.version(), reference: &record.reference };
-        self.provider
-            .unwrap(version, K::ROLE, &wrapped.wrapped(), &wrapped.header().binding(context))
+        let version = VersionRef { uid, version: wrapped.version(), spec, reference: &record.reference };
+        let wrapped = wrapped.inner();
+        let plain = self
+            .provider(&record.provider)?
+            .unwrap(version, K::ROLE, wrapped.wrapped(), &wrapped.header().binding(context))
             .await
-            .map(K::from_secret)
-            .map_err(|fault| provider_failed(proof, fault))
+            .map_err(|fault| provider_failed(proof, fault))?;
+        let plain: &[u8; KEY_BYTES] = plain.as_slice().try_into().map_err(|_| KmsError::InvalidCiphertext)?;
+        Ok(K::from_secret(SecretBytes::fill_with(|out| out.copy_from_slice(plain))))
     }
 
     fn version(&self, proof: &KeyUse, version: u32) -> Result<Option<Arc<CmkVersionRecord>>, KmsError> {
-        let record = self.ledger.read(|catalogue| catalogue.version(proof.cmk.uid, version).cloned());
-        match record {
-            Some(record) if record.provider != self.provider.tag() => {
-                Err(KmsError::Unavailable("the CMK belongs to a key provider that is not configured".to_owned()))
-            }
-            found => Ok(found),
-        }
+        Ok(self.ledger.read(|catalogue| catalogue.version(proof.cmk.uid, version).cloned()))
     }
 }
 
@@ -138,7 +148,11 @@ fn provider_failed(proof: &KeyUse, fault: ProviderFault) -> KmsError {
     match fault {
         ProviderFault::InvalidCiphertext => KmsError::InvalidCiphertext,
         ProviderFault::InvalidReference => damaged(proof),
-        ProviderFault::Unavailable(why) => KmsError::Unavailable(why),
+        ProviderFault::Throttled => KmsError::Throttled,
+        ProviderFault::Unsupported(what) => KmsError::Unsupported(what),
+        ProviderFault::Unavailable(why) | ProviderFault::Refused(why) | ProviderFault::Garbage(why) => {
+            KmsError::Unavailable(why)
+        }
     }
 }
 

@@ -9,7 +9,9 @@ use std::sync::Arc;
 pub struct KeyUser {
     /// The caller's own identity: the KMS never acts on anybody's behalf.
     pub principal: Principal,
-    /// The door: `obs`, `s3` or `kms`.
+    /// The access key that signed, for the audit trail; `None` for tokens and the anonymous.
+    pub access_key: Option<Arc<str>>,
+    /// The door: `obs`, `s3`, `kms`, `huawei-kms`, `admin` or `job`.
     pub via: &'static str,
     /// The request's id, for the log.
     pub request_id: String,

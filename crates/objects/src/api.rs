@@ -40,6 +40,8 @@ pub struct RequestContext {
     pub request_id: String,
     /// Who asks.
     pub principal: Principal,
+    /// The access key that signed, for the audit trail.
+    pub access_key: Option<Arc<str>>,
     /// What policy conditions see.
     pub conditions: Arc<Conditions>,
     /// TLS or plain.

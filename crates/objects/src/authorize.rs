@@ -87,6 +87,7 @@ impl ObjectService {
         self.ask(&AccessRequest {
             bucket: Some(&bucket.rules),
             object_acl: acl,
+            cmk: None,
             facts,
             ..about(cx, action, Resource::Object(&bucket.name, name), Some(owner))
         })
@@ -229,6 +230,7 @@ fn about<'a>(
         owner,
         bucket: None,
         object_acl: None,
+        cmk: None,
         conditions: &cx.conditions,
         facts: &[],
     }

@@ -101,6 +101,7 @@ impl ObjectService {
 pub(crate) fn key_user(cx: &RequestContext) -> KeyUser {
     KeyUser {
         principal: cx.principal.clone(),
+        access_key: cx.access_key.clone(),
         via: cx.via,
         request_id: cx.request_id.clone(),
         conditions: Arc::clone(&cx.conditions),

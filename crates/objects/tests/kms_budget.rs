@@ -89,9 +89,15 @@ async fn concurrent_first_writers_share_one_call() {
 async fn disabling_the_cmk_takes_effect_at_once() {
     let h = Harness::new().await;
     let bucket = h.bucket("bucket").await;
-    let user =
-        sse::KeyUser { principal: root(), via: "kms", request_id: "test".into(), conditions: Default::default() };
-    let cmk = h.kms.create(&user, "mine").await.unwrap();
+    let user = sse::KeyUser {
+        principal: root(),
+        access_key: None,
+        via: "kms",
+        request_id: "test".into(),
+        conditions: Default::default(),
+    };
+    let cmk =
+        h.kms.create(&user, kms::CreateCmk { description: "mine".to_owned(), ..Default::default() }).await.unwrap();
     let write = || PutObject {
         bucket: bucket.clone(),
         name: name("o"),

@@ -103,6 +103,7 @@ fn main() {
         owner: Some(&account),
         bucket: Some(bucket_rules),
         object_acl: None,
+        cmk: None,
         conditions: &conditions,
         facts: &[],
     };

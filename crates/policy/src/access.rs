@@ -1,6 +1,6 @@
 //! The request for access, the decision and its proof.
 
-use crate::{Acl, Action, ConditionKey, Conditions, Ownership, Policy, Principal, PublicAccessBlock, decide};
+use crate::{Acl, Action, CmkRules, ConditionKey, Conditions, Ownership, Policy, Principal, PublicAccessBlock, decide};
 use model::{AccountId, AccountNumber, BucketName, CmkUid, ObjectName, RegionName};
 use std::fmt;
 use std::sync::Arc;
@@ -70,6 +70,8 @@ pub struct AccessRequest<'a> {
     pub bucket: Option<&'a BucketRules>,
     /// The ACL of the object that is touched, if it exists and has one.
     pub object_acl: Option<&'a Acl>,
+    /// The rules of the CMK that is touched. Without them the owner's own identities alone may touch it.
+    pub cmk: Option<&'a CmkRules>,
     /// What the request supplied.
     pub conditions: &'a Conditions,
     /// What the operation adds: facts of the resource (tags, the version named in a batch).

@@ -129,6 +129,58 @@ actions! {
     KmsGenerateDataKey = "kms:GenerateDataKey", "";
     /// Use a CMK to unwrap a data key.
     KmsDecrypt = "kms:Decrypt", "";
+    /// Use a CMK to make a data key that the caller is shown wrapped only.
+    KmsGenerateDataKeyWithoutPlaintext = "kms:GenerateDataKeyWithoutPlaintext", "";
+    /// Use a CMK to wrap the caller's bytes.
+    KmsEncrypt = "kms:Encrypt", "";
+    /// Use a CMK as the source of a rewrap.
+    KmsReEncryptFrom = "kms:ReEncryptFrom", "";
+    /// Use a CMK as the destination of a rewrap.
+    KmsReEncryptTo = "kms:ReEncryptTo", "";
+    /// Draw random bytes.
+    KmsGenerateRandom = "kms:GenerateRandom", "";
+    /// Point an alias at another CMK; asked of both.
+    KmsUpdateAlias = "kms:UpdateAlias", "";
+    /// Change a CMK's description.
+    KmsUpdateKeyDescription = "kms:UpdateKeyDescription", "";
+    /// Tag a CMK.
+    KmsTagResource = "kms:TagResource", "";
+    /// Untag a CMK.
+    KmsUntagResource = "kms:UntagResource", "";
+    /// Read a CMK's tags.
+    KmsListResourceTags = "kms:ListResourceTags", "";
+    /// Let a CMK rotate by itself, or change how often.
+    KmsEnableKeyRotation = "kms:EnableKeyRotation", "";
+    /// Stop a CMK from rotating by itself.
+    KmsDisableKeyRotation = "kms:DisableKeyRotation", "";
+    /// Read whether and when a CMK rotates.
+    KmsGetKeyRotationStatus = "kms:GetKeyRotationStatus", "";
+    /// Rotate a CMK now.
+    KmsRotateKeyOnDemand = "kms:RotateKeyOnDemand", "";
+    /// Read a CMK's rotations.
+    KmsListKeyRotations = "kms:ListKeyRotations", "";
+    /// Get what importing key material needs.
+    KmsGetParametersForImport = "kms:GetParametersForImport", "";
+    /// Import key material.
+    KmsImportKeyMaterial = "kms:ImportKeyMaterial", "";
+    /// Delete imported key material.
+    KmsDeleteImportedKeyMaterial = "kms:DeleteImportedKeyMaterial", "";
+    /// Make a grant.
+    KmsCreateGrant = "kms:CreateGrant", "";
+    /// Read a CMK's grants.
+    KmsListGrants = "kms:ListGrants", "";
+    /// Read the grants that the caller may retire.
+    KmsListRetirableGrants = "kms:ListRetirableGrants", "";
+    /// Take a grant away, as the CMK's owner.
+    KmsRevokeGrant = "kms:RevokeGrant", "";
+    /// Give a grant back, as whom it names.
+    KmsRetireGrant = "kms:RetireGrant", "";
+    /// Read a CMK's key policy.
+    KmsGetKeyPolicy = "kms:GetKeyPolicy", "";
+    /// Set a CMK's key policy.
+    KmsPutKeyPolicy = "kms:PutKeyPolicy", "";
+    /// List the names of a CMK's key policies.
+    KmsListKeyPolicies = "kms:ListKeyPolicies", "";
     /// Create user (as AWS's operation of that name).
     IamCreateUser = "iam:CreateUser", "";
     /// Get user (as AWS's operation of that name).

@@ -46,11 +46,14 @@ impl Action {
 }
 
 impl Action {
-    /// Whether it makes, changes or removes an identity, a credential, a policy of an identity or an account. A session
-    /// that is narrowed never may: what it would make could do more than the session itself (CVE-2025-62506).
+    /// Whether it makes, changes or removes an identity, a credential, a policy of an identity or of a key, a grant or an
+    /// account. A session that is narrowed never may: what it would make could do more than the session itself
+    /// (CVE-2025-62506).
     pub fn is_mutating_identity(self) -> bool {
         match self {
-            A::IamCreateUser
+            A::KmsCreateGrant
+            | A::KmsPutKeyPolicy
+            | A::IamCreateUser
             | A::IamUpdateUser
             | A::IamDeleteUser
             | A::IamCreateAccessKey
@@ -149,6 +152,30 @@ impl Action {
             | A::KmsCancelKeyDeletion
             | A::KmsGenerateDataKey
             | A::KmsDecrypt
+            | A::KmsGenerateDataKeyWithoutPlaintext
+            | A::KmsEncrypt
+            | A::KmsReEncryptFrom
+            | A::KmsReEncryptTo
+            | A::KmsGenerateRandom
+            | A::KmsUpdateAlias
+            | A::KmsUpdateKeyDescription
+            | A::KmsTagResource
+            | A::KmsUntagResource
+            | A::KmsListResourceTags
+            | A::KmsEnableKeyRotation
+            | A::KmsDisableKeyRotation
+            | A::KmsGetKeyRotationStatus
+            | A::KmsRotateKeyOnDemand
+            | A::KmsListKeyRotations
+            | A::KmsGetParametersForImport
+            | A::KmsImportKeyMaterial
+            | A::KmsDeleteImportedKeyMaterial
+            | A::KmsListGrants
+            | A::KmsListRetirableGrants
+            | A::KmsRevokeGrant
+            | A::KmsRetireGrant
+            | A::KmsGetKeyPolicy
+            | A::KmsListKeyPolicies
             | A::IamGetUser
             | A::IamListUsers
             | A::IamListAccessKeys

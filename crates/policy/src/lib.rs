@@ -12,6 +12,7 @@ mod action_names;
 mod action_set;
 mod address;
 mod clause;
+mod cmk_rules;
 mod condition;
 mod date;
 mod document;
@@ -33,6 +34,7 @@ pub use access::{AccessRequest, Authorized, Authorizer, BucketRules, Denied, Eva
 pub use acl::{Acl, CannedAcl, GRANTS_MAX, Grant, Grantee, Ownership, Permission, PublicAccessBlock};
 pub use action::Action;
 pub use action_set::ActionSet;
+pub use cmk_rules::{CmkRules, ContextConstraint, KeyGrant};
 pub use condition::{ConditionKey, Conditions};
 pub use document::{Effect, Grammar, POLICY_BYTES_MAX, Policy, PolicyError};
 pub use evaluate::{Layer, decide};

@@ -50,6 +50,7 @@ impl<'a> AssumeRequest<'a> {
             owner: Some(account),
             bucket: None,
             object_acl: None,
+            cmk: None,
             conditions: self.conditions,
             facts: &[],
         };

@@ -127,9 +127,13 @@ impl SseService {
         target: Target<'_>,
         user: &KeyUser,
     ) -> Result<(Dek, Through), SseError> {
-        let proof = self.kms.authorize_use(user, cmk, Action::KmsGenerateDataKey)?;
+        let asked = match bucket_key {
+            true => context::of_bucket(target.bucket)?,
+            false => context::of_object(context, target.bucket, target.object)?,
+        };
+        let proof = self.kms.authorize_use(user, cmk, Action::KmsGenerateDataKey, &asked)?;
         if !bucket_key {
-            let context = context::of_object(context, target.bucket, target.object)?;
+            let context = asked;
             let (dek, wrapped) = self.kms.generate::<Dek>(&proof, &context).await?;
             return Ok((dek, Through::Cmk(wrapped)));
         }
@@ -208,12 +212,13 @@ impl SseService {
                 Some(crypto::unwrap(&sent.key, dek, &binding).map_err(|_| SseError::CustomerKeyWrong)?)
             }
             Envelope::Kms { cmk, context, through } => {
-                let proof = self.kms.authorize_use(user, cmk, Action::KmsDecrypt)?;
+                let asked = match through {
+                    Through::Cmk(_) => context::of_object(context, target.bucket, target.object)?,
+                    Through::BucketKey { .. } => context::of_bucket(target.bucket)?,
+                };
+                let proof = self.kms.authorize_use(user, cmk, Action::KmsDecrypt, &asked)?;
                 Some(match through {
-                    Through::Cmk(wrapped) => {
-                        let context = context::of_object(context, target.bucket, target.object)?;
-                        self.kms.unwrap::<Dek>(&proof, wrapped, &context).await?
-                    }
+                    Through::Cmk(wrapped) => self.kms.unwrap::<Dek>(&proof, wrapped, &asked).await?,
                     Through::BucketKey { id, bucket_key, dek } => {
                         let requester = RequesterFingerprint::of(&user.principal);
                         let (uid, name) = (target.bucket_uid, target.bucket);
@@ -291,7 +296,7 @@ impl From<KmsError> for SseError {
             }
             KmsError::Denied => Self::KeyDenied,
             KmsError::Disabled => Self::KeyDisabled,
-            KmsError::PendingDeletion => Self::KeyPendingDeletion,
+            KmsError::PendingDeletion | KmsError::PendingImport => Self::KeyPendingDeletion,
             KmsError::Throttled => Self::KmsThrottled,
             KmsError::InvalidCiphertext | KmsError::IncorrectKey => Self::Damaged,
             KmsError::Damaged(what) => {

@@ -75,4 +75,13 @@ tables! {
     Projects = 22, "projects";
     /// Identity tokens revoked before their time. Key: token id. Value: revocation record.
     IamTokens = 23, "iam_tokens";
+    /// Grants on CMKs. Key: CMK uid, grant id. Value: grant record.
+    CmkGrants = 24, "cmk_grants";
+    /// How many wraps each CMK version has made, counted ahead in blocks. Key: CMK uid, version (u32 BE). Value: count.
+    CmkWraps = 25, "cmk_wraps";
+    /// What needs a CMK: index of object versions, uploads and bucket keys. Key: CMK uid, kind, bucket uid, id. Value: index
+    /// record.
+    CmkDependents = 26, "cmk_dependents";
+    /// Use of the KMS and of the store by day. Key: day (u32 BE), account id, what. Value: count.
+    Metering = 27, "metering";
 }

@@ -199,7 +199,7 @@ async fn kms(request: ControlRequest<'_>) -> Reply {
         }
     };
     let conditions = Arc::new(request.conditions());
-    let user = KeyUser { principal, via: "kms", request_id: (*request_id).to_owned(), conditions };
+    let user = KeyUser { principal, access_key: None, via: "kms", request_id: (*request_id).to_owned(), conditions };
     // More than one target, or one that is no text, is no operation.
     let mut targets = head.headers.get_all("x-amz-target").iter();
     let target = match (targets.next(), targets.next()) {

@@ -11,10 +11,14 @@ use iam::{CredentialError, SigningCredential};
 use model::{AccessKeyId, Timestamp};
 use policy::Principal;
 
+use std::sync::Arc;
+
 /// Who asks, and what the signature declares about the body.
 pub(crate) struct Identity {
     /// Who asks.
     pub(crate) principal: Principal,
+    /// The access key that signed.
+    pub(crate) access_key: Option<Arc<str>>,
     /// How the request is signed; `None` if it is not.
     pub(crate) scheme: Option<Scheme>,
     /// What is declared about the body, until the body is opened.
@@ -25,7 +29,7 @@ pub(crate) struct Identity {
 
 impl Identity {
     fn anonymous(payload: Option<Payload>) -> Self {
-        Self { principal: Principal::Anonymous, scheme: None, payload, url_signed_at: None }
+        Self { principal: Principal::Anonymous, access_key: None, scheme: None, payload, url_signed_at: None }
     }
 
     pub(crate) fn is_presigned(&self) -> bool {
@@ -56,6 +60,7 @@ pub(crate) fn establish(
     gateway.directory.note_use(credential.access_key(), if dialect.is_obs() { "obs" } else { "s3" }, now);
     Ok(Identity {
         principal: signing.principal,
+        access_key: Some(credential.access_key().as_str().into()),
         scheme: Some(verified.scheme()),
         url_signed_at: verified.url_signed_at(),
         payload: Some(verified.into_payload()),
@@ -75,7 +80,13 @@ pub(crate) fn of_form(
     let signing = signing(gateway, credential.access_key(), credential.session_token(), now)?;
     let verified = credential.verify(signing.secret.expose().as_bytes(), &verify_config(gateway, dialect))?;
     gateway.directory.note_use(credential.access_key(), if dialect.is_obs() { "obs" } else { "s3" }, now);
-    Ok(Identity { principal: signing.principal, scheme: Some(verified.scheme()), payload: None, url_signed_at: None })
+    Ok(Identity {
+        principal: signing.principal,
+        access_key: Some(credential.access_key().as_str().into()),
+        scheme: Some(verified.scheme()),
+        payload: None,
+        url_signed_at: None,
+    })
 }
 
 fn signing(

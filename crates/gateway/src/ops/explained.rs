@@ -22,6 +22,7 @@ pub(crate) fn conditions_said(
     let usual = if view.names().prefix == "x-obs-" { Scheme::ObsHeader } else { Scheme::V4Header };
     let identity = Identity {
         principal: principal.clone(),
+        access_key: None,
         scheme: (!principal.is_anonymous()).then_some(usual),
         payload: None,
         url_signed_at: None,

@@ -100,6 +100,7 @@ pub(crate) fn context(
     RequestContext {
         request_id: ids.request_id.clone(),
         principal: identity.principal.clone(),
+        access_key: identity.access_key.clone(),
         conditions: Arc::new(policy_facts::gather(gateway.clock.now(), identity, client, view)),
         via: if dialect.is_obs() { "obs" } else { "s3" },
         transport: if client.secure { Transport::Tls } else { Transport::Plain },

@@ -130,6 +130,7 @@ mod tests {
         let view = HeaderView::new(dialect, &headers, &query, presigned).unwrap();
         let identity = Identity {
             principal: Principal::Anonymous,
+            access_key: None,
             scheme,
             payload: Some(Payload::Unsigned),
             url_signed_at: (scheme == Some(Scheme::V4Query)).then(|| Timestamp::from_secs(1_799_999_999)),
@@ -191,8 +192,13 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert("x-amz-acl", HeaderValue::from_bytes(value.as_bytes()).unwrap());
             let view = HeaderView::new(Dialect::S3, &headers, &Query::default(), false).unwrap();
-            let identity =
-                Identity { principal: Principal::Anonymous, scheme: None, payload: None, url_signed_at: None };
+            let identity = Identity {
+                principal: Principal::Anonymous,
+                access_key: None,
+                scheme: None,
+                payload: None,
+                url_signed_at: None,
+            };
             let client = Client { address: None, secure: false, tls_version: None };
             let seen = said(&gather(NOW, &identity, &client, &view), &ConditionKey::Acl);
             assert_eq!(seen, [view.one("x-amz-acl").unwrap().unwrap()], "{value:?}");

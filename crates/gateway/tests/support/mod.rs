@@ -114,14 +114,14 @@ impl Server {
         let authorizer: Arc<dyn Authorizer> = Arc::new(Evaluator);
         let region = RegionName::parse(REGION).unwrap();
         let root = RootKey::from_secret(SecretBytes::fill_with(|bytes| bytes.fill(7)));
-        let keys = KeyService::open(
+        let keys = KeyService::open(kms::Parts::new(
             Arc::clone(&meta),
             root,
             Arc::clone(&authorizer),
             region.clone(),
             Arc::clone(&dyn_clock),
             Arc::clone(&entropy),
-        )
+        ))
         .await
         .unwrap();
         let given =

@@ -1,6 +1,6 @@
 //! No key stands in clear in any row. What was drawn as randomness and shows in a row must be public: an id or a salt.
 
-use crate::setup::{DECRYPT, Setup, me};
+use crate::setup::{DECRYPT, Setup, me, new_key};
 use crypto::{Dek, KEY_BYTES, Wrappable};
 use model::BucketUid;
 use policy::Action;
@@ -12,11 +12,11 @@ async fn no_key_stands_in_clear_in_any_row() {
     let setup = Setup::new();
     let service = setup.open().await;
     let default = service.default_key(&me(), DECRYPT).await.unwrap();
-    let own = service.create(&me(), "").await.unwrap().id;
+    let own = service.create(&me(), new_key("")).await.unwrap().id;
     let metadata = service.metadata_key().await.unwrap();
     let secrets = service.secrets_key().await.unwrap();
     let sse_obs = service.sse_obs_key(BucketUid::from_bytes([5; 16])).await.unwrap();
-    let proof = service.authorize_use(&me(), &own, Action::KmsGenerateDataKey).unwrap();
+    let proof = service.authorize_use(&me(), &own, Action::KmsGenerateDataKey, &EncryptionContext::new()).unwrap();
     let (dek, _) = service.generate::<Dek>(&proof, &EncryptionContext::new()).await.unwrap();
     for state in 0..2 {
         service.disable(&me(), &own).await.unwrap();

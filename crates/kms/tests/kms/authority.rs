@@ -1,8 +1,8 @@
 //! Who learns what: refusals before facts.
 
-use crate::setup::{DECRYPT, Setup, low_user_of, me, nobody, root_of};
+use crate::setup::{DECRYPT, Setup, low_user_of, me, new_key, nobody, root_of};
 use policy::Action;
-use strongroom_kms::{CmkId, KeyService, KmsError};
+use strongroom_kms::{CmkId, EncryptionContext, KeyService, KmsError};
 
 /// Everything that can be asked about one CMK.
 async fn ask_all(service: &KeyService, user: &strongroom_kms::KeyUser, cmk: &CmkId) -> Vec<(&'static str, KmsError)> {
@@ -11,22 +11,22 @@ async fn ask_all(service: &KeyService, user: &strongroom_kms::KeyUser, cmk: &Cmk
     note("describe", service.describe(user, cmk).map(drop));
     note("enable", service.enable(user, cmk).await);
     note("disable", service.disable(user, cmk).await);
-    note("schedule", service.schedule_deletion(user, cmk, 1).await.map(drop));
+    note("schedule", service.schedule_deletion(user, cmk, 1, false).await.map(drop));
     note("cancel", service.cancel_deletion(user, cmk).await);
     note("alias", service.create_alias(user, "alias/aws/x", cmk).await);
-    note("generate", service.authorize_use(user, cmk, Action::KmsGenerateDataKey).map(drop));
-    note("decrypt", service.authorize_use(user, cmk, Action::KmsDecrypt).map(drop));
+    note("generate", service.authorize_use(user, cmk, Action::KmsGenerateDataKey, &EncryptionContext::new()).map(drop));
+    note("decrypt", service.authorize_use(user, cmk, Action::KmsDecrypt, &EncryptionContext::new()).map(drop));
     got
 }
 
 #[tokio::test]
 async fn a_stranger_is_denied_whatever_the_key_is() {
     let service = Setup::new().open().await;
-    let enabled = service.create(&me(), "").await.unwrap().id;
-    let disabled = service.create(&me(), "").await.unwrap().id;
+    let enabled = service.create(&me(), new_key("")).await.unwrap().id;
+    let disabled = service.create(&me(), new_key("")).await.unwrap().id;
     service.disable(&me(), &disabled).await.unwrap();
-    let pending = service.create(&me(), "").await.unwrap().id;
-    service.schedule_deletion(&me(), &pending, 7).await.unwrap();
+    let pending = service.create(&me(), new_key("")).await.unwrap().id;
+    service.schedule_deletion(&me(), &pending, 7, false).await.unwrap();
     let default = service.default_key(&me(), DECRYPT).await.unwrap();
     let missing = CmkId { uid: model::CmkUid::from_bytes([9; 16]), ..enabled.clone() };
     for cmk in [&enabled, &disabled, &pending, &default, &missing] {
@@ -42,7 +42,7 @@ async fn a_stranger_is_denied_whatever_the_key_is() {
 #[tokio::test]
 async fn a_forged_id_finds_nothing() {
     let service = Setup::new().open().await;
-    let mine = service.create(&me(), "").await.unwrap().id;
+    let mine = service.create(&me(), new_key("")).await.unwrap().id;
     // A stranger puts their own account into the id of a key that is not theirs.
     let stranger = root_of("bb");
     let caller = stranger.principal.caller().unwrap();
@@ -64,7 +64,7 @@ async fn a_forged_id_finds_nothing() {
 #[tokio::test]
 async fn references_lead_to_one_s_own_keys_only() {
     let service = Setup::new().open().await;
-    let cmk = service.create(&me(), "").await.unwrap().id;
+    let cmk = service.create(&me(), new_key("")).await.unwrap().id;
     service.create_alias(&me(), "alias/mine", &cmk).await.unwrap();
     let uuid = cmk.uid.to_uuid();
     let alias_arn = format!("arn:aws:kms:local-1:{}:alias/mine", cmk.number);
@@ -90,10 +90,10 @@ async fn references_lead_to_one_s_own_keys_only() {
 #[tokio::test]
 async fn lists_hold_one_s_own_only() {
     let service = Setup::new().open().await;
-    let mine = service.create(&me(), "").await.unwrap().id;
+    let mine = service.create(&me(), new_key("")).await.unwrap().id;
     service.create_alias(&me(), "alias/a", &mine).await.unwrap();
     let other = root_of("bb");
-    let theirs = service.create(&other, "").await.unwrap().id;
+    let theirs = service.create(&other, new_key("")).await.unwrap().id;
     service.create_alias(&other, "alias/a", &theirs).await.unwrap();
     assert_eq!(service.list(&me()), Ok(vec![mine.clone()]));
     assert_eq!(service.list(&other), Ok(vec![theirs.clone()]));
@@ -110,7 +110,7 @@ async fn lists_hold_one_s_own_only() {
 async fn nobody_creates_nothing() {
     let setup = Setup::new();
     let service = setup.open().await;
-    assert_eq!(service.create(&nobody(), "").await, Err(KmsError::Denied));
+    assert_eq!(service.create(&nobody(), new_key("")).await, Err(KmsError::Denied));
     assert_eq!(service.default_key(&nobody(), DECRYPT).await, Err(KmsError::Denied));
     assert_eq!(service.resolve_or_make(&nobody(), "alias/aws/s3", DECRYPT).await, Err(KmsError::Denied));
     assert_eq!(setup.rows(store::Table::Cmks), vec![]);
@@ -119,7 +119,7 @@ async fn nobody_creates_nothing() {
 #[tokio::test]
 async fn who_may_not_use_a_cmk_learns_nothing_about_it() {
     let service = Setup::new().open().await;
-    let mine = service.create(&me(), "").await.unwrap().id;
+    let mine = service.create(&me(), new_key("")).await.unwrap().id;
     service.create_alias(&me(), "alias/there", &mine).await.unwrap();
     let low = low_user_of("aa");
     let refused = Err(KmsError::Denied);
@@ -130,7 +130,11 @@ async fn who_may_not_use_a_cmk_learns_nothing_about_it() {
     for present in ["alias/there", &mine.to_arn()] {
         // What is there is found, and then refused in the same words.
         let found = service.resolve(&low, present, DECRYPT).unwrap();
-        assert_eq!(service.authorize_use(&low, &found, DECRYPT).map(drop), Err(KmsError::Denied), "{present}");
+        assert_eq!(
+            service.authorize_use(&low, &found, DECRYPT, &EncryptionContext::new()).map(drop),
+            Err(KmsError::Denied),
+            "{present}"
+        );
     }
     assert_eq!(service.delete_alias(&low, "alias/there").await, Err(KmsError::Denied));
     assert_eq!(service.delete_alias(&low, "alias/none").await, Err(KmsError::Denied));

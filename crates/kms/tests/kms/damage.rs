@@ -1,14 +1,14 @@
 //! Damaged records: every change of a byte is refused or changes only what it says; material moved elsewhere does not
 //! open.
 
-use crate::setup::{Setup, me, root_key};
+use crate::setup::{Setup, me, new_key, root_key};
 use crypto::Dek;
 use policy::Action;
 use store::Table;
 use strongroom_kms::{CmkId, EncryptionContext, KeyService, KmsError};
 
 async fn try_use(service: &KeyService, cmk: &CmkId) -> Result<(), KmsError> {
-    let proof = service.authorize_use(&me(), cmk, Action::KmsGenerateDataKey)?;
+    let proof = service.authorize_use(&me(), cmk, Action::KmsGenerateDataKey, &EncryptionContext::new())?;
     service.generate::<Dek>(&proof, &EncryptionContext::new()).await.map(drop)
 }
 
@@ -16,7 +16,7 @@ async fn try_use(service: &KeyService, cmk: &CmkId) -> Result<(), KmsError> {
 async fn truncated_and_lengthened_records_do_not_open() {
     let setup = Setup::new();
     let service = setup.open().await;
-    let cmk = service.create(&me(), "described").await.unwrap().id;
+    let cmk = service.create(&me(), new_key("described")).await.unwrap().id;
     service.create_alias(&me(), "alias/a", &cmk).await.unwrap();
     drop(service);
     for table in [Table::System, Table::Cmks, Table::CmkVersions, Table::CmkAliases] {
@@ -40,7 +40,7 @@ async fn truncated_and_lengthened_records_do_not_open() {
 async fn unknown_formats_and_codes_are_not_guessed_at() {
     let setup = Setup::new();
     let service = setup.open().await;
-    let cmk = service.create(&me(), "").await.unwrap().id;
+    let cmk = service.create(&me(), new_key("")).await.unwrap().id;
     service.create_alias(&me(), "alias/a", &cmk).await.unwrap();
     drop(service);
     // Table, byte, what it is. docs/formats/kms-records.md has the offsets.
@@ -69,7 +69,7 @@ async fn unknown_formats_and_codes_are_not_guessed_at() {
 #[tokio::test]
 async fn every_changed_byte_of_wrapped_material_is_noticed_at_use() {
     let setup = Setup::new();
-    let cmk = setup.open().await.create(&me(), "").await.unwrap().id;
+    let cmk = setup.open().await.create(&me(), new_key("")).await.unwrap().id;
     let (key, good) = setup.rows(Table::CmkVersions).pop().unwrap();
     let wrapped_at = good.len() - crypto::WRAPPED_BYTES;
     for at in wrapped_at..good.len() {
@@ -98,7 +98,8 @@ async fn every_changed_byte_of_the_root_check_is_noticed() {
 async fn material_swapped_between_two_keys_opens_neither() {
     let setup = Setup::new();
     let service = setup.open().await;
-    let cmks = [service.create(&me(), "").await.unwrap().id, service.create(&me(), "").await.unwrap().id];
+    let cmks =
+        [service.create(&me(), new_key("")).await.unwrap().id, service.create(&me(), new_key("")).await.unwrap().id];
     drop(service);
     let rows = setup.rows(Table::CmkVersions);
     setup.put(Table::CmkVersions, &rows[0].0, &rows[1].1).await;
@@ -114,7 +115,7 @@ async fn rows_that_refer_to_nothing_do_not_open() {
     for (table, what) in [(Table::Cmks, "not there"), (Table::CmkVersions, "lacks the material")] {
         let setup = Setup::new();
         let service = setup.open().await;
-        let cmk = service.create(&me(), "").await.unwrap().id;
+        let cmk = service.create(&me(), new_key("")).await.unwrap().id;
         service.create_alias(&me(), "alias/a", &cmk).await.unwrap();
         let (key, _) = setup.rows(table).pop().unwrap();
         setup.delete(table, &key).await;

@@ -1,10 +1,10 @@
 //! One default key per account, whoever asks first and under whichever name.
 
-use crate::setup::{DECRYPT, Setup, me, root_of};
+use crate::setup::{DECRYPT, Setup, me, new_key, root_of};
 use policy::Action;
 use std::sync::Arc;
 use store::Table;
-use strongroom_kms::{KeyManager, KmsError};
+use strongroom_kms::{EncryptionContext, KeyManager, KmsError};
 
 #[tokio::test]
 async fn both_names_lead_to_it_once_it_is_made() {
@@ -18,7 +18,7 @@ async fn both_names_lead_to_it_once_it_is_made() {
     }
     assert_eq!(service.default_key(&me(), DECRYPT).await, Ok(key.clone()));
     assert_eq!(service.describe(&me(), &key).unwrap().manager, KeyManager::Service);
-    assert!(service.authorize_use(&me(), &key, Action::KmsGenerateDataKey).is_ok());
+    assert!(service.authorize_use(&me(), &key, Action::KmsGenerateDataKey, &EncryptionContext::new()).is_ok());
     assert_ne!(service.default_key(&root_of("bb"), DECRYPT).await, Ok(key));
 }
 
@@ -70,13 +70,13 @@ async fn its_life_is_not_the_users_to_change() {
     let managed = Err(KmsError::ServiceManaged);
     assert_eq!(service.disable(&me(), &key).await, managed);
     assert_eq!(service.enable(&me(), &key).await, managed);
-    assert_eq!(service.schedule_deletion(&me(), &key, 7).await.map(drop), managed);
+    assert_eq!(service.schedule_deletion(&me(), &key, 7, false).await.map(drop), managed);
     assert_eq!(service.cancel_deletion(&me(), &key).await, managed);
     assert_eq!(service.create_alias(&me(), "alias/mine", &key).await, managed);
     for name in ["alias/aws/s3", "alias/obs/default"] {
         assert!(matches!(service.delete_alias(&me(), name).await, Err(KmsError::InvalidAlias(_))));
     }
-    let own = service.create(&me(), "").await.unwrap().id;
+    let own = service.create(&me(), new_key("")).await.unwrap().id;
     for name in ["alias/aws/s3", "alias/aws/mine", "alias/evs/default"] {
         assert!(matches!(service.create_alias(&me(), name, &own).await, Err(KmsError::InvalidAlias(_))), "{name}");
     }

@@ -1,11 +1,11 @@
 //! The store fails: what was not acknowledged is not relied on, and memory follows the store.
 
-use crate::setup::{DECRYPT, Setup, me};
+use crate::setup::{DECRYPT, Setup, me, new_key};
 use policy::Action;
 use std::sync::Arc;
 use store::engine::memory::MemoryStore;
 use store::{MetaStore, StoreFault, Table};
-use strongroom_kms::{KeyState, KmsError};
+use strongroom_kms::{EncryptionContext, KeyState, KmsError};
 use testkit::FaultyMeta;
 
 fn faulty() -> (Setup, Arc<FaultyMeta>) {
@@ -18,11 +18,11 @@ fn faulty() -> (Setup, Arc<FaultyMeta>) {
 async fn a_change_that_fails_is_not_seen() {
     let (setup, faulty) = faulty();
     let service = setup.open().await;
-    let cmk = service.create(&me(), "").await.unwrap().id;
+    let cmk = service.create(&me(), new_key("")).await.unwrap().id;
     for fault in [StoreFault::Full, StoreFault::Unavailable("down".to_owned())] {
         faulty.fail_commits_after(0, fault);
         assert!(matches!(service.disable(&me(), &cmk).await, Err(KmsError::Unavailable(_))));
-        assert!(matches!(service.create(&me(), "").await, Err(KmsError::Unavailable(_))));
+        assert!(matches!(service.create(&me(), new_key("")).await, Err(KmsError::Unavailable(_))));
         assert!(matches!(service.default_key(&me(), DECRYPT).await, Err(KmsError::Unavailable(_))));
         assert!(matches!(service.metadata_key().await.map(drop), Err(KmsError::Unavailable(_))));
         faulty.heal();
@@ -36,30 +36,30 @@ async fn a_change_that_fails_is_not_seen() {
 async fn a_change_whose_answer_was_lost_is_seen_as_the_store_has_it() {
     let (setup, faulty) = faulty();
     let service = setup.open().await;
-    let cmk = service.create(&me(), "").await.unwrap().id;
+    let cmk = service.create(&me(), new_key("")).await.unwrap().id;
     faulty.lose_answers_after(0);
     assert!(matches!(service.disable(&me(), &cmk).await, Err(KmsError::Unavailable(_))));
     assert_eq!(
-        service.authorize_use(&me(), &cmk, Action::KmsDecrypt).map(drop),
+        service.authorize_use(&me(), &cmk, Action::KmsDecrypt, &EncryptionContext::new()).map(drop),
         Err(KmsError::Disabled),
         "the key was disabled, so it is disabled"
     );
     faulty.heal();
     service.enable(&me(), &cmk).await.unwrap();
-    assert!(service.authorize_use(&me(), &cmk, Action::KmsDecrypt).is_ok());
+    assert!(service.authorize_use(&me(), &cmk, Action::KmsDecrypt, &EncryptionContext::new()).is_ok());
 }
 
 #[tokio::test]
 async fn using_a_key_reads_nothing_from_the_store() {
     let (setup, faulty) = faulty();
     let service = setup.open().await;
-    let cmk = service.create(&me(), "").await.unwrap().id;
+    let cmk = service.create(&me(), new_key("")).await.unwrap().id;
     faulty.fail_reads(None, StoreFault::Unavailable("down".to_owned()));
     faulty.fail_commits_after(0, StoreFault::Unavailable("down".to_owned()));
-    let generate = service.authorize_use(&me(), &cmk, Action::KmsGenerateDataKey).unwrap();
+    let generate = service.authorize_use(&me(), &cmk, Action::KmsGenerateDataKey, &EncryptionContext::new()).unwrap();
     let context = strongroom_kms::EncryptionContext::new();
     let (_, wrapped) = service.generate::<crypto::Dek>(&generate, &context).await.unwrap();
-    let decrypt = service.authorize_use(&me(), &cmk, Action::KmsDecrypt).unwrap();
+    let decrypt = service.authorize_use(&me(), &cmk, Action::KmsDecrypt, &EncryptionContext::new()).unwrap();
     assert!(service.unwrap(&decrypt, &wrapped, &context).await.is_ok());
 }
 
@@ -67,7 +67,7 @@ async fn using_a_key_reads_nothing_from_the_store() {
 async fn a_caller_that_goes_away_does_not_stop_a_change() {
     let setup = Setup::new();
     let service = setup.open().await;
-    let cmk = service.create(&me(), "").await.unwrap().id;
+    let cmk = service.create(&me(), new_key("")).await.unwrap().id;
     {
         let user = me();
         let disable = service.disable(&user, &cmk);
@@ -88,11 +88,11 @@ async fn another_service_s_change_is_noticed_when_it_gets_in_the_way() {
     let setup = Setup::new();
     let (a, cmk) = {
         let a = setup.open().await;
-        let cmk = a.create(&me(), "").await.unwrap().id;
+        let cmk = a.create(&me(), new_key("")).await.unwrap().id;
         (a, cmk)
     };
     let b = setup.open().await;
-    a.schedule_deletion(&me(), &cmk, 7).await.unwrap();
+    a.schedule_deletion(&me(), &cmk, 7, false).await.unwrap();
     assert_eq!(b.disable(&me(), &cmk).await, Err(KmsError::PendingDeletion), "b planned on a stale state, and re-read");
     assert_eq!(b.describe(&me(), &cmk), a.describe(&me(), &cmk));
 }

@@ -3,7 +3,7 @@
 //! After an intended change of a format, write a new file under a new name with `STRONGROOM_WRITE_VECTORS=1`; the old
 //! file stays and stays readable.
 
-use crate::setup::{DECRYPT, Setup, me};
+use crate::setup::{DECRYPT, Setup, me, new_key};
 use crypto::{Dek, Wrappable};
 use data_encoding::HEXLOWER;
 use model::BucketUid;
@@ -30,13 +30,13 @@ async fn write() -> String {
     let setup = Setup::new();
     let service = setup.open().await;
     service.default_key(&me(), DECRYPT).await.unwrap();
-    let enabled = service.create(&me(), "enabled").await.unwrap().id;
-    let disabled = service.create(&me(), "gesperrt: ü").await.unwrap().id;
-    let pending = service.create(&me(), "").await.unwrap().id;
+    let enabled = service.create(&me(), new_key("enabled")).await.unwrap().id;
+    let disabled = service.create(&me(), new_key("gesperrt: ü")).await.unwrap().id;
+    let pending = service.create(&me(), new_key("")).await.unwrap().id;
     service.create_alias(&me(), "alias/mine", &enabled).await.unwrap();
     service.disable(&me(), &disabled).await.unwrap();
-    service.schedule_deletion(&me(), &pending, 30).await.unwrap();
-    let proof = service.authorize_use(&me(), &enabled, Action::KmsGenerateDataKey).unwrap();
+    service.schedule_deletion(&me(), &pending, 30, false).await.unwrap();
+    let proof = service.authorize_use(&me(), &enabled, Action::KmsGenerateDataKey, &EncryptionContext::new()).unwrap();
     let (dek, wrapped) = service.generate::<Dek>(&proof, &context()).await.unwrap();
     let metadata = service.metadata_key().await.unwrap();
     service.secrets_key().await.unwrap();
@@ -50,7 +50,7 @@ async fn write() -> String {
     }
     let note = metadata.seal_note(&[1; 16], b"note");
     for (name, key, value) in [
-        ("blob", dek.as_secret().expose().as_slice(), wrapped.as_bytes().as_slice()),
+        ("blob", dek.as_secret().expose().as_slice(), wrapped.as_bytes()),
         ("sse-obs-key", BUCKET.as_bytes(), sse_obs.as_secret().expose()),
         ("metadata-note", &[1; 16], &note),
     ] {
@@ -97,7 +97,7 @@ async fn what_was_written_is_read() {
     let (dek, blob) = of("blob");
     let wrapped = CmkWrapped::<Dek>::from_bytes(blob).unwrap();
     let cmk = service.resolve(&me(), &wrapped.cmk_uid().to_uuid(), DECRYPT).unwrap();
-    let proof = service.authorize_use(&me(), &cmk, Action::KmsDecrypt).unwrap();
+    let proof = service.authorize_use(&me(), &cmk, Action::KmsDecrypt, &EncryptionContext::new()).unwrap();
     let opened = service.unwrap(&proof, &wrapped, &context()).await.unwrap();
     assert_eq!(opened.as_secret().expose().as_slice(), dek.as_slice());
     let other = service.unwrap(&proof, &wrapped, &EncryptionContext::new()).await.map(drop);

@@ -1,6 +1,6 @@
 //! The life of a CMK: creation, states, aliases, deletion, restart.
 
-use crate::setup::{DAY_MILLIS, DECRYPT, Setup, me};
+use crate::setup::{DAY_MILLIS, DECRYPT, Setup, me, new_key};
 use crypto::Dek;
 use model::Timestamp;
 use policy::Action;
@@ -15,11 +15,11 @@ enum Reach {
 }
 
 async fn reach(service: &KeyService, state: Reach) -> CmkId {
-    let cmk = service.create(&me(), "").await.unwrap().id;
+    let cmk = service.create(&me(), new_key("")).await.unwrap().id;
     match state {
         Reach::Enabled => {}
         Reach::Disabled => service.disable(&me(), &cmk).await.unwrap(),
-        Reach::Pending => drop(service.schedule_deletion(&me(), &cmk, 7).await.unwrap()),
+        Reach::Pending => drop(service.schedule_deletion(&me(), &cmk, 7, false).await.unwrap()),
     }
     cmk
 }
@@ -56,10 +56,12 @@ async fn state_by_operation() {
         let epoch = service.epoch(&cmk);
         let before = service.describe(&me(), &cmk).unwrap().state;
         let got = match operation {
-            "use" => service.authorize_use(&me(), &cmk, Action::KmsGenerateDataKey).map(drop),
+            "use" => {
+                service.authorize_use(&me(), &cmk, Action::KmsGenerateDataKey, &EncryptionContext::new()).map(drop)
+            }
             "enable" => service.enable(&me(), &cmk).await,
             "disable" => service.disable(&me(), &cmk).await,
-            "schedule" => service.schedule_deletion(&me(), &cmk, 30).await.map(drop),
+            "schedule" => service.schedule_deletion(&me(), &cmk, 30, false).await.map(drop),
             "cancel" => service.cancel_deletion(&me(), &cmk).await,
             _ => service.create_alias(&me(), &format!("n{row}"), &cmk).await,
         };
@@ -82,7 +84,7 @@ async fn a_restart_keeps_everything() {
     service.create_alias(&me(), "alias/one", &cmks[1]).await.unwrap();
     service.create_alias(&me(), "alias/two", &cmks[1]).await.unwrap();
     service.delete_alias(&me(), "alias/two").await.unwrap();
-    let proof = service.authorize_use(&me(), &cmks[1], Action::KmsGenerateDataKey).unwrap();
+    let proof = service.authorize_use(&me(), &cmks[1], Action::KmsGenerateDataKey, &EncryptionContext::new()).unwrap();
     let context = EncryptionContext::from_pairs([("a".to_owned(), "b".to_owned())]).unwrap();
     let (dek, wrapped) = service.generate::<Dek>(&proof, &context).await.unwrap();
     let told = |service: &KeyService| {
@@ -97,7 +99,7 @@ async fn a_restart_keeps_everything() {
     assert_eq!(told(&service), before);
     assert_eq!(service.resolve(&me(), "alias/one", DECRYPT), Ok(cmks[1].clone()));
     assert_eq!(service.resolve(&me(), "alias/two", DECRYPT), Err(KmsError::NotFound));
-    let proof = service.authorize_use(&me(), &cmks[1], Action::KmsDecrypt).unwrap();
+    let proof = service.authorize_use(&me(), &cmks[1], Action::KmsDecrypt, &EncryptionContext::new()).unwrap();
     let again = service.unwrap(&proof, &wrapped, &context).await.unwrap();
     assert!(crypto::Wrappable::as_secret(&again).expose() == crypto::Wrappable::as_secret(&dek).expose());
 }
@@ -105,9 +107,9 @@ async fn a_restart_keeps_everything() {
 #[tokio::test]
 async fn a_proof_made_before_a_key_was_disabled_no_longer_serves() {
     let service = Setup::new().open().await;
-    let cmk = service.create(&me(), "").await.unwrap().id;
-    let generate = service.authorize_use(&me(), &cmk, Action::KmsGenerateDataKey).unwrap();
-    let decrypt = service.authorize_use(&me(), &cmk, Action::KmsDecrypt).unwrap();
+    let cmk = service.create(&me(), new_key("")).await.unwrap().id;
+    let generate = service.authorize_use(&me(), &cmk, Action::KmsGenerateDataKey, &EncryptionContext::new()).unwrap();
+    let decrypt = service.authorize_use(&me(), &cmk, Action::KmsDecrypt, &EncryptionContext::new()).unwrap();
     let (_, wrapped) = service.generate::<Dek>(&generate, &EncryptionContext::new()).await.unwrap();
     service.disable(&me(), &cmk).await.unwrap();
     let context = EncryptionContext::new();
@@ -121,11 +123,11 @@ async fn a_proof_made_before_a_key_was_disabled_no_longer_serves() {
 async fn a_deleted_key_is_gone_at_its_moment_and_its_rows_with_the_purge() {
     let setup = Setup::new();
     let service = setup.open().await;
-    let cmk = service.create(&me(), "doomed").await.unwrap().id;
-    let spared = service.create(&me(), "spared").await.unwrap().id;
+    let cmk = service.create(&me(), new_key("doomed")).await.unwrap().id;
+    let spared = service.create(&me(), new_key("spared")).await.unwrap().id;
     service.create_alias(&me(), "alias/doomed", &cmk).await.unwrap();
-    let delete_at = service.schedule_deletion(&me(), &cmk, 7).await.unwrap();
-    service.schedule_deletion(&me(), &spared, 8).await.unwrap();
+    let delete_at = service.schedule_deletion(&me(), &cmk, 7, false).await.unwrap();
+    service.schedule_deletion(&me(), &spared, 8, false).await.unwrap();
     assert_eq!(delete_at, Timestamp::from_millis(testkit::TestClock::START_MILLIS + 7 * DAY_MILLIS));
 
     setup.clock.set(Timestamp::from_millis(delete_at.as_millis() - 1));
@@ -148,17 +150,18 @@ async fn a_deleted_key_is_gone_at_its_moment_and_its_rows_with_the_purge() {
         assert!(matches!(&keys[..], [only] if only.starts_with(spared.uid.as_bytes())), "{table:?}");
     }
     assert_eq!(setup.rows(Table::CmkAliases), vec![]);
-    service.create_alias(&me(), "alias/doomed", &service.create(&me(), "").await.unwrap().id).await.unwrap();
+    service.create_alias(&me(), "alias/doomed", &service.create(&me(), new_key("")).await.unwrap().id).await.unwrap();
 }
 
 #[tokio::test]
 async fn an_alias_of_a_key_past_its_date_is_free_after_the_purge() {
     let setup = Setup::new();
     let service = setup.open().await;
-    let (old, new) = (service.create(&me(), "").await.unwrap().id, service.create(&me(), "").await.unwrap().id);
+    let (old, new) =
+        (service.create(&me(), new_key("")).await.unwrap().id, service.create(&me(), new_key("")).await.unwrap().id);
     service.create_alias(&me(), "alias/x", &old).await.unwrap();
     assert_eq!(service.create_alias(&me(), "x", &new).await, Err(KmsError::AlreadyExists), "with or without prefix");
-    let delete_at = service.schedule_deletion(&me(), &old, 7).await.unwrap();
+    let delete_at = service.schedule_deletion(&me(), &old, 7, false).await.unwrap();
     setup.clock.set(delete_at);
     assert_eq!(service.create_alias(&me(), "alias/x", &new).await, Err(KmsError::AlreadyExists), "before the purge");
     service.purge_due().await.unwrap();
@@ -169,23 +172,23 @@ async fn an_alias_of_a_key_past_its_date_is_free_after_the_purge() {
 #[tokio::test]
 async fn waiting_times_are_7_to_1096_days() {
     let service = Setup::new().open().await;
-    let cmk = service.create(&me(), "").await.unwrap().id;
+    let cmk = service.create(&me(), new_key("")).await.unwrap().id;
     for days in [0, 6, 1097, u32::MAX] {
-        let got = service.schedule_deletion(&me(), &cmk, days).await;
+        let got = service.schedule_deletion(&me(), &cmk, days, false).await;
         assert!(matches!(got, Err(KmsError::Validation(_))), "{days}");
     }
     assert_eq!(service.describe(&me(), &cmk).unwrap().state, KeyState::Enabled);
-    assert!(service.schedule_deletion(&me(), &cmk, 1096).await.is_ok());
+    assert!(service.schedule_deletion(&me(), &cmk, 1096, false).await.is_ok());
 }
 
 #[tokio::test]
 async fn a_new_key_is_as_described() {
     let service = Setup::new().open().await;
-    let made = service.create(&me(), "für Objekte").await.unwrap();
+    let made = service.create(&me(), new_key("für Objekte")).await.unwrap();
     assert_eq!((made.state, made.manager, made.current_version), (KeyState::Enabled, KeyManager::Customer, 1));
     assert_eq!(service.describe(&me(), &made.id), Ok(made.clone()));
     let uuid = made.id.uid.to_uuid();
     assert!(uuid.as_bytes()[14] == b'4' && matches!(uuid.as_bytes()[19], b'8' | b'9' | b'a' | b'b'), "{uuid}");
     let long = "x".repeat(8193);
-    assert!(matches!(service.create(&me(), &long).await, Err(KmsError::Validation(_))));
+    assert!(matches!(service.create(&me(), new_key(&long)).await, Err(KmsError::Validation(_))));
 }

@@ -1,32 +1,36 @@
 //! What every key provider promises, held against the embedded one.
 
-use crate::setup::{DAY_MILLIS, Setup, Watched, me, root_key};
-use crypto::{Binding, KEY_BYTES, KeyRole, SecretBytes};
+use crate::setup::{DAY_MILLIS, Setup, Watched, me, new_key, root_key};
+use crypto::{Binding, KEY_BYTES, KeyRole};
 use model::CmkUid;
 use std::sync::Arc;
-use strongroom_kms::{EmbeddedProvider, KeyProvider, ProviderFault, VersionRef};
+use strongroom_kms::{EmbeddedProvider, KeyProvider, KeySpec, NewVersion, ProviderFault, RootSlot, VersionRef};
 
 fn embedded(root: u8) -> EmbeddedProvider {
-    EmbeddedProvider::new(Arc::new(root_key(root)), crate::setup::Recorder::new(u64::from(root)))
+    EmbeddedProvider::new(RootSlot::new(root_key(root)), crate::setup::Recorder::new(u64::from(root)))
 }
 
-fn secret(byte: u8) -> SecretBytes<KEY_BYTES> {
-    SecretBytes::fill_with(|bytes| bytes.fill(byte))
+fn secret(byte: u8) -> [u8; KEY_BYTES] {
+    [byte; KEY_BYTES]
+}
+
+fn new(uid: CmkUid, version: u32) -> NewVersion<'static> {
+    NewVersion { uid, version, spec: KeySpec::Aes256, existing: None }
 }
 
 /// The guarantees in the trait's text. `again` is the same provider after a restart.
 async fn keeps_its_promises(provider: &dyn KeyProvider, again: &dyn KeyProvider) {
     let uid = CmkUid::from_bytes([1; 16]);
-    let reference = provider.create_version(uid, 1).await.unwrap();
-    let other_reference = provider.create_version(uid, 2).await.unwrap();
-    let version = VersionRef { uid, version: 1, reference: &reference };
-    let other_version = VersionRef { uid, version: 2, reference: &other_reference };
+    let reference = provider.create_version(new(uid, 1)).await.unwrap();
+    let other_reference = provider.create_version(new(uid, 2)).await.unwrap();
+    let version = VersionRef { uid, version: 1, spec: KeySpec::Aes256, reference: &reference };
+    let other_version = VersionRef { uid, version: 2, spec: KeySpec::Aes256, reference: &other_reference };
     let binding = Binding::new("test").field(b"x");
     let wrapped = provider.wrap(version, KeyRole::Dek, &secret(7), &binding).await.unwrap();
 
     for provider in [provider, again] {
         let back = provider.unwrap(version, KeyRole::Dek, &wrapped, &binding).await.unwrap();
-        assert!(back.expose() == secret(7).expose());
+        assert_eq!(back.as_slice(), secret(7));
     }
     let second = provider.wrap(version, KeyRole::Dek, &secret(7), &binding).await.unwrap();
     assert_ne!(second, wrapped, "two wraps of one key differ");
@@ -40,7 +44,7 @@ async fn keeps_its_promises(provider: &dyn KeyProvider, again: &dyn KeyProvider)
     let got = provider.unwrap(other_version, KeyRole::Dek, &wrapped, &binding).await.map(drop);
     assert_eq!(got, Err(wrong.clone()), "another version");
     for at in 0..wrapped.len() {
-        let mut changed = wrapped;
+        let mut changed = wrapped.clone();
         changed[at] ^= 4;
         let got = provider.unwrap(version, KeyRole::Dek, &changed, &binding).await.map(drop);
         assert_eq!(got, Err(wrong.clone()), "byte {at}");
@@ -56,7 +60,7 @@ async fn the_embedded_provider_keeps_its_promises() {
 async fn the_embedded_provider_takes_its_own_references_only() {
     let provider = embedded(1);
     let uid = CmkUid::from_bytes([1; 16]);
-    let reference = provider.create_version(uid, 1).await.unwrap();
+    let reference = provider.create_version(new(uid, 1)).await.unwrap();
     let binding = Binding::new("test");
     let elsewhere = [
         (uid, 2, reference.clone()),
@@ -65,11 +69,11 @@ async fn the_embedded_provider_takes_its_own_references_only() {
         (uid, 1, Vec::new()),
     ];
     for (uid, version, reference) in elsewhere {
-        let version = VersionRef { uid, version, reference: &reference };
+        let version = VersionRef { uid, version, spec: KeySpec::Aes256, reference: &reference };
         let got = provider.wrap(version, KeyRole::Dek, &secret(7), &binding).await;
         assert_eq!(got, Err(ProviderFault::InvalidReference), "{version:?}");
     }
-    let version = VersionRef { uid, version: 1, reference: &reference };
+    let version = VersionRef { uid, version: 1, spec: KeySpec::Aes256, reference: &reference };
     let got = embedded(2).wrap(version, KeyRole::Dek, &secret(7), &binding).await;
     assert_eq!(got, Err(ProviderFault::InvalidReference), "another root key");
 }
@@ -78,8 +82,8 @@ async fn the_embedded_provider_takes_its_own_references_only() {
 async fn a_forgotten_key_needs_its_reference_again() {
     let provider = embedded(1);
     let (uid, binding) = (CmkUid::from_bytes([1; 16]), Binding::new("test"));
-    let reference = provider.create_version(uid, 1).await.unwrap();
-    let version = VersionRef { uid, version: 1, reference: &reference };
+    let reference = provider.create_version(new(uid, 1)).await.unwrap();
+    let version = VersionRef { uid, version: 1, spec: KeySpec::Aes256, reference: &reference };
     let without = VersionRef { reference: &[], ..version };
     provider.wrap(version, KeyRole::Dek, &secret(7), &binding).await.unwrap();
     assert!(provider.wrap(without, KeyRole::Dek, &secret(7), &binding).await.is_ok(), "cached");
@@ -93,9 +97,9 @@ async fn the_service_tells_its_provider_what_was_deleted() {
     let setup = Setup::new();
     let provider = Watched::new(&setup);
     let service = setup.open_with_provider(Arc::<Watched>::clone(&provider)).await;
-    let cmk = service.create(&me(), "").await.unwrap().id;
-    service.create(&me(), "").await.unwrap();
-    service.schedule_deletion(&me(), &cmk, 7).await.unwrap();
+    let cmk = service.create(&me(), new_key("")).await.unwrap().id;
+    service.create(&me(), new_key("")).await.unwrap();
+    service.schedule_deletion(&me(), &cmk, 7, false).await.unwrap();
     service.purge_due().await.unwrap();
     assert!(provider.forgotten.lock().unwrap().is_empty());
     setup.clock.advance_millis(7 * DAY_MILLIS);

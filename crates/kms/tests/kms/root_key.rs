@@ -1,6 +1,6 @@
 //! The root key and the data directory belong together.
 
-use crate::setup::{Setup, me, root_key};
+use crate::setup::{Setup, me, new_key, root_key};
 use store::Table;
 use strongroom_kms::KmsError;
 
@@ -8,7 +8,7 @@ use strongroom_kms::KmsError;
 async fn another_root_key_is_refused_and_changes_nothing() {
     let setup = Setup::new();
     let service = setup.open().await;
-    service.create(&me(), "").await.unwrap();
+    service.create(&me(), new_key("")).await.unwrap();
     drop(service);
     let before: Vec<_> = Table::ALL.iter().map(|table| setup.rows(*table)).collect();
     let error = setup.open_with_root(root_key(0x43)).await.err().unwrap();
@@ -40,7 +40,7 @@ async fn a_missing_check_value_is_not_made_anew_where_keys_exist() {
         let setup = Setup::new();
         let service = setup.open().await;
         match table {
-            Table::Cmks => drop(service.create(&me(), "").await.unwrap()),
+            Table::Cmks => drop(service.create(&me(), new_key("")).await.unwrap()),
             _ => drop(service.metadata_key().await.unwrap()),
         }
         setup.delete(Table::System, b"kms/root-check").await;

@@ -1,7 +1,7 @@
 //! A key service, its store, its clock and its randomness, at the fingertips of a test.
 
 use async_trait::async_trait;
-use crypto::{Binding, KEY_BYTES, KeyRole, RootKey, SecretBytes, WRAPPED_BYTES};
+use crypto::{Binding, KeyRole, RootKey, SecretBytes};
 use model::{AccountId, AccountNumber, CmkUid, Entropy, RegionName};
 use policy::{AccessRequest, Authorized, Authorizer, Caller, Denied, Identity, Permissions, Principal};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,9 +9,11 @@ use std::sync::{Arc, Mutex};
 use store::engine::memory::MemoryStore;
 use store::{MetaStore, Table, Transaction};
 use strongroom_kms::{
-    EmbeddedProvider, KeyProvider, KeyService, KeyUser, KmsError, ProviderFault, ProviderTag, VersionRef,
+    Capabilities, EmbeddedProvider, KeyProvider, KeyService, KeyUser, KmsError, NewVersion, ProviderFault,
+    ProviderName, RootSlot, VersionRef,
 };
 use testkit::{SeededEntropy, TestClock};
+use zeroize::Zeroizing;
 
 /// The action that tests want a CMK for, where it does not matter which.
 pub(crate) const DECRYPT: policy::Action = policy::Action::KmsDecrypt;
@@ -70,29 +72,27 @@ impl Setup {
     }
 
     pub(crate) async fn open_with_root(&self, root: RootKey) -> Result<Arc<KeyService>, KmsError> {
-        KeyService::open(
+        KeyService::open(strongroom_kms::Parts::new(
             Arc::clone(&self.store),
             root,
             Arc::new(Roots),
             region(),
             Arc::<TestClock>::clone(&self.clock),
             Arc::<Recorder>::clone(&self.entropy),
-        )
+        ))
         .await
     }
 
     pub(crate) async fn open_with_provider(&self, provider: Arc<dyn KeyProvider>) -> Arc<KeyService> {
-        KeyService::open_with_provider(
+        let parts = strongroom_kms::Parts::new(
             Arc::clone(&self.store),
-            Arc::new(root_key(0x42)),
-            provider,
+            root_key(0x42),
             Arc::new(Roots),
             region(),
             Arc::<TestClock>::clone(&self.clock),
             Arc::<Recorder>::clone(&self.entropy),
-        )
-        .await
-        .unwrap()
+        );
+        KeyService::open(strongroom_kms::Parts { providers: vec![provider], ..parts }).await.unwrap()
     }
 
     pub(crate) fn rows(&self, table: Table) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -133,7 +133,7 @@ pub(crate) fn root_of(account: &str) -> KeyUser {
     let number = format!("{:012}", u32::from(account.as_bytes()[0]));
     let principal =
         Principal::root(AccountId::parse(account).unwrap(), AccountNumber::parse(&number).unwrap(), account);
-    KeyUser { principal, via: "s3", request_id: "r-1".to_owned(), conditions: Default::default() }
+    KeyUser { principal, access_key: None, via: "s3", request_id: "r-1".to_owned(), conditions: Default::default() }
 }
 
 /// A user of an account, without any policy.
@@ -171,7 +171,7 @@ impl Watched {
     pub(crate) fn new(setup: &Setup) -> Arc<Self> {
         let entropy = Arc::<Recorder>::clone(&setup.entropy);
         Arc::new(Self {
-            inner: EmbeddedProvider::new(Arc::new(root_key(0x42)), entropy),
+            inner: EmbeddedProvider::new(RootSlot::new(root_key(0x42)), entropy),
             wraps: AtomicU64::default(),
             unwraps: AtomicU64::default(),
             forgotten: Mutex::default(),
@@ -186,41 +186,54 @@ impl Watched {
 
 #[async_trait]
 impl KeyProvider for Watched {
-    fn tag(&self) -> ProviderTag {
-        self.inner.tag()
+    /// In the place of the provider it watches.
+    fn name(&self) -> &ProviderName {
+        self.inner.name()
     }
 
-    async fn create_version(&self, uid: CmkUid, version: u32) -> Result<Vec<u8>, ProviderFault> {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    async fn create_version(&self, new: NewVersion<'_>) -> Result<Vec<u8>, ProviderFault> {
         self.fails()?;
-        self.inner.create_version(uid, version).await
+        self.inner.create_version(new).await
     }
 
     async fn wrap(
         &self,
         version: VersionRef<'_>,
         role: KeyRole,
-        secret: &SecretBytes<KEY_BYTES>,
+        plain: &[u8],
         binding: &Binding,
-    ) -> Result<[u8; WRAPPED_BYTES], ProviderFault> {
+    ) -> Result<Vec<u8>, ProviderFault> {
         self.wraps.fetch_add(1, Ordering::SeqCst);
         self.fails()?;
-        self.inner.wrap(version, role, secret, binding).await
+        self.inner.wrap(version, role, plain, binding).await
     }
 
     async fn unwrap(
         &self,
         version: VersionRef<'_>,
         role: KeyRole,
-        wrapped: &[u8; WRAPPED_BYTES],
+        wrapped: &[u8],
         binding: &Binding,
-    ) -> Result<SecretBytes<KEY_BYTES>, ProviderFault> {
+    ) -> Result<Zeroizing<Vec<u8>>, ProviderFault> {
         self.unwraps.fetch_add(1, Ordering::SeqCst);
         self.fails()?;
         self.inner.unwrap(version, role, wrapped, binding).await
+    }
+
+    async fn destroy(&self, version: VersionRef<'_>) -> Result<(), ProviderFault> {
+        self.inner.destroy(version).await
     }
 
     fn forget(&self, uid: CmkUid) {
         self.forgotten.lock().unwrap().push(uid);
         self.inner.forget(uid);
     }
+}
+
+pub(crate) fn new_key(description: &str) -> strongroom_kms::CreateCmk {
+    strongroom_kms::CreateCmk { description: description.to_owned(), ..Default::default() }
 }

@@ -1,6 +1,6 @@
 //! Keys under a CMK: what opens them, what does not, and what is counted.
 
-use crate::setup::{Setup, Watched, me, nobody};
+use crate::setup::{Setup, Watched, me, new_key, nobody};
 use crypto::{BucketKey, Dek, Wrappable};
 use policy::Action;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ async fn unwrap<K: Wrappable>(
     wrapped: &CmkWrapped<K>,
     context: &EncryptionContext,
 ) -> Result<K, KmsError> {
-    let proof = service.authorize_use(&me(), cmk, Action::KmsDecrypt)?;
+    let proof = service.authorize_use(&me(), cmk, Action::KmsDecrypt, &EncryptionContext::new())?;
     service.unwrap(&proof, wrapped, context).await
 }
 
@@ -33,9 +33,9 @@ struct Made {
 
 async fn make() -> Made {
     let service = Setup::new().open().await;
-    let cmk = service.create(&me(), "").await.unwrap().id;
+    let cmk = service.create(&me(), new_key("")).await.unwrap().id;
     let context = context(&[("aws:s3:arn", "arn:aws:s3:::b/k")]);
-    let proof = service.authorize_use(&me(), &cmk, Action::KmsGenerateDataKey).unwrap();
+    let proof = service.authorize_use(&me(), &cmk, Action::KmsGenerateDataKey, &EncryptionContext::new()).unwrap();
     let (dek, wrapped) = service.generate::<Dek>(&proof, &context).await.unwrap();
     Made { service, cmk, dek, wrapped, context }
 }
@@ -78,7 +78,7 @@ async fn another_role_does_not_open_it() {
 async fn no_changed_byte_opens() {
     let m = make().await;
     for at in 0..m.wrapped.as_bytes().len() {
-        let mut bytes = *m.wrapped.as_bytes();
+        let mut bytes = m.wrapped.as_bytes().to_vec();
         bytes[at] ^= 0x80;
         let got = match CmkWrapped::<Dek>::from_bytes(&bytes) {
             Ok(wrapped) => unwrap(&m.service, &m.cmk, &wrapped, &m.context).await.map(drop),
@@ -92,10 +92,10 @@ async fn no_changed_byte_opens() {
 #[tokio::test]
 async fn another_cmk_does_not_open_it_even_with_the_name_changed() {
     let m = make().await;
-    let other = m.service.create(&me(), "").await.unwrap().id;
+    let other = m.service.create(&me(), new_key("")).await.unwrap().id;
     let got = unwrap(&m.service, &other, &m.wrapped, &m.context).await.map(drop);
     assert_eq!(got, Err(KmsError::IncorrectKey));
-    let mut renamed = *m.wrapped.as_bytes();
+    let mut renamed = m.wrapped.as_bytes().to_vec();
     renamed[4..20].copy_from_slice(other.uid.as_bytes());
     let renamed = CmkWrapped::<Dek>::from_bytes(&renamed).unwrap();
     let got = unwrap(&m.service, &other, &renamed, &m.context).await.map(drop);
@@ -105,19 +105,20 @@ async fn another_cmk_does_not_open_it_even_with_the_name_changed() {
 #[tokio::test]
 async fn a_proof_serves_its_own_action_only() {
     let m = make().await;
-    let decrypt = m.service.authorize_use(&me(), &m.cmk, Action::KmsDecrypt).unwrap();
+    let decrypt = m.service.authorize_use(&me(), &m.cmk, Action::KmsDecrypt, &EncryptionContext::new()).unwrap();
     let got = m.service.generate::<Dek>(&decrypt, &m.context).await.map(drop);
     assert_eq!(got, Err(KmsError::Denied));
-    let generate = m.service.authorize_use(&me(), &m.cmk, Action::KmsGenerateDataKey).unwrap();
+    let generate =
+        m.service.authorize_use(&me(), &m.cmk, Action::KmsGenerateDataKey, &EncryptionContext::new()).unwrap();
     assert_eq!(m.service.unwrap(&generate, &m.wrapped, &m.context).await.map(drop), Err(KmsError::Denied));
-    let describe = m.service.authorize_use(&me(), &m.cmk, Action::KmsDescribeKey).unwrap();
+    let describe = m.service.authorize_use(&me(), &m.cmk, Action::KmsDescribeKey, &EncryptionContext::new()).unwrap();
     assert_eq!(m.service.unwrap(&describe, &m.wrapped, &m.context).await.map(drop), Err(KmsError::Denied));
 }
 
 #[tokio::test]
 async fn two_wraps_share_nothing() {
     let m = make().await;
-    let proof = m.service.authorize_use(&me(), &m.cmk, Action::KmsGenerateDataKey).unwrap();
+    let proof = m.service.authorize_use(&me(), &m.cmk, Action::KmsGenerateDataKey, &EncryptionContext::new()).unwrap();
     let (dek, wrapped) = m.service.generate::<Dek>(&proof, &m.context).await.unwrap();
     assert!(dek.as_secret().expose() != m.dek.as_secret().expose());
     assert_ne!(wrapped.as_bytes()[24..56], m.wrapped.as_bytes()[24..56], "salts");
@@ -129,14 +130,14 @@ async fn requests_are_counted_once_each_by_outcome() {
     let setup = Setup::new();
     let provider = Watched::new(&setup);
     let service = setup.open_with_provider(Arc::<Watched>::clone(&provider)).await;
-    let cmk = service.create(&me(), "").await.unwrap().id;
+    let cmk = service.create(&me(), new_key("")).await.unwrap().id;
     let none = EncryptionContext::new();
     let counts = || -> Vec<(Operation, Outcome, u64)> {
         service.counters().snapshot().filter(|(_, _, count)| *count > 0).collect()
     };
 
-    let generate = service.authorize_use(&me(), &cmk, Action::KmsGenerateDataKey).unwrap();
-    let decrypt = service.authorize_use(&me(), &cmk, Action::KmsDecrypt).unwrap();
+    let generate = service.authorize_use(&me(), &cmk, Action::KmsGenerateDataKey, &EncryptionContext::new()).unwrap();
+    let decrypt = service.authorize_use(&me(), &cmk, Action::KmsDecrypt, &EncryptionContext::new()).unwrap();
     service.describe(&me(), &cmk).unwrap();
     service.metadata_key().await.unwrap();
     service.sse_obs_key(model::BucketUid::from_bytes([1; 16])).await.unwrap();
@@ -152,13 +153,13 @@ async fn requests_are_counted_once_each_by_outcome() {
     assert_eq!(got, Err(KmsError::Unavailable("gone".to_owned())));
     *provider.fault.lock().unwrap() = None;
     assert!(service.unwrap(&decrypt, &wrapped, &context(&[("a", "b")])).await.is_err());
-    assert!(service.authorize_use(&nobody(), &cmk, Action::KmsDecrypt).is_err());
+    assert!(service.authorize_use(&nobody(), &cmk, Action::KmsDecrypt, &EncryptionContext::new()).is_err());
     service.disable(&me(), &cmk).await.unwrap();
-    assert!(service.authorize_use(&me(), &cmk, Action::KmsGenerateDataKey).is_err());
-    service.schedule_deletion(&me(), &cmk, 7).await.unwrap();
+    assert!(service.authorize_use(&me(), &cmk, Action::KmsGenerateDataKey, &EncryptionContext::new()).is_err());
+    service.schedule_deletion(&me(), &cmk, 7, false).await.unwrap();
     assert!(service.unwrap(&decrypt, &wrapped, &none).await.is_err());
     let missing = CmkId { uid: model::CmkUid::from_bytes([9; 16]), ..cmk };
-    assert!(service.authorize_use(&me(), &missing, Action::KmsDecrypt).is_err());
+    assert!(service.authorize_use(&me(), &missing, Action::KmsDecrypt, &EncryptionContext::new()).is_err());
     assert_eq!(
         counts(),
         vec![

@@ -67,10 +67,26 @@ async fn an_unauthorised_caller_cannot_tell_what_exists() {
 async fn the_right_to_put_is_no_right_to_the_cmk() {
     let h = Harness::new().await;
     let bucket = h.bucket("bucket").await;
-    let operator =
-        sse::KeyUser { principal: root(), via: "kms", request_id: "test".into(), conditions: Default::default() };
-    let enabled = h.kms.create(&operator, "enabled").await.unwrap().id.to_arn();
-    let disabled_cmk = h.kms.create(&operator, "disabled").await.unwrap().id;
+    let operator = sse::KeyUser {
+        principal: root(),
+        access_key: None,
+        via: "kms",
+        request_id: "test".into(),
+        conditions: Default::default(),
+    };
+    let enabled = h
+        .kms
+        .create(&operator, kms::CreateCmk { description: "enabled".to_owned(), ..Default::default() })
+        .await
+        .unwrap()
+        .id
+        .to_arn();
+    let disabled_cmk = h
+        .kms
+        .create(&operator, kms::CreateCmk { description: "disabled".to_owned(), ..Default::default() })
+        .await
+        .unwrap()
+        .id;
     h.kms.disable(&operator, &disabled_cmk).await.unwrap();
     let disabled_cmk = disabled_cmk.to_arn();
     let missing =

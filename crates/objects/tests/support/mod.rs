@@ -174,8 +174,16 @@ async fn open(
     let clock: Arc<dyn Clock> = Arc::<TestClock>::clone(clock);
     let region = RegionName::parse("local-1").unwrap();
     let authorizer: Arc<dyn Authorizer> = Arc::new(Decide);
-    let kms =
-        KeyService::open(meta.clone(), root, authorizer.clone(), region, clock.clone(), entropy.clone()).await.unwrap();
+    let kms = KeyService::open(kms::Parts::new(
+        meta.clone(),
+        root,
+        authorizer.clone(),
+        region,
+        clock.clone(),
+        entropy.clone(),
+    ))
+    .await
+    .unwrap();
     let config =
         SseConfig { require_https: RequireHttps::Strict, server_default: None, bucket_key_ttl_millis: 180_000 };
     let sse = SseService::open(kms.clone(), meta.clone(), clock.clone(), entropy.clone(), config).await.unwrap();
@@ -236,6 +244,7 @@ pub fn cx() -> RequestContext {
     RequestContext {
         request_id: "test".into(),
         principal: root(),
+        access_key: None,
         conditions: Arc::new(Conditions { secure_transport: true, ..Conditions::default() }),
         transport: Transport::Tls,
         via: "s3",

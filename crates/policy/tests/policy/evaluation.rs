@@ -157,6 +157,7 @@ fn anonymous_has_the_resource_side_only() {
             owner: Some(&a()),
             bucket: None,
             object_acl: None,
+            cmk: None,
             conditions: &conditions,
             facts: &[],
         };
@@ -267,6 +268,7 @@ fn on_account(principal: &Principal, action: Action) -> bool {
         owner: owner.as_ref(),
         bucket: None,
         object_acl: None,
+        cmk: None,
         conditions: &conditions,
         facts: &[],
     })
@@ -321,6 +323,7 @@ fn keys_and_identities_are_their_own_accounts_only() {
             owner,
             bucket: None,
             object_acl: None,
+            cmk: None,
             conditions: &conditions,
             facts: &[],
         };
@@ -455,6 +458,7 @@ fn the_service_as_a_whole_and_buckets_that_do_not_exist_yet() {
             owner: Some(&account),
             bucket: None,
             object_acl: None,
+            cmk: None,
             conditions: &conditions,
             facts: &[],
         };

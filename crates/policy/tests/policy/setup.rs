@@ -182,6 +182,7 @@ impl Ask<'_> {
             owner: Some(self.owner.as_ref().unwrap_or(&self.rules.owner)),
             bucket: Some(self.rules),
             object_acl: self.object_acl,
+            cmk: None,
             conditions: &self.conditions,
             facts: self.facts,
         };

@@ -57,14 +57,14 @@ impl Rooms {
         let meta_seam: Arc<dyn MetaStore> = Arc::<FjallStore>::clone(&meta);
         let blob_seam: Arc<dyn BlobStore> = Arc::<FileBlobs>::clone(&blobs);
 
-        let kms = KeyService::open(
+        let kms = KeyService::open(kms::Parts::new(
             Arc::clone(&meta_seam),
             root,
             Arc::clone(&authorizer),
             settings.region.clone(),
             Arc::clone(&clock),
             Arc::clone(&entropy),
-        )
+        ))
         .await
         .map_err(|error| unopened("the key management service", &error))?;
 

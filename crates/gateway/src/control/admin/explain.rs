@@ -84,6 +84,7 @@ impl Call<'_> {
             owner: principal.account(),
             bucket: None,
             object_acl: None,
+            cmk: None,
             conditions,
             facts: &[],
         };
@@ -121,6 +122,7 @@ impl Call<'_> {
                     owner: Some(inputs.object.as_ref().map_or(&rules.owner, |object| &object.owner)),
                     bucket: Some(rules),
                     object_acl: inputs.object.as_ref().and_then(|object| object.acl.as_ref()),
+                    cmk: None,
                     facts: &facts,
                     ..request
                 }))

@@ -106,6 +106,17 @@ impl Fault {
             ),
             KmsError::Disabled => Self::new(Kind::Disabled, format!("{subject} is disabled.")),
             KmsError::PendingDeletion => Self::new(Kind::InvalidState, format!("{subject} is pending deletion.")),
+            KmsError::PendingImport => Self::new(Kind::InvalidState, format!("{subject} is pending import.")),
+            KmsError::InUse(_) => Self::new(Kind::InvalidState, error.to_string()),
+            KmsError::Unsupported(_) | KmsError::Tag(_) => Self::new(Kind::UnsupportedOperation, error.to_string()),
+            KmsError::LimitExceeded(_) | KmsError::Conflict(_) | KmsError::MalformedPolicy(_) => {
+                Self::new(Kind::Validation, error.to_string())
+            }
+            KmsError::InvalidGrantId
+            | KmsError::InvalidGrantToken
+            | KmsError::InvalidImportToken
+            | KmsError::ExpiredImportToken
+            | KmsError::IncorrectMaterial => Self::new(Kind::Validation, error.to_string()),
             KmsError::NotPendingDeletion => {
                 Self::new(Kind::InvalidState, format!("{subject} is not pending deletion."))
             }
@@ -128,7 +139,7 @@ impl Fault {
                 Kind::Throttling,
                 "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.",
             ),
-            KmsError::Unavailable(_) => Self {
+            KmsError::Unavailable(_) | KmsError::AuditUnavailable => Self {
                 kind: Kind::DependencyTimeout,
                 message: Some("The key service did not answer in time. The request can be tried again.".to_owned()),
                 detail: Some(error),

@@ -4,7 +4,7 @@ use super::fault::{Fault, Kind};
 use super::input::{self, required};
 use super::subject::Subject;
 use super::{Call, Output};
-use kms::{CmkDescription, CmkId, KeyManager, KeyRef, KeyState, KmsError};
+use kms::{CmkDescription, CmkId, CreateCmk, KeyManager, KeyRef, KeyState, KmsError};
 use model::{CmkUid, Timestamp};
 use policy::Action;
 use serde_json::{Value, json};
@@ -28,12 +28,9 @@ impl Call<'_> {
         if let Some((_, member)) = refused.iter().find(|(given, _)| *given) {
             return Err(Fault::new(Kind::UnsupportedOperation, format!("{member} is not offered by this server.")));
         }
-        let description = input.description.unwrap_or_default();
-        let made = self
-            .service
-            .create(self.user, &description)
-            .await
-            .map_err(|error| Fault::of(error, &Subject::account()))?;
+        let wanted = CreateCmk { description: input.description.unwrap_or_default(), ..CreateCmk::default() };
+        let made =
+            self.service.create(self.user, wanted).await.map_err(|error| Fault::of(error, &Subject::account()))?;
         Ok(Some(json!({ "KeyMetadata": metadata(&made) })))
     }
 

@@ -39,7 +39,7 @@ impl Call<'_> {
         };
         let cmk = self.managed_key(&input.key_id, "keyId", Action::KmsScheduleKeyDeletion)?;
         let delete_at =
-            self.service.schedule_deletion(self.user, &cmk, days).await.map_err(|error| about(&cmk, error))?;
+            self.service.schedule_deletion(self.user, &cmk, days, false).await.map_err(|error| about(&cmk, error))?;
         Ok(Some(json!({
             "KeyId": cmk.to_arn(),
             "DeletionDate": seconds(delete_at),

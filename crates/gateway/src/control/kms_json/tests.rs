@@ -20,14 +20,14 @@ impl Setup {
     async fn new() -> Self {
         let clock = Arc::new(TestClock::default());
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(7));
-        let service = KeyService::open(
+        let service = KeyService::open(kms::Parts::new(
             MemoryStore::shared(),
             crypto::RootKey::generate(&*entropy),
             Arc::new(Evaluator),
             RegionName::parse("local-1").unwrap(),
             Arc::<TestClock>::clone(&clock),
             entropy,
-        )
+        ))
         .await
         .unwrap();
         Self { service, user: user("aa", "000000000042"), clock }
@@ -65,7 +65,7 @@ impl Setup {
 
 fn user(account: &str, number: &str) -> KeyUser {
     let principal = Principal::root(AccountId::parse(account).unwrap(), AccountNumber::parse(number).unwrap(), account);
-    KeyUser { principal, via: "kms", request_id: "test".to_owned(), conditions: Default::default() }
+    KeyUser { principal, access_key: None, via: "kms", request_id: "test".to_owned(), conditions: Default::default() }
 }
 
 #[tokio::test]
@@ -162,6 +162,7 @@ async fn another_account_finds_nothing() {
     assert_eq!(keys["Keys"], json!([]));
     let nobody = KeyUser {
         principal: Principal::Anonymous,
+        access_key: None,
         via: "kms",
         request_id: String::new(),
         conditions: Default::default(),
@@ -351,7 +352,10 @@ async fn ciphertexts_that_do_not_open() {
     }
     // A DEK of the store under the same CMK is no data key: the API does not open it.
     let cmk = s.service.resolve(&s.user, &id, policy::Action::KmsDecrypt).unwrap();
-    let proof = s.service.authorize_use(&s.user, &cmk, policy::Action::KmsGenerateDataKey).unwrap();
+    let proof = s
+        .service
+        .authorize_use(&s.user, &cmk, policy::Action::KmsGenerateDataKey, &kms::EncryptionContext::new())
+        .unwrap();
     let (_, dek) = s.service.generate::<crypto::Dek>(&proof, &kms::EncryptionContext::new()).await.unwrap();
     let blob_of_dek = data_encoding::BASE64.encode(dek.as_bytes());
     silent(&s.call("Decrypt", json!({ "CiphertextBlob": blob_of_dek })).await.1);

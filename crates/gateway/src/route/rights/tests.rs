@@ -95,6 +95,7 @@ fn may(principal: &Principal, rights: &[Right], bucket: Bucket) -> bool {
             owner,
             bucket,
             object_acl,
+            cmk: None,
             conditions: &conditions,
             facts: &[],
         };

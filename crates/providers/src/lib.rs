@@ -1,0 +1,1 @@
+//! Key providers outside this process, each behind the seam [`kms::KeyProvider`].
