@@ -25,6 +25,17 @@ pub enum Resource<'a> {
         /// Which.
         uid: CmkUid,
     },
+    /// The alias of a CMK: making, moving and removing one is asked of it as well as of the CMK (kms-iam-api §2.3).
+    KeyAlias {
+        /// Where it lives.
+        region: &'a RegionName,
+        /// Whose it is.
+        account: &'a AccountId,
+        /// That account's number.
+        number: &'a AccountNumber,
+        /// Its name, `alias/` included.
+        name: &'a str,
+    },
     /// Something of IAM: `user/path/name`, `group/…`, `role/…`, `policy/…`, `root`, as in ARNs.
     Iam {
         /// Whose it is.

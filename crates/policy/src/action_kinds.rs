@@ -9,6 +9,11 @@ impl Action {
         self.name().starts_with("s3:")
     }
 
+    /// Whether it is an action of the key service.
+    pub fn is_of_keys(self) -> bool {
+        self.name().starts_with("kms:")
+    }
+
     /// Whether OBS counts it among the actions on objects (`obs:object:…`) rather than on buckets (obs-api §8.5).
     pub fn is_on_object(self) -> bool {
         self.is_on_existing_object() || self.is_of_bucket_owner() || self.is_on_upload()

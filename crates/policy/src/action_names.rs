@@ -26,6 +26,15 @@ pub(crate) const NOT_OFFERED: &str = "
     postbucketlogging
 ";
 
+/// The same for key policies: AWS's names, without the service. Asymmetric keys, keys of several regions and key stores
+/// are not offered.
+pub(crate) const KEYS_NOT_OFFERED: &str = "
+    sign verify getpublickey generatemac verifymac derivesharedsecret generatedatakeypair
+    generatedatakeypairwithoutplaintext replicatekey updateprimaryregion synchronizemultiregionkey
+    createcustomkeystore connectcustomkeystore deletecustomkeystore describecustomkeystores
+    disconnectcustomkeystore updatecustomkeystore getkeylastusage
+";
+
 impl Action {
     /// Huawei's names, service and type included, in lower case (kms-iam-api §2.10). The names of OBS are built from
     /// [`Action::obs_name`]. The newer names, with a `V5` behind, are understood as well.
@@ -33,7 +42,7 @@ impl Action {
         match self {
             A::KmsCreateKey => &["kms:cmk:create", "kms:cmk:createkey"],
             A::KmsDescribeKey => &["kms:cmk:get", "kms:cmk:describekey"],
-            A::KmsListKeys => &["kms:cmk:list", "kms:cmk:listkeys"],
+            A::KmsListKeys => &["kms:cmk:list", "kms:cmk:listkeys", "kms:cmk:getinstance", "kms:cmk:getquota"],
             A::KmsListAliases => &["kms:cmk:list", "kms:alias:list", "kms:cmk:listaliases"],
             A::KmsCreateAlias => &["kms:alias:create", "kms:cmk:createalias"],
             A::KmsDeleteAlias => &["kms:alias:delete", "kms:cmk:deletealias"],

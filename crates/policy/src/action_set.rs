@@ -2,7 +2,7 @@
 //! segments, all without regard to case.
 
 use crate::Action;
-use crate::action_names::NOT_OFFERED;
+use crate::action_names::{KEYS_NOT_OFFERED, NOT_OFFERED};
 use crate::glob::{Lookup, Pattern, Syntax};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -55,8 +55,29 @@ pub(crate) struct Named {
     pub(crate) known: bool,
 }
 
-/// Finds what a pattern names. In a bucket policy these are actions of the store, by OBS's bare names as well.
-pub(crate) fn named(pattern: &str, of_bucket: bool) -> Result<Named, String> {
+/// Whose actions a pattern can name, by where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// In a bucket policy: the store's, by OBS's bare names as well.
+    Store,
+    /// In a key policy: the KMS's.
+    Keys,
+    /// Anywhere else: all.
+    All,
+}
+
+impl Scope {
+    fn holds(self, action: Action) -> bool {
+        match self {
+            Self::Store => action.is_of_store(),
+            Self::Keys => action.is_of_keys(),
+            Self::All => true,
+        }
+    }
+}
+
+/// Finds what a pattern names.
+pub(crate) fn named(pattern: &str, scope: Scope) -> Result<Named, String> {
     let lower = pattern.to_ascii_lowercase();
     // Huawei writes `*:*:*` and `obs:*:*` for all of everything and all of a service.
     let short = match lower.split(':').collect::<Vec<_>>()[..] {
@@ -65,7 +86,7 @@ pub(crate) fn named(pattern: &str, of_bucket: bool) -> Result<Named, String> {
         _ => lower,
     };
     if !short.contains(['*', '?']) {
-        return Ok(exactly(&short, of_bucket));
+        return Ok(exactly(&short, scope));
     }
     let glob = Pattern::parse(&short, Syntax { wildcards: true, variables: false })?;
     let matches = |name: &str| glob.matches(name, &NoVariables) == Ok(true);
@@ -73,12 +94,12 @@ pub(crate) fn named(pattern: &str, of_bucket: bool) -> Result<Named, String> {
     let mut known = false;
     for spellings in SPELLINGS.iter() {
         // In a bucket policy `*Policy` names no policies of identities.
-        if (!of_bucket || spellings.action.is_of_store()) && spellings.any(&short, of_bucket, matches) {
+        if scope.holds(spellings.action) && spellings.any(&short, scope == Scope::Store, matches) {
             actions.add(spellings.action);
             known = true;
         }
     }
-    let known = known || is_known_elsewhere(of_bucket, matches);
+    let known = known || is_known_elsewhere(scope, matches);
     Ok(Named { actions, known })
 }
 
@@ -103,11 +124,11 @@ fn own_name(action: Action) -> bool {
 }
 
 /// What a name without wildcards names: by look-up, for most names in documents are of this kind.
-fn exactly(name: &str, of_bucket: bool) -> Named {
+fn exactly(name: &str, scope: Scope) -> Named {
     let is_bare = !name.contains(':');
-    let fits = |set: &ActionSet| (of_bucket || !is_bare) && (!of_bucket || set.iter().all(Action::is_of_store));
+    let fits = |set: &ActionSet| (scope == Scope::Store || !is_bare) && set.iter().all(|action| scope.holds(action));
     let actions = EXACT.get(name).copied().filter(fits);
-    let known = actions.is_some() || is_known_elsewhere(of_bucket, |other| other == name);
+    let known = actions.is_some() || is_known_elsewhere(scope, |other| other == name);
     Named { actions: actions.unwrap_or_default(), known }
 }
 
@@ -162,7 +183,11 @@ impl Spellings {
     }
 }
 
-fn is_known_elsewhere(bare_names: bool, matches: impl Fn(&str) -> bool) -> bool {
+fn is_known_elsewhere(scope: Scope, matches: impl Fn(&str) -> bool) -> bool {
+    if scope == Scope::Keys {
+        return KEYS_NOT_OFFERED.split_ascii_whitespace().any(|name| matches(&format!("kms:{name}")));
+    }
+    let bare_names = scope == Scope::Store;
     NOT_OFFERED.split_ascii_whitespace().any(|name| {
         (bare_names && matches(name))
             || ["s3:", "obs:", "obs:bucket:", "obs:object:"].iter().any(|prefix| matches(&format!("{prefix}{name}")))
@@ -184,7 +209,7 @@ mod tests {
 
     fn set(pattern: &str) -> Vec<Action> {
         let bare = !pattern.contains(':') && pattern != "*";
-        named(pattern, bare).unwrap().actions.iter().collect()
+        named(pattern, if bare { Scope::Store } else { Scope::All }).unwrap().actions.iter().collect()
     }
 
     #[test]
@@ -205,8 +230,25 @@ mod tests {
             ("s3:GetObjectVersion", vec![A::GetObjectVersion]),
             ("kms:cmk:get", vec![A::KmsDescribeKey]),
             ("kms:cmk:list", vec![A::KmsListKeys, A::KmsListAliases]),
-            ("KMS:dek:*", vec![A::KmsGenerateDataKey, A::KmsDecrypt]),
-            ("kms:GenerateDataKey*", vec![A::KmsGenerateDataKey]),
+            ("kms:dek:create", vec![A::KmsGenerateDataKey, A::KmsGenerateDataKeyWithoutPlaintext]),
+            ("kms:dek:crypto", vec![A::KmsDecrypt, A::KmsEncrypt]),
+            (
+                "KMS:dek:*",
+                vec![A::KmsGenerateDataKey, A::KmsDecrypt, A::KmsGenerateDataKeyWithoutPlaintext, A::KmsEncrypt],
+            ),
+            ("kms:cmk:crypto", vec![A::KmsDecrypt, A::KmsEncrypt, A::KmsReEncryptFrom, A::KmsReEncryptTo]),
+            (
+                "kms:grant:*",
+                vec![
+                    A::KmsCreateGrant,
+                    A::KmsListGrants,
+                    A::KmsListRetirableGrants,
+                    A::KmsRevokeGrant,
+                    A::KmsRetireGrant,
+                ],
+            ),
+            ("kms:cmkTag:*", vec![A::KmsTagResource, A::KmsUntagResource, A::KmsListResourceTags]),
+            ("kms:GenerateDataKey*", vec![A::KmsGenerateDataKey, A::KmsGenerateDataKeyWithoutPlaintext]),
             ("iam:users:createUserV5", vec![A::IamCreateUser]),
             ("sts:agencies:assume", vec![A::StsAssumeRole]),
             ("ec2:*", vec![]),
@@ -226,15 +268,31 @@ mod tests {
 
     #[test]
     fn bare_names_belong_to_bucket_policies() {
-        assert!(!named("GetObject", false).unwrap().known);
-        assert!(named("GetObject", true).unwrap().known);
-        assert!(named("PutBucketLogging", true).unwrap().known);
-        assert!(named("s3:*Retention", true).unwrap().known);
-        assert!(!named("s3:GetObjct", true).unwrap().known);
+        assert!(!named("GetObject", Scope::All).unwrap().known);
+        assert!(named("GetObject", Scope::Store).unwrap().known);
+        assert!(named("PutBucketLogging", Scope::Store).unwrap().known);
+        assert!(named("s3:*Retention", Scope::Store).unwrap().known);
+        assert!(!named("s3:GetObjct", Scope::Store).unwrap().known);
         for foreign in ["kms:Decrypt", "kms:*", "iam:users:*", "sts:AssumeRole"] {
-            assert!(!named(foreign, true).unwrap().known, "{foreign}");
+            assert!(!named(foreign, Scope::Store).unwrap().known, "{foreign}");
         }
-        assert!(named("*", true).unwrap().actions.iter().all(Action::is_of_store));
+        assert!(named("*", Scope::Store).unwrap().actions.iter().all(Action::is_of_store));
+    }
+
+    #[test]
+    fn key_policies_name_actions_of_the_kms() {
+        let kms: Vec<Action> = Action::ALL.iter().copied().filter(|a| a.is_of_keys()).collect();
+        for all in ["*", "kms:*", "KMS:*", "kms:*:*", "*:*"] {
+            assert_eq!(named(all, Scope::Keys).unwrap().actions.iter().collect::<Vec<_>>(), kms, "{all}");
+        }
+        for known in ["kms:Decrypt", "kms:dek:create", "kms:ReEncrypt*", "kms:Sign", "kms:*KeyStore"] {
+            assert!(named(known, Scope::Keys).unwrap().known, "{known}");
+        }
+        for foreign in
+            ["s3:GetObject", "s3:*", "iam:CreateUser", "GetObject", "kms:Decrpt", "obs:*:*", "kms:cmk:nothing"]
+        {
+            assert!(!named(foreign, Scope::Keys).unwrap().known, "{foreign}");
+        }
     }
 
     #[test]

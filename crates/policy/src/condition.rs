@@ -98,7 +98,7 @@ pub enum ConditionKey {
     RequestObjectTagKeys,
     /// `aws:PrincipalTag/<key>`: absent until identities have tags
     PrincipalTag(Box<str>),
-    /// `kms:ViaService`
+    /// `kms:ViaService`: only where the store uses a CMK for a request, see [`ConditionKey::via_store`]
     ViaService,
     /// `kms:CallerAccount`
     CallerAccount,
@@ -106,6 +106,50 @@ pub enum ConditionKey {
     EncryptionContext(Box<str>),
     /// `kms:EncryptionContextKeys`
     EncryptionContextKeys,
+    /// `kms:GrantOperations`: of a new grant, `Decrypt` and so on
+    GrantOperations,
+    /// `kms:GranteePrincipal`: of a new grant, as given
+    GranteePrincipal,
+    /// `kms:RetiringPrincipal`: of a new grant, as given
+    RetiringPrincipal,
+    /// `kms:GrantConstraintType`: `EncryptionContextEquals`, `EncryptionContextSubset`
+    GrantConstraintType,
+    /// `kms:GrantIsForAWSResource`
+    GrantIsForAwsResource,
+    /// `kms:KeyOrigin`: `AWS_KMS` (also matches `kms`), `EXTERNAL` (`external`)
+    KeyOrigin,
+    /// `kms:KeySpec`: `SYMMETRIC_DEFAULT` (also matches `AES_256`), `SM4`
+    KeySpec,
+    /// `kms:KeyUsage`: `ENCRYPT_DECRYPT`
+    KeyUsage,
+    /// `kms:ResourceAliases`: the CMK's aliases, `alias/` included
+    ResourceAliases,
+    /// `kms:RequestAlias`: the alias the request named the CMK by
+    RequestAlias,
+    /// `kms:EncryptionAlgorithm`
+    EncryptionAlgorithm,
+    /// `kms:MultiRegion`: `false`
+    MultiRegion,
+    /// `kms:WrappingAlgorithm`
+    WrappingAlgorithm,
+    /// `kms:ExpirationModel`
+    ExpirationModel,
+    /// `kms:ValidTo`
+    ValidTo,
+    /// `kms:BypassPolicyLockoutSafetyCheck`
+    BypassPolicyLockoutSafetyCheck,
+    /// `kms:ScheduleKeyDeletionPendingWindowInDays`
+    PendingWindowInDays,
+    /// `kms:RotationPeriodInDays`
+    RotationPeriodInDays,
+    /// `kms:ReEncryptOnSameKey`
+    ReEncryptOnSameKey,
+    /// `aws:ResourceTag/<key>`, `g:ResourceTag/<key>`: of CMKs
+    ResourceTag(Box<str>),
+    /// `aws:RequestTag/<key>`, `g:RequestTag/<key>`: tags sent for a CMK
+    RequestTag(Box<str>),
+    /// `aws:TagKeys`, `g:TagKeys`: keys of the tags sent for a CMK
+    TagKeys,
     /// `sts:ExternalId`
     ExternalId,
     /// `sts:RoleSessionName`

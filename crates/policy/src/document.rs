@@ -7,11 +7,14 @@ use crate::parse;
 use crate::principals::{Hold, Principals};
 use crate::public;
 use crate::resources::Resources;
-use model::BucketName;
+use model::{AccountId, AccountNumber, BucketName, CmkUid, RegionName};
 use std::fmt;
 
 /// Longest document, in bytes (obs-api §5.7; AWS's limits are lower).
 pub const POLICY_BYTES_MAX: usize = 20 * 1024;
+
+/// Longest key policy, in bytes (kms-iam-api §2.3).
+pub const KEY_POLICY_BYTES_MAX: usize = 32 * 1024;
 
 /// Where a document is to stand, which decides what it must and must not say.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +25,18 @@ pub enum Grammar<'a> {
     Identity,
     /// On a role: who may assume it. Principals, no resources.
     Trust,
+    /// On this CMK: AWS's grammar. Every statement names principals; actions are of the KMS, in AWS's or Huawei's words;
+    /// the resource is `*` or this CMK.
+    Key {
+        /// Where it lives.
+        region: &'a RegionName,
+        /// Whose it is.
+        account: &'a AccountId,
+        /// That account's number.
+        number: &'a AccountNumber,
+        /// Which.
+        uid: CmkUid,
+    },
 }
 
 /// What is wrong with a document, and where: `Statement[1].Condition.StringEqual: unknown operator`.

@@ -4,12 +4,16 @@
 //! 2. What a boundary or a session policy does not allow is denied.
 //! 3. In one account: its root identity may, else an identity policy or the resource's side must allow.
 //! 4. Between accounts both sides must allow. The anonymous have the resource's side only.
+//!
+//! What differs for a CMK, whose policy may withhold it from its own account, stands in `cmk.rs`.
 
 use crate::acl_table::{self, AclOf};
 use crate::document::{Effect, Mismatch, Statement};
 use crate::facts::Context;
 use crate::principals::Hold;
-use crate::{AccessRequest, Action, Attached, Authorized, BucketRules, Denied, Ownership, Policy, Resource};
+use crate::{
+    AccessRequest, Action, Attached, Authorized, BucketRules, Denied, KeyGrant, Ownership, Policy, Resource, cmk,
+};
 use model::AccountId;
 
 /// Where a statement or a grant stands.
@@ -29,6 +33,10 @@ pub enum Layer {
     BucketAcl,
     /// The object's ACL.
     ObjectAcl,
+    /// The CMK's key policy.
+    KeyPolicy,
+    /// The grants on the CMK.
+    Grant,
 }
 
 /// A policy in its place.
@@ -44,6 +52,7 @@ pub(crate) enum Cause<'a> {
     Statement(Place<'a>, usize, &'a Statement),
     Unreadable(Place<'a>),
     Grant(AclOf, usize),
+    KeyGrant(usize, &'a KeyGrant),
     Root,
     NeedsNoPermission,
     NarrowedSession,
@@ -71,6 +80,8 @@ pub(crate) trait Listener {
     fn unreadable(&mut self, _: Place<'_>) {}
 
     fn grant(&mut self, _: AclOf, _: usize) {}
+
+    fn key_grant(&mut self, _: usize, _: &KeyGrant) {}
 }
 
 /// Nobody listens.
@@ -91,9 +102,9 @@ pub fn decide(request: &AccessRequest<'_>) -> Result<Authorized, Denied> {
 
 /// What the statements of one policy come to.
 #[derive(Default)]
-struct Found<'a> {
-    deny: Option<Cause<'a>>,
-    allow: Option<(Hold, Cause<'a>)>,
+pub(crate) struct Found<'a> {
+    pub(crate) deny: Option<Cause<'a>>,
+    pub(crate) allow: Granted<'a>,
 }
 
 impl<'a> Found<'a> {
@@ -104,7 +115,12 @@ impl<'a> Found<'a> {
     }
 }
 
-fn scan<'a, L: Listener>(cx: &Context<'_>, policy: &'a Policy, place: Place<'a>, listener: &mut L) -> Found<'a> {
+pub(crate) fn scan<'a, L: Listener>(
+    cx: &Context<'_>,
+    policy: &'a Policy,
+    place: Place<'a>,
+    listener: &mut L,
+) -> Found<'a> {
     let mut found = Found::default();
     let Some(statements) = policy.statements() else {
         listener.unreadable(place);
@@ -135,9 +151,9 @@ fn scan<'a, L: Listener>(cx: &Context<'_>, policy: &'a Policy, place: Place<'a>,
 
 /// What is attached to the caller.
 #[derive(Default)]
-struct OwnSide<'a> {
+pub(crate) struct OwnSide<'a> {
     deny: Option<Cause<'a>>,
-    allow: Option<Cause<'a>>,
+    pub(crate) allow: Option<Cause<'a>>,
     /// The layer that should have allowed and did not.
     lacks: Option<Layer>,
     lacks_session: bool,
@@ -184,6 +200,7 @@ pub(crate) fn judge<'a, L: Listener>(cx: &Context<'a>, listener: &mut L) -> Verd
     let own = own_side(cx, listener);
     let policy = match (request.bucket, request.resource) {
         (Some(rules), Resource::Bucket(_) | Resource::Object(..)) => bucket_policy(cx, rules, listener),
+        (None, Resource::Cmk { .. }) => cmk::key_policy(cx, listener),
         _ => Found::default(),
     };
     // Above every allowance: what such a session would make could do more than the session may.
@@ -199,9 +216,16 @@ pub(crate) fn judge<'a, L: Listener>(cx: &Context<'a>, listener: &mut L) -> Verd
     if let Some(layer) = own.lacks {
         return deny(Cause::NotAllowedBy(layer));
     }
-    let Some(rules) = request.bucket else { return own_only(cx, &own, request.owner) };
+    let Some(rules) = request.bucket else {
+        return match (request.resource, request.cmk) {
+            (Resource::Cmk { .. }, Some(rules)) => cmk::judge(cx, rules, &own, policy.allow, listener),
+            _ => own_only(cx, &own, request.owner),
+        };
+    };
     match request.resource {
-        Resource::Service | Resource::Cmk { .. } | Resource::Iam { .. } => own_only(cx, &own, request.owner),
+        Resource::Service | Resource::Cmk { .. } | Resource::KeyAlias { .. } | Resource::Iam { .. } => {
+            own_only(cx, &own, request.owner)
+        }
         Resource::Bucket(_) => {
             let acl = acl(cx, rules, &rules.acl, AclOf::Bucket, listener);
             both_sides(cx, &own, &rules.owner, best(policy.allow, acl))
@@ -246,7 +270,8 @@ fn object_owner<'a>(cx: &Context<'a>, rules: &'a BucketRules) -> &'a AccountId {
     cx.request.owner.unwrap_or(&rules.owner)
 }
 
-type Granted<'a> = Option<(Hold, Cause<'a>)>;
+/// What the resource's side allows, and how it names the principal.
+pub(crate) type Granted<'a> = Option<(Hold, Cause<'a>)>;
 
 fn acl<'a, L: Listener>(
     cx: &Context<'a>,
@@ -264,7 +289,8 @@ fn acl<'a, L: Listener>(
     Some((hold, Cause::Grant(of, i)))
 }
 
-fn best<'a>(one: Granted<'a>, other: Granted<'a>) -> Granted<'a> {
+/// Of two allowances the one that needs no other.
+pub(crate) fn best<'a>(one: Granted<'a>, other: Granted<'a>) -> Granted<'a> {
     match (one, other) {
         (Some((Hold::Account, _)), Some((Hold::Direct, _))) | (None, _) => other,
         _ => one,
@@ -320,10 +346,10 @@ pub(crate) fn judge_assume<'a, L: Listener>(cx: &Context<'a>, trust: &'a Policy,
     }
 }
 
-fn allow(cause: Cause<'_>) -> Verdict<'_> {
+pub(crate) fn allow(cause: Cause<'_>) -> Verdict<'_> {
     Verdict { allowed: true, cause }
 }
 
-fn deny(cause: Cause<'_>) -> Verdict<'_> {
+pub(crate) fn deny(cause: Cause<'_>) -> Verdict<'_> {
     Verdict { allowed: false, cause }
 }

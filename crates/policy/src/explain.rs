@@ -5,7 +5,7 @@ use crate::document::{Effect, Mismatch, Statement};
 use crate::evaluate::{Cause, Layer, Listener, Place, Verdict, judge, judge_assume};
 use crate::facts::Context;
 use crate::principals::Hold;
-use crate::{AccessRequest, Policy};
+use crate::{AccessRequest, KeyGrant, Policy};
 
 /// A decision with everything that was weighed for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct Explanation {
     pub reason: Reason,
     /// Every statement of every policy that was read, in order of evaluation.
     pub statements: Vec<StatementTrace>,
-    /// The grants of ACLs that hold, whether they decided or not.
+    /// The grants of ACLs and of the CMK that hold, whether they decided or not.
     pub grants: Vec<GrantTrace>,
 }
 
@@ -41,7 +41,7 @@ pub enum Reason {
         /// Its name.
         source: String,
     },
-    /// A grant of an ACL.
+    /// A grant, of an ACL or on the CMK.
     Grant(GrantTrace),
     /// The owner's root identity may do everything to what its account owns.
     Root,
@@ -106,15 +106,17 @@ pub enum Outcome {
     Unreadable,
 }
 
-/// A grant of an ACL that holds.
+/// A grant that holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrantTrace {
-    /// Whose ACL.
+    /// Whose ACL, or the grants on the CMK.
     pub layer: Layer,
     /// Whether it is a bucket's grant that is delivered to its objects.
     pub delivered: bool,
-    /// The grant's place in the ACL, from 0.
+    /// The grant's place in the ACL or among the grants, from 0.
     pub index: usize,
+    /// Of a grant on a CMK its id.
+    pub id: Option<String>,
 }
 
 /// Explains [`decide`](crate::decide): the same evaluation, so the same decision.
@@ -148,6 +150,7 @@ impl Notes {
             },
             Cause::Unreadable(place) => Reason::Unreadable { layer: place.layer, source: place.source.to_owned() },
             Cause::Grant(of, index) => Reason::Grant(GrantTrace::new(of, index)),
+            Cause::KeyGrant(index, grant) => Reason::Grant(GrantTrace::of_key(index, grant)),
             Cause::Root => Reason::Root,
             Cause::NeedsNoPermission => Reason::NeedsNoPermission,
             Cause::NarrowedSession => Reason::NarrowedSession,
@@ -210,11 +213,19 @@ impl Listener for Notes {
     fn grant(&mut self, of: AclOf, index: usize) {
         self.grants.push(GrantTrace::new(of, index));
     }
+
+    fn key_grant(&mut self, index: usize, grant: &KeyGrant) {
+        self.grants.push(GrantTrace::of_key(index, grant));
+    }
 }
 
 impl GrantTrace {
     fn new(of: AclOf, index: usize) -> Self {
         let layer = if of == AclOf::Object { Layer::ObjectAcl } else { Layer::BucketAcl };
-        Self { layer, delivered: of == AclOf::Delivered, index }
+        Self { layer, delivered: of == AclOf::Delivered, index, id: None }
+    }
+
+    fn of_key(index: usize, grant: &KeyGrant) -> Self {
+        Self { layer: Layer::Grant, delivered: false, index, id: Some(grant.id().to_owned()) }
     }
 }

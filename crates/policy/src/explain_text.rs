@@ -14,6 +14,8 @@ impl fmt::Display for Layer {
             Self::Trust => "trust policy",
             Self::BucketAcl => "bucket ACL",
             Self::ObjectAcl => "object ACL",
+            Self::KeyPolicy => "key policy",
+            Self::Grant => "grants on the key",
         })
     }
 }
@@ -24,7 +26,7 @@ struct Spot<'a>(Layer, &'a str);
 impl fmt::Display for Spot<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Layer::BucketPolicy | Layer::Trust => write!(f, "{}", self.0),
+            Layer::BucketPolicy | Layer::KeyPolicy | Layer::Trust => write!(f, "{}", self.0),
             layer => write!(f, "{layer}, {}", self.1),
         }
     }
@@ -68,6 +70,9 @@ impl fmt::Display for Reason {
 
 impl fmt::Display for GrantTrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(id) = &self.id {
+            return write!(f, "grant {id} on the key");
+        }
         let delivered = if self.delivered { ", delivered" } else { "" };
         write!(f, "grant {} of {}{delivered}", self.index + 1, self.layer)
     }

@@ -67,6 +67,7 @@ impl<'a> Context<'a> {
             }
             Resource::Bucket(_) | Resource::Object(..) => format!("arn:aws:s3:::{}", self.path()),
             Resource::Cmk { region, number, uid, .. } => format!("arn:aws:kms:{region}:{number}:key/{}", uid.to_uuid()),
+            Resource::KeyAlias { region, number, name, .. } => format!("arn:aws:kms:{region}:{number}:{name}"),
             Resource::Iam { number, entity, .. } => format!("arn:aws:iam::{number}:{entity}"),
         })
     }
@@ -88,6 +89,9 @@ impl<'a> Context<'a> {
         // What the operation found out by itself stands over what the request said.
         if self.request.facts.iter().any(|(k, _)| k == key) {
             return Seen::Operation(key, self.request.facts);
+        }
+        if key.is_of_keys() {
+            return Seen::Absent;
         }
         let said = &self.request.conditions.values;
         if said.iter().any(|(k, _)| k == key) { Seen::Request(key, said) } else { Seen::Absent }
@@ -137,7 +141,7 @@ impl<'a> Context<'a> {
             K::ResourceAccount => {
                 let owner = self.owner()?;
                 match self.request.resource {
-                    Resource::Cmk { number, .. } | Resource::Iam { number, .. } => {
+                    Resource::Cmk { number, .. } | Resource::KeyAlias { number, .. } | Resource::Iam { number, .. } => {
                         Fact::either(number.as_str(), owner.as_str())
                     }
                     // The number of a foreign account is not known here.
@@ -230,6 +234,15 @@ impl<'a> Fact<'a> {
                 Some(bare) => Self::either(value, bare),
                 None => Self::Either(value.into(), format!("/{value}").into()),
             },
+            // The store is one service, whichever dialect it was spoken to in.
+            ConditionKey::ViaService => match ConditionKey::region_of_store(value) {
+                Some(region) => Self::Either(value.into(), format!("obs.{region}").into()),
+                None => Self::text(value),
+            },
+            // AWS's words and Huawei's.
+            ConditionKey::KeySpec if value == "SYMMETRIC_DEFAULT" => Self::either(value, "AES_256"),
+            ConditionKey::KeyOrigin if value == "AWS_KMS" => Self::either(value, "kms"),
+            ConditionKey::KeyOrigin if value == "EXTERNAL" => Self::either(value, "external"),
             _ => Self::text(value),
         }
     }

@@ -4,6 +4,10 @@
 
 use crate::ConditionKey;
 use ConditionKey as K;
+use model::RegionName;
+
+const VIA_STORE_PREFIX: &str = "s3.";
+const VIA_STORE_SUFFIX: &str = ".amazonaws.com";
 
 /// Keys that every service knows: under `aws:`, `g:`, `obs:` and `s3:`, or bare.
 const GLOBAL: &[(&str, K)] = &[
@@ -26,6 +30,7 @@ const GLOBAL: &[(&str, K)] = &[
     ("multifactorauthpresent", K::MultiFactorAuthPresent),
     ("mfapresent", K::MultiFactorAuthPresent),
     ("resourceaccount", K::ResourceAccount),
+    ("tagkeys", K::TagKeys),
 ];
 
 /// Keys of the object store: under `s3:` and `obs:`, or bare; with or without `x-amz-` or `x-obs-`.
@@ -62,6 +67,27 @@ const KMS: &[(&str, K)] = &[
     ("viaservice", K::ViaService),
     ("calleraccount", K::CallerAccount),
     ("encryptioncontextkeys", K::EncryptionContextKeys),
+    ("grantoperations", K::GrantOperations),
+    ("granteeprincipal", K::GranteePrincipal),
+    ("retiringprincipal", K::RetiringPrincipal),
+    ("grantconstrainttype", K::GrantConstraintType),
+    ("grantisforawsresource", K::GrantIsForAwsResource),
+    ("keyorigin", K::KeyOrigin),
+    ("keyspec", K::KeySpec),
+    ("customermasterkeyspec", K::KeySpec),
+    ("keyusage", K::KeyUsage),
+    ("customermasterkeyusage", K::KeyUsage),
+    ("resourcealiases", K::ResourceAliases),
+    ("requestalias", K::RequestAlias),
+    ("encryptionalgorithm", K::EncryptionAlgorithm),
+    ("multiregion", K::MultiRegion),
+    ("wrappingalgorithm", K::WrappingAlgorithm),
+    ("expirationmodel", K::ExpirationModel),
+    ("validto", K::ValidTo),
+    ("bypasspolicylockoutsafetycheck", K::BypassPolicyLockoutSafetyCheck),
+    ("schedulekeydeletionpendingwindowindays", K::PendingWindowInDays),
+    ("rotationperiodindays", K::RotationPeriodInDays),
+    ("reencryptonsamekey", K::ReEncryptOnSameKey),
 ];
 
 const STS: &[(&str, K)] = &[("externalid", K::ExternalId), ("rolesessionname", K::RoleSessionName)];
@@ -97,6 +123,14 @@ const NEVER_PRESENT: &[&str] = &[
     "g:sourcevpce",
     "g:projectname",
     "g:servicename",
+    "kms:multiregionkeytype",
+    "kms:primaryregion",
+    "kms:replicaregion",
+    "kms:datakeypairspec",
+    "kms:keyagreementalgorithm",
+    "kms:macalgorithm",
+    "kms:messagetype",
+    "kms:signingalgorithm",
     "obs:customdomain",
     "obs:bucketencrypted",
     "s3:dataaccesspointaccount",
@@ -178,6 +212,28 @@ impl ConditionKey {
             K::ViaService => "kms:ViaService",
             K::CallerAccount => "kms:CallerAccount",
             K::EncryptionContextKeys => "kms:EncryptionContextKeys",
+            K::GrantOperations => "kms:GrantOperations",
+            K::GranteePrincipal => "kms:GranteePrincipal",
+            K::RetiringPrincipal => "kms:RetiringPrincipal",
+            K::GrantConstraintType => "kms:GrantConstraintType",
+            K::GrantIsForAwsResource => "kms:GrantIsForAWSResource",
+            K::KeyOrigin => "kms:KeyOrigin",
+            K::KeySpec => "kms:KeySpec",
+            K::KeyUsage => "kms:KeyUsage",
+            K::ResourceAliases => "kms:ResourceAliases",
+            K::RequestAlias => "kms:RequestAlias",
+            K::EncryptionAlgorithm => "kms:EncryptionAlgorithm",
+            K::MultiRegion => "kms:MultiRegion",
+            K::WrappingAlgorithm => "kms:WrappingAlgorithm",
+            K::ExpirationModel => "kms:ExpirationModel",
+            K::ValidTo => "kms:ValidTo",
+            K::BypassPolicyLockoutSafetyCheck => "kms:BypassPolicyLockoutSafetyCheck",
+            K::PendingWindowInDays => "kms:ScheduleKeyDeletionPendingWindowInDays",
+            K::RotationPeriodInDays => "kms:RotationPeriodInDays",
+            K::ReEncryptOnSameKey => "kms:ReEncryptOnSameKey",
+            K::TagKeys => "aws:TagKeys",
+            K::ResourceTag(tag) => return format!("aws:ResourceTag/{tag}"),
+            K::RequestTag(tag) => return format!("aws:RequestTag/{tag}"),
             K::ExternalId => "sts:ExternalId",
             K::RoleSessionName => "sts:RoleSessionName",
             K::PolicyArn => "iam:PolicyARN",
@@ -216,7 +272,51 @@ impl ConditionKey {
         )
     }
 
-    /// Whether a bucket policy may name it: what is misspelt there is refused rather than never present.
+    /// Whether only the KMS knows its value: it hands over what it found out about the CMK and the operation, and whatever
+    /// else a request says goes unheard.
+    pub fn is_of_keys(&self) -> bool {
+        matches!(
+            self,
+            K::ViaService
+                | K::EncryptionContext(_)
+                | K::EncryptionContextKeys
+                | K::GrantOperations
+                | K::GranteePrincipal
+                | K::RetiringPrincipal
+                | K::GrantConstraintType
+                | K::GrantIsForAwsResource
+                | K::KeyOrigin
+                | K::KeySpec
+                | K::KeyUsage
+                | K::ResourceAliases
+                | K::RequestAlias
+                | K::EncryptionAlgorithm
+                | K::MultiRegion
+                | K::WrappingAlgorithm
+                | K::ExpirationModel
+                | K::ValidTo
+                | K::BypassPolicyLockoutSafetyCheck
+                | K::PendingWindowInDays
+                | K::RotationPeriodInDays
+                | K::ReEncryptOnSameKey
+                | K::ResourceTag(_)
+                | K::RequestTag(_)
+                | K::TagKeys
+        )
+    }
+
+    /// The value of `kms:ViaService` where the store, in either dialect, uses a CMK for a request:
+    /// `s3.<region>.amazonaws.com`, which also matches `obs.<region>`. Who calls the KMS himself has none.
+    pub fn via_store(region: &RegionName) -> String {
+        format!("{VIA_STORE_PREFIX}{region}{VIA_STORE_SUFFIX}")
+    }
+
+    /// The region in a value that [`ConditionKey::via_store`] made.
+    pub(crate) fn region_of_store(value: &str) -> Option<&str> {
+        value.strip_prefix(VIA_STORE_PREFIX)?.strip_suffix(VIA_STORE_SUFFIX)
+    }
+
+    /// Whether a bucket or key policy may name it: what is misspelt there is refused rather than never present.
     pub(crate) fn is_known(&self) -> bool {
         match self {
             K::Unknown(name) => NEVER_PRESENT.contains(&&**name),
@@ -242,6 +342,8 @@ fn with_word(service: &str, rest: &str, own: &str) -> Option<K> {
         ("s3" | "obs" | "", "existingobjecttag/") => K::ExistingObjectTag(word),
         ("s3" | "obs" | "", "requestobjecttag/") => K::RequestObjectTag(word),
         ("aws" | "g", "principaltag/") => K::PrincipalTag(word),
+        ("aws" | "g", "resourcetag/") => K::ResourceTag(word),
+        ("aws" | "g", "requesttag/") => K::RequestTag(word),
         ("kms", "encryptioncontext:") => K::EncryptionContext(word),
         _ => return None,
     })
@@ -276,6 +378,8 @@ mod tests {
             (K::ExistingObjectTag("Team".into()), &["s3:ExistingObjectTag/Team", "s3:existingobjecttag/Team"]),
             (K::EncryptionContext("Aws:s3:arn".into()), &["kms:EncryptionContext:Aws:s3:arn"]),
             (K::PrincipalTag("a/b".into()), &["aws:PrincipalTag/a/b"]),
+            (K::ResourceTag("Team".into()), &["aws:ResourceTag/Team", "g:resourcetag/Team"]),
+            (K::KeySpec, &["kms:KeySpec", "kms:CustomerMasterKeySpec"]),
         ] {
             for name in names {
                 assert_eq!(K::parse(name), key, "{name}");

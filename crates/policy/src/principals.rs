@@ -76,7 +76,12 @@ impl Principals {
 }
 
 impl Named {
-    fn hold(&self, principal: &Principal, allows: bool) -> Option<Hold> {
+    /// Whether it names one account or one identity: not everyone, not all of a kind, not a service.
+    pub(crate) fn is_one(&self) -> bool {
+        !matches!(self, Self::Everyone | Self::User(_, None) | Self::Role(_, None) | Self::Nobody)
+    }
+
+    pub(crate) fn hold(&self, principal: &Principal, allows: bool) -> Option<Hold> {
         if *self == Self::Everyone {
             return Some(Hold::Direct);
         }

@@ -4,6 +4,10 @@ use crate::Resource;
 use crate::action_set::NoVariables;
 use crate::facts::Context;
 use crate::glob::{Pattern, Unresolved};
+use model::{AccountId, AccountNumber, CmkUid, RegionName};
+
+/// What Huawei's names call a CMK, in lower case.
+const CMK_KIND: &str = "keyid";
 
 /// The resources of a statement.
 #[derive(Clone, Debug)]
@@ -103,6 +107,29 @@ impl Named {
         }
     }
 
+    /// Whether it can name this CMK.
+    pub(crate) fn can_be_key(
+        &self,
+        region: &RegionName,
+        account: &AccountId,
+        number: &AccountNumber,
+        uid: CmkUid,
+    ) -> bool {
+        let uuid = uid.to_uuid();
+        match self {
+            Self::Any => true,
+            Self::Arn(pattern) => pattern.could_be(&format!("arn:aws:kms:{region}:{number}:key/{uuid}")),
+            Self::Segments(s) => {
+                matches!(&*s.service, "kms" | "*")
+                    && s.region.could_be(region.as_str())
+                    && (s.domain.is_empty() || s.domain.could_be(account.as_str()))
+                    && s.kind.could_be(CMK_KIND)
+                    && s.path.could_be(&uuid)
+            }
+            Self::Path(_) | Self::Agency(_) | Self::Elsewhere => false,
+        }
+    }
+
     /// The patterns it is made of.
     pub(crate) fn patterns(&self) -> Vec<&Pattern> {
         match self {
@@ -117,7 +144,7 @@ impl Segments {
     fn match_resource(&self, cx: &Context<'_>) -> Result<bool, Unresolved> {
         let service = match cx.request.resource {
             Resource::Bucket(_) | Resource::Object(..) => "obs",
-            Resource::Cmk { .. } => "kms",
+            Resource::Cmk { .. } | Resource::KeyAlias { .. } => "kms",
             Resource::Iam { .. } => "iam",
             Resource::Service if cx.request.action.is_of_store() => "obs",
             Resource::Service => cx.request.action.name().split(':').next().unwrap_or_default(),
@@ -140,8 +167,14 @@ impl Segments {
             Resource::Cmk { region, account, uid, .. } => {
                 is(&self.region, region.as_str())?
                     && domain(account.as_str())?
-                    && is(&self.kind, "keyid")?
+                    && is(&self.kind, CMK_KIND)?
                     && is(&self.path, &uid.to_uuid())?
+            }
+            Resource::KeyAlias { region, account, name, .. } => {
+                is(&self.region, region.as_str())?
+                    && domain(account.as_str())?
+                    && is(&self.kind, "alias")?
+                    && is(&self.path, name.strip_prefix("alias/").unwrap_or(name))?
             }
             Resource::Iam { account, entity, .. } => {
                 let (kind, path) = entity.split_once('/').unwrap_or((entity, ""));

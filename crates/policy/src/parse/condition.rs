@@ -43,7 +43,7 @@ fn clause(
     rules: &Rules<'_>,
 ) -> Result<Clause, PolicyError> {
     let key = ConditionKey::parse(key_name);
-    if rules.bucket.is_some() && !key.is_known() {
+    if rules.is_on_resource() && !key.is_known() {
         return fault(path, "unknown condition key");
     }
     let texts = scalars(json, path)?;
@@ -133,7 +133,7 @@ fn pattern(text: &str, syntax: Syntax, path: &str, rules: &Rules<'_>) -> Result<
         Ok(pattern) => pattern,
         Err(message) => return fault(path, message),
     };
-    if rules.bucket.is_some()
+    if rules.is_on_resource()
         && let Some(key) = pattern.keys().find(|key| !key.is_known())
     {
         return fault(path, format!("unknown policy variable `{}`", key.name()));

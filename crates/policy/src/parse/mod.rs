@@ -1,7 +1,7 @@
 //! Reading policy documents. The first fault ends it, with the path of the element and what is wrong there.
 //!
-//! A bucket policy is refused when it names what this server does not know: what is misspelt there would silently not
-//! be. In the policies of identities other services' actions and keys are right and match nothing. An element that is
+//! A bucket or key policy is refused when it names what this server does not know: what is misspelt there would silently
+//! not be. In the policies of identities other services' actions and keys are right and match nothing. An element that is
 //! not of the grammar is refused in all of them, for it would go unheard.
 
 mod condition;
@@ -10,27 +10,38 @@ mod principal;
 mod resource;
 mod statement;
 
-use crate::document::{Grammar, POLICY_BYTES_MAX, PolicyError, Statement};
+use crate::document::{Grammar, KEY_POLICY_BYTES_MAX, POLICY_BYTES_MAX, PolicyError, Statement};
 use json::Json;
-use model::BucketName;
 
 /// What the place and the version of a document decide.
 struct Rules<'a> {
-    /// Set for a bucket policy.
-    bucket: Option<&'a BucketName>,
-    is_trust: bool,
+    /// Where the document stands.
+    grammar: Grammar<'a>,
     /// Whether `${…}` is a variable.
     variables: bool,
     /// Huawei's version: the resource may be left out.
     is_huawei: bool,
 }
 
+impl Rules<'_> {
+    /// Whether the document stands on what it is about. What such a policy names and this server does not know is
+    /// refused.
+    fn is_on_resource(&self) -> bool {
+        matches!(self.grammar, Grammar::Bucket(_) | Grammar::Key { .. })
+    }
+
+    fn is_trust(&self) -> bool {
+        matches!(self.grammar, Grammar::Trust)
+    }
+}
+
 type Members = [(String, Json)];
 
 /// Reads a document.
 pub(crate) fn document(text: &str, grammar: Grammar<'_>) -> Result<Vec<Statement>, PolicyError> {
-    if text.len() > POLICY_BYTES_MAX {
-        return fault("", format!("longer than {POLICY_BYTES_MAX} bytes"));
+    let bytes_max = if matches!(grammar, Grammar::Key { .. }) { KEY_POLICY_BYTES_MAX } else { POLICY_BYTES_MAX };
+    if text.len() > bytes_max {
+        return fault("", format!("longer than {bytes_max} bytes"));
     }
     let json: Json = match serde_json::from_str(text) {
         Ok(json) => json,
@@ -67,20 +78,16 @@ fn rules<'a>(members: &Members, grammar: Grammar<'a>) -> Result<Rules<'a>, Polic
         Some(Json::Text(version)) => Some(version.trim()),
         Some(_) => return fault("Version", "not a text"),
     };
-    let (bucket, is_trust) = match grammar {
-        Grammar::Bucket(bucket) => (Some(bucket), false),
-        Grammar::Identity => (None, false),
-        Grammar::Trust => (None, true),
-    };
+    let has_huawei_versions = matches!(grammar, Grammar::Identity | Grammar::Trust);
     let is_huawei = match version {
         None | Some("2012-10-17" | "2008-10-17") => false,
-        Some("1.0" | "1.1" | "5.0") if bucket.is_none() => true,
+        Some("1.0" | "1.1" | "5.0") if has_huawei_versions => true,
         Some(_) => return fault("Version", "unknown version"),
     };
     if member(members, "Depends").is_some() && version != Some("1.0") {
         return fault("Depends", "only roles of version 1.0 depend on others");
     }
-    Ok(Rules { bucket, is_trust, variables: matches!(version, Some("2012-10-17" | "5.0")), is_huawei })
+    Ok(Rules { grammar, variables: matches!(version, Some("2012-10-17" | "5.0")), is_huawei })
 }
 
 fn fault<T>(path: &str, message: impl Into<String>) -> Result<T, PolicyError> {

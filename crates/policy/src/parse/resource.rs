@@ -2,7 +2,7 @@
 
 use super::json::Json;
 use super::{Rules, check_names, fault, join, texts};
-use crate::document::PolicyError;
+use crate::document::{Grammar, PolicyError};
 use crate::glob::{Pattern, Syntax};
 use crate::resources::{Named, Resources, Segments};
 
@@ -25,10 +25,14 @@ pub(super) fn read(json: &Json, negated: bool, path: &str, rules: &Rules<'_>) ->
     let mut named = Vec::new();
     for (text, at) in texts(json, path)? {
         let one = one(text, &at, rules)?;
-        if let Some(bucket) = rules.bucket {
-            if !one.can_be_of(bucket.as_str()) {
-                return fault(&at, "not of this bucket");
+        match rules.grammar {
+            Grammar::Bucket(bucket) if !one.can_be_of(bucket.as_str()) => return fault(&at, "not of this bucket"),
+            Grammar::Key { region, account, number, uid } if !one.can_be_key(region, account, number, uid) => {
+                return fault(&at, "not this key: the resource of a key policy is `*`");
             }
+            _ => {}
+        }
+        if rules.is_on_resource() {
             let unknown = one.patterns().into_iter().flat_map(|pattern| pattern.keys()).find(|key| !key.is_known());
             if let Some(key) = unknown {
                 return fault(&at, format!("unknown policy variable `{}`", key.name()));
@@ -48,13 +52,14 @@ fn one(text: &str, path: &str, rules: &Rules<'_>) -> Result<Named, PolicyError> 
     if text.starts_with("arn:") || text.starts_with('*') {
         return Ok(Named::Arn(pattern(text, path, rules)?));
     }
+    let is_bucket = matches!(rules.grammar, Grammar::Bucket(_));
     let segments = segments(trimmed, 4, rules.variables);
     if let [service, region, domain, kind, rest] = segments[..]
-        && (rules.bucket.is_none() || service.eq_ignore_ascii_case("obs"))
+        && (!is_bucket || service.eq_ignore_ascii_case("obs"))
     {
         return five(service, region, domain, kind, rest, path, rules);
     }
-    if rules.bucket.is_some() && !trimmed.is_empty() {
+    if is_bucket && !trimmed.is_empty() {
         return Ok(Named::Path(pattern(trimmed, path, rules)?));
     }
     fault(path, "not the name of a resource")

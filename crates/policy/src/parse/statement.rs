@@ -2,8 +2,8 @@
 
 use super::json::Json;
 use super::{Members, Rules, check_names, condition, fault, join, member, principal, resource, texts};
-use crate::action_set::{self, ActionSet};
-use crate::document::{Effect, PolicyError, Statement};
+use crate::action_set::{self, ActionSet, Scope};
+use crate::document::{Effect, Grammar, PolicyError, Statement};
 use crate::resources::Resources;
 
 const NAMES: &[&str] =
@@ -23,11 +23,11 @@ pub(super) fn read(members: &Members, path: &str, rules: &Rules<'_>) -> Result<S
         None => return fault(path, "Effect is missing"),
     };
     let principals = match either(members, path, "Principal", "NotPrincipal")? {
-        Some((json, negated, at)) if rules.bucket.is_some() || rules.is_trust => {
+        Some((json, negated, at)) if rules.is_on_resource() || rules.is_trust() => {
             Some(principal::read(json, negated, &at)?)
         }
         Some((_, _, at)) => return fault(&at, "the policy of an identity names no principal"),
-        None if rules.bucket.is_some() || rules.is_trust => return fault(path, "Principal is missing"),
+        None if rules.is_on_resource() || rules.is_trust() => return fault(path, "Principal is missing"),
         None => None,
     };
     let Some((json, negated, at)) = either(members, path, "Action", "NotAction")? else {
@@ -35,9 +35,9 @@ pub(super) fn read(members: &Members, path: &str, rules: &Rules<'_>) -> Result<S
     };
     let actions = actions(json, negated, &at, rules)?;
     let resources = match either(members, path, "Resource", "NotResource")? {
-        Some((_, _, at)) if rules.is_trust => return fault(&at, "a trust policy names no resource"),
+        Some((_, _, at)) if rules.is_trust() => return fault(&at, "a trust policy names no resource"),
         Some((json, negated, at)) => resource::read(json, negated, &at, rules)?,
-        None if rules.is_trust || rules.is_huawei => Resources::all(),
+        None if rules.is_trust() || rules.is_huawei => Resources::all(),
         None => return fault(path, "Resource is missing"),
     };
     let clauses = match member(members, "Condition") {
@@ -63,18 +63,23 @@ fn either<'a>(
 }
 
 fn actions(json: &Json, negated: bool, path: &str, rules: &Rules<'_>) -> Result<ActionSet, PolicyError> {
-    let is_bucket = rules.bucket.is_some();
+    let scope = match rules.grammar {
+        Grammar::Bucket(_) => Scope::Store,
+        Grammar::Key { .. } => Scope::Keys,
+        Grammar::Identity | Grammar::Trust => Scope::All,
+    };
     let mut set = ActionSet::default();
     for (text, at) in texts(json, path)? {
         let text = text.trim();
-        if !is_bucket && text != "*" && !text.contains(':') {
-            return fault(&at, "an action begins with its service, as in `s3:GetObject`");
+        if scope != Scope::Store && text != "*" && !text.contains(':') {
+            let example = if scope == Scope::Keys { "kms:Decrypt" } else { "s3:GetObject" };
+            return fault(&at, format!("an action begins with its service, as in `{example}`"));
         }
-        let named = match action_set::named(text, is_bucket) {
+        let named = match action_set::named(text, scope) {
             Ok(named) => named,
             Err(message) => return fault(&at, message),
         };
-        if is_bucket && !named.known {
+        if scope != Scope::All && !named.known {
             return fault(&at, "unknown action");
         }
         set.join(named.actions);
