@@ -4,6 +4,8 @@
 
 mod acls;
 mod assume;
+mod cmk_model;
+mod cmks;
 mod conditions;
 mod evaluation;
 mod grammars;

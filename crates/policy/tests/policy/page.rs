@@ -1,5 +1,6 @@
 //! docs/policies.md: its examples are documents that are accepted, and its explanation is one that is given.
 
+use crate::cmks::key_policy;
 use crate::setup::{Has, a, ask, rules_with, user};
 use model::BucketName;
 use strongroom_policy::{Action, ConditionKey, Grammar, Policy};
@@ -27,12 +28,17 @@ fn every_example_is_a_right_document() {
             "json bucket" => Grammar::Bucket(&bucket),
             "json identity" => Grammar::Identity,
             "json trust" => Grammar::Trust,
+            "json key" => {
+                key_policy(text).unwrap_or_else(|e| panic!("{e}:\n{text}"));
+                seen += 1;
+                continue;
+            }
             other => panic!("```{other}: which grammar?"),
         };
         Policy::parse(text, grammar).unwrap_or_else(|e| panic!("{e}:\n{text}"));
         seen += 1;
     }
-    assert!(seen >= 6, "{seen}");
+    assert!(seen >= 8, "{seen}");
 }
 
 #[test]
