@@ -5,9 +5,12 @@
 
 use crate::aead::Cipher;
 use crate::record_key::RecordKey;
-use crate::roles::{BucketKey, CmkMaterial, CustomerKey, Dek, MetadataKey, RootKey, SecretsKey, TokenKey};
+use crate::roles::{
+    AuditKey, BucketKey, CmkMaterial, CustomerKey, Dek, MetadataKey, ProviderKey, RootKey, SecretsKey, TokenKey,
+};
 use crate::segment::{StreamOpener, StreamSealer};
-use crate::tree::KeyPair;
+use crate::sm::{Sm4Cipher, Sm4Material};
+use crate::tree::{KeyPair, Sm4KeyPair};
 use crate::{Md5, SecretBytes};
 use std::fmt;
 
@@ -40,10 +43,16 @@ is_no_value!(
     Dek,
     CustomerKey,
     MetadataKey,
+    ProviderKey,
     SecretsKey,
     TokenKey,
+    AuditKey,
     RecordKey,
     KeyPair,
+    Sm4Material,
+    Sm4KeyPair,
+    Sm4Cipher,
+    crate::ImportKeyPair,
     Cipher,
     StreamSealer,
     StreamOpener,

@@ -127,7 +127,7 @@ pub fn unwrap_kwp(kek: &[u8], wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>, Impo
         32 => &AES_256,
         _ => return Err(ImportError),
     };
-    if !(KWP_BYTES_MIN..=KWP_BYTES_MAX).contains(&wrapped.len()) || wrapped.len() % 8 != 0 {
+    if !(KWP_BYTES_MIN..=KWP_BYTES_MAX).contains(&wrapped.len()) || !wrapped.len().is_multiple_of(8) {
         return Err(ImportError);
     }
     let key = AesKek::new(cipher, kek).map_err(|_| ImportError)?;

@@ -1,4 +1,5 @@
-//! The one key derivation: NIST SP 800-108r1 section 4.1, KDF in counter mode, PRF = HMAC-SHA256.
+//! The one key derivation: NIST SP 800-108r1 section 4.1, KDF in counter mode, PRF = HMAC-SHA256 (below SM4 CMKs:
+//! HMAC-SM3).
 //!
 //! `K(i) = HMAC-SHA256(key, [i]_32 || label || 0x00 || context || [L]_32)`, `i` from 1, `L` in bits, integers
 //! big-endian; the output is the first `L` bits of `K(1) || K(2) || ...`. Every key of this crate is uniform, so no
@@ -10,6 +11,7 @@
 use crate::SecretBytes;
 use crate::primitive::must;
 use crate::roles::KEY_BYTES;
+use crate::sm::{SM4_KEY_BYTES, counter_mode_sm3};
 use aws_lc_rs::kdf::{KbkdfCtrHmacAlgorithm, KbkdfCtrHmacAlgorithmId, get_kbkdf_ctr_hmac_algorithm, kbkdf_ctr_hmac};
 
 /// Derives `N` bytes. `label` and `context` are given in pieces and concatenated as they stand; a context of more
@@ -19,6 +21,22 @@ pub(crate) fn derive<const N: usize>(
     label: &[&str],
     context: &[&[u8]],
 ) -> SecretBytes<N> {
+    let fixed = fixed_input::<N>(label, context);
+    SecretBytes::fill_with(|out| counter_mode(key.expose(), &fixed, out))
+}
+
+/// As [`derive`] with PRF = HMAC-SM3.
+pub(crate) fn derive_sm3<const N: usize>(
+    key: &SecretBytes<SM4_KEY_BYTES>,
+    label: &[&str],
+    context: &[&[u8]],
+) -> SecretBytes<N> {
+    let fixed = fixed_input::<N>(label, context);
+    SecretBytes::fill_with(|out| counter_mode_sm3(key.expose(), &fixed, out))
+}
+
+/// What follows the counter.
+fn fixed_input<const N: usize>(label: &[&str], context: &[&[u8]]) -> Vec<u8> {
     const { assert!(N > 0 && N <= u32::MAX as usize / 8, "[L]_32 counts bits in 32 bits") };
     debug_assert!(label.iter().all(|piece| !piece.as_bytes().contains(&0)), "a label contains no zero byte");
     let mut fixed = Vec::with_capacity(256);
@@ -26,7 +44,7 @@ pub(crate) fn derive<const N: usize>(
     fixed.push(0);
     context.iter().for_each(|piece| fixed.extend_from_slice(piece));
     fixed.extend_from_slice(&((N * 8) as u32).to_be_bytes());
-    SecretBytes::fill_with(|out| counter_mode(key.expose(), &fixed, out))
+    fixed
 }
 
 /// The bare function, as the published vectors give it: fixed input in, key stream out.

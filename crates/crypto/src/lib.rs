@@ -8,6 +8,7 @@
 
 mod absent;
 mod aead;
+mod audit_key;
 mod checksum;
 mod checksummer;
 #[cfg(test)]
@@ -15,7 +16,9 @@ mod commitment;
 mod digest;
 mod entropy;
 mod import;
+mod import_wrap;
 mod kdf;
+mod locked;
 mod mac;
 mod md5;
 mod password;
@@ -27,30 +30,37 @@ mod record_key;
 mod roles;
 mod secret;
 mod segment;
+mod sm;
 mod token;
 mod tree;
 mod wrap;
+mod wrap_sm4;
 
+pub use audit_key::{ED25519_PUBLIC_BYTES, ED25519_SIGNATURE_BYTES, verify_ed25519};
 pub use checksum::{ChecksumAlgorithm, ChecksumValue};
 pub use checksummer::{Checksummer, combine_crc};
 pub use digest::{Sha1, Sha256, sha256};
 pub use entropy::SystemEntropy;
+pub use import_wrap::wrap_for_import;
 pub use import::{ImportError, ImportKeyPair, OaepHash, unwrap_kwp};
+pub use locked::LockedMemory;
 pub use mac::{constant_time_eq, hmac_sha1, hmac_sha256};
 pub use md5::{Md5, md5};
 pub use password::PasswordHash;
 pub use record::{MacMismatch, NOTE_OVERHEAD_BYTES, NoteError};
 pub use record_key::RecordKey;
 pub use roles::{
-    BucketKey, CmkMaterial, CustomerKey, Dek, KEY_BYTES, Kek, KeyRole, MetadataKey, RootKey, SecretsKey, TokenKey,
-    Wrappable,
+    AuditKey, BucketKey, CmkMaterial, CustomerKey, Dek, KEY_BYTES, Kek, KeyRole, MetadataKey, ProviderKey, RootKey,
+    SecretsKey, TokenKey, Wrappable,
 };
 pub use secret::SecretBytes;
 pub use segment::{
     OpenError, SEGMENT_BYTES, SEGMENT_INDEX_END, SealMisuse, StreamOpener, StreamSealer, Suite, plain_len, sealed_len,
     segment_count,
 };
+pub use sm::{SM4_KEY_BYTES, Sm4Material, sm3};
 pub use token::{TOKEN_OVERHEAD_BYTES, TOKEN_SALT_BYTES, TokenUse};
 pub use wrap::{
     Binding, UnwrapError, WRAP_OVERHEAD_BYTES, WRAPPED_BYTES, Wrapped, unwrap, unwrap_secret, wrap, wrap_secret,
 };
+pub use wrap_sm4::{unwrap_secret_sm4, wrap_secret_sm4};

@@ -1,7 +1,7 @@
 //! MD5 (RFC 1321) for ETags and `Content-MD5`, never for security: collisions are cheap.
 //!
 //! The cipher library has the fastest portable implementation but keeps it out of its safe interface, so its C
-//! interface is called here. This file holds the only unsafe code of the crate.
+//! interface is called here. Its unsafe code is one of three: see `locked.rs`.
 
 use crate::primitive::must;
 use aws_lc_rs::error::Unspecified;

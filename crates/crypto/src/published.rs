@@ -2,7 +2,11 @@
 
 use crate::aead::Cipher;
 use crate::kdf::counter_mode;
-use crate::{ChecksumAlgorithm, Checksummer, Md5, Sha1, Sha256, hmac_sha1, hmac_sha256, md5, sha256};
+use crate::sm::{Sm4Cipher, hmac_sm3};
+use crate::{
+    AuditKey, ChecksumAlgorithm, Checksummer, Md5, SecretBytes, Sha1, Sha256, hmac_sha1, hmac_sha256, md5, sha256,
+    unwrap_kwp, verify_ed25519,
+};
 use data_encoding::HEXLOWER;
 use std::collections::HashMap;
 
@@ -16,6 +20,15 @@ impl Case {
 
     fn bytes(&self, name: &str) -> Vec<u8> {
         HEXLOWER.decode(self.text(name).as_bytes()).unwrap()
+    }
+
+    /// Whether the case is one that must fail.
+    fn is_wrong_on_purpose(&self) -> bool {
+        match self.text("result") {
+            "valid" => false,
+            "invalid" => true,
+            other => panic!("{other}"),
+        }
     }
 }
 
@@ -153,5 +166,58 @@ fn checksums() {
         let value = checksummer.finish();
         assert_eq!(value.algorithm(), algorithm);
         assert_eq!(value.bytes(), case.bytes("digest"), "{}", case.text("name"));
+    }
+}
+
+#[test]
+fn sm4_gcm() {
+    for case in cases("sm4-gcm.txt") {
+        let name = case.text("name");
+        let (plain, sealed, aad) = (case.bytes("plain"), case.bytes("sealed"), case.bytes("aad"));
+        let nonce = case.bytes("nonce").try_into().unwrap();
+        let cipher = Sm4Cipher::new(&case.bytes("key"));
+        let mut opened = vec![0xaa; plain.len()];
+        assert_eq!(cipher.open(nonce, &aad, &sealed, &mut opened).is_err(), case.is_wrong_on_purpose(), "{name}");
+        let mut out = vec![0; plain.len() + 16];
+        cipher.seal(nonce, &aad, &plain, &mut out);
+        if case.is_wrong_on_purpose() {
+            assert_eq!(opened, vec![0; plain.len()], "{name}: unauthenticated plaintext was left behind");
+            assert_ne!(out, sealed, "{name}");
+        } else {
+            assert_eq!((opened, out), (plain, sealed), "{name}");
+        }
+    }
+}
+
+#[test]
+fn hmac_with_sm3() {
+    for case in cases("hmac-sm3.txt") {
+        let (data, mac) = (case.bytes("data"), case.bytes("mac"));
+        let (head, tail) = data.split_at(data.len() / 2);
+        let fits = hmac_sm3(&case.bytes("key"), &[head, tail])[..] == mac;
+        assert_eq!(fits, !case.is_wrong_on_purpose(), "{}", case.text("name"));
+    }
+}
+
+#[test]
+fn aes_key_wrap_with_padding() {
+    for case in cases("aes-kwp.txt") {
+        let plain = unwrap_kwp(&case.bytes("key"), &case.bytes("wrapped"));
+        let expected = (!case.is_wrong_on_purpose()).then(|| case.bytes("plain"));
+        assert_eq!(plain.ok().map(|plain| plain.to_vec()), expected, "{}", case.text("name"));
+    }
+}
+
+#[test]
+fn ed25519() {
+    for case in cases("ed25519.txt") {
+        let (name, data, signature) = (case.text("name"), case.bytes("data"), case.bytes("signature"));
+        let public = case.bytes("public").try_into().unwrap();
+        assert_eq!(verify_ed25519(&public, &data, &signature), !case.is_wrong_on_purpose(), "{name}");
+        if case.0.contains_key("seed") {
+            let seed: [u8; 32] = case.bytes("seed").try_into().unwrap();
+            let key = AuditKey::from_secret(SecretBytes::fill_with(|bytes| *bytes = seed));
+            assert_eq!((key.public_key(), key.sign(&data).to_vec()), (public, signature), "{name}");
+        }
     }
 }

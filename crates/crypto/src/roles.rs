@@ -14,6 +14,8 @@ pub const KEY_BYTES: usize = 32;
 pub enum KeyRole {
     /// Material of one CMK version.
     CmkMaterial,
+    /// Material of one version of an SM4 CMK: 16 bytes.
+    Sm4Material,
     /// A bucket key.
     BucketKey,
     /// A DEK.
@@ -24,6 +26,8 @@ pub enum KeyRole {
     SecretsKey,
     /// A token key.
     TokenKey,
+    /// The key that signs the audit log.
+    AuditKey,
     /// Opaque bytes the KMS generated for a caller outside (`GenerateDataKey`).
     Data,
 }
@@ -33,11 +37,13 @@ impl KeyRole {
     pub const fn label(self) -> &'static str {
         match self {
             Self::CmkMaterial => "cmk",
+            Self::Sm4Material => "cmk-sm4",
             Self::BucketKey => "bucket",
             Self::Dek => "dek",
             Self::MetadataKey => "metadata",
             Self::SecretsKey => "secrets",
             Self::TokenKey => "token",
+            Self::AuditKey => "audit",
             Self::Data => "data",
         }
     }
@@ -73,20 +79,27 @@ pub trait Wrappable: sealed::Sealed + Sized + Send + Sync + 'static {
     fn as_secret(&self) -> &SecretBytes<KEY_BYTES>;
 }
 
+/// A role; `long_lived` ones move their bytes to locked memory.
 macro_rules! role {
     ($(#[$doc:meta])* $name:ident) => {
+        role!(@ $(#[$doc])* $name, std::convert::identity);
+    };
+    ($(#[$doc:meta])* long_lived $name:ident) => {
+        role!(@ $(#[$doc])* $name, SecretBytes::into_locked);
+    };
+    (@ $(#[$doc:meta])* $name:ident, $place:expr) => {
         $(#[$doc])*
         pub struct $name(SecretBytes<KEY_BYTES>);
 
         impl $name {
             /// Draws a fresh key.
             pub fn generate(entropy: &dyn Entropy) -> Self {
-                Self(SecretBytes::random(entropy))
+                Self::from_secret(SecretBytes::random(entropy))
             }
 
             /// Gives 32 secret bytes this role.
             pub fn from_secret(secret: SecretBytes<KEY_BYTES>) -> Self {
-                Self(secret)
+                Self($place(secret))
             }
         }
 
@@ -112,7 +125,7 @@ macro_rules! wrappable {
             const ROLE: KeyRole = KeyRole::$role;
 
             fn from_secret(secret: SecretBytes<KEY_BYTES>) -> Self {
-                Self(secret)
+                Self::from_secret(secret)
             }
 
             fn as_secret(&self) -> &SecretBytes<KEY_BYTES> {
@@ -124,19 +137,23 @@ macro_rules! wrappable {
 
 role!(
     /// Wraps the CMK material of the embedded KMS and the server's internal keys. Read from its source at start.
-    RootKey
+    long_lived RootKey
 );
 role!(
     /// The secret of one CMK version in the embedded KMS.
-    CmkMaterial
+    long_lived CmkMaterial
 );
 role!(
     /// A key that stands between a CMK and the DEKs of one bucket, so that not every object asks the KMS.
-    BucketKey
+    long_lived BucketKey
 );
 role!(
     /// The key of exactly one object version.
     Dek
+);
+role!(
+    /// A one-time key between a key provider outside and one wrapped key: the provider wraps this key, this key the other.
+    ProviderKey
 );
 role!(
     /// The key sent with an SSE-C request; lives as long as the request.
@@ -144,20 +161,25 @@ role!(
 );
 role!(
     /// Seals small metadata values that must not stand in clear, such as plaintext ETags under SSE-S3.
-    MetadataKey
+    long_lived MetadataKey
 );
 role!(
     /// Seals the signing secrets of access keys.
-    SecretsKey
+    long_lived SecretsKey
 );
 role!(
     /// Seals the claims of session and identity tokens.
-    TokenKey
+    long_lived TokenKey
+);
+role!(
+    /// Signs checkpoints of the audit log (Ed25519); see `audit_key.rs`.
+    long_lived AuditKey
 );
 
 kek!(RootKey, "root");
 kek!(CmkMaterial, "cmk");
 kek!(BucketKey, "bucket");
+kek!(ProviderKey, "provider");
 kek!(CustomerKey, "customer");
 
 wrappable!(CmkMaterial, CmkMaterial);
@@ -166,6 +188,7 @@ wrappable!(Dek, Dek);
 wrappable!(MetadataKey, MetadataKey);
 wrappable!(SecretsKey, SecretsKey);
 wrappable!(TokenKey, TokenKey);
+wrappable!(AuditKey, AuditKey);
 
 impl sealed::Sealed for SecretBytes<KEY_BYTES> {}
 

@@ -3,19 +3,23 @@
 //! ```text
 //! root key ----- wraps --> CMK material -- wraps --> bucket key -- wraps --> DEK      customer key -- wraps --> DEK
 //!    |                          '-- wraps --> DEK, data key
-//!    '-- wraps --> bucket key (SSE-OBS), metadata key, secrets key, token keys, check value
+//!    |-- wraps --> SM4 material -- wraps --> bucket key, DEK, data key
+//!    '-- wraps --> bucket key (SSE-OBS), metadata key, secrets key, token keys, audit key, check value
+//! provider key -- wraps --> bucket key, DEK, data key (one-time; a key provider outside wraps the provider key)
 //!
 //! KEK --wrap/<kek>/<key>--> (wrapping key, commitment key), once for each wrap
 //! DEK --dek/segment--> stream key      DEK --dek/meta--> record key      DEK --dek/note--> note keys
 //! metadata key --metadata/note--> note keys            secrets key --secrets/note--> note keys
+//! SM4 material --wrap/cmk-sm4/<key>--> (wrapping key, commitment key), once for each wrap
 //! token key --token/session, token/identity--> key of one token
 //! ```
 //!
 //! Nothing else in the product derives a key. A label never changes its meaning; a new construction gets a new one.
 
 use crate::SecretBytes;
-use crate::kdf::derive;
+use crate::kdf::{derive, derive_sm3};
 use crate::roles::{Dek, KEY_BYTES, Kek, KeyRole, MetadataKey, SecretsKey, TokenKey, Wrappable};
+use crate::sm::{SM4_KEY_BYTES, Sm4Material};
 use crate::token::TokenUse;
 use crate::wrap::Binding;
 use model::StreamUid;
@@ -56,6 +60,27 @@ impl KeyPair {
 /// KEK to the keys of one wrap. The salt is fresh for each wrap, hence so is the pair.
 pub(crate) fn wrap_keys<W: Kek>(kek: &W, role: KeyRole, salt: &[u8], binding: &Binding) -> KeyPair {
     KeyPair(derive(kek.kek_secret(), &[WRAP, "/", W::KEK_LABEL, "/", role.label()], &[salt, binding.as_bytes()]))
+}
+
+/// The SM4 key, then the HMAC-SM3 key, of one wrap.
+pub(crate) struct Sm4KeyPair(SecretBytes<{ SM4_KEY_BYTES + KEY_BYTES }>);
+
+impl Sm4KeyPair {
+    /// The first 16 bytes: the SM4-GCM key.
+    pub(crate) fn cipher(&self) -> &[u8] {
+        &self.0.expose()[..SM4_KEY_BYTES]
+    }
+
+    /// The other 32 bytes: the HMAC-SM3 key of the commitment.
+    pub(crate) fn mac(&self) -> &[u8] {
+        &self.0.expose()[SM4_KEY_BYTES..]
+    }
+}
+
+/// SM4 material to the keys of one wrap.
+pub(crate) fn sm4_wrap_keys(material: &Sm4Material, role: KeyRole, salt: &[u8], binding: &Binding) -> Sm4KeyPair {
+    let label = [WRAP, "/", KeyRole::Sm4Material.label(), "/", role.label()];
+    Sm4KeyPair(derive_sm3(material.as_secret(), &label, &[salt, binding.as_bytes()]))
 }
 
 /// DEK to stream key. A stream uid is never used twice, hence neither is a stream key.

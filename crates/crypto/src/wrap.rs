@@ -23,8 +23,8 @@ use std::marker::PhantomData;
 use zeroize::Zeroizing;
 
 /// Length of a wrap's salt in bytes.
-const SALT_BYTES: usize = 32;
-const COMMIT_BYTES: usize = 32;
+pub(crate) const SALT_BYTES: usize = 32;
+pub(crate) const COMMIT_BYTES: usize = 32;
 
 /// How much longer a wrap is than what it wraps, in bytes: salt, tag, commitment.
 pub const WRAP_OVERHEAD_BYTES: usize = SALT_BYTES + TAG_BYTES + COMMIT_BYTES;
