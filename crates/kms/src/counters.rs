@@ -14,6 +14,11 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// The operation of this name.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|operation| operation.name() == name)
+    }
+
     /// Both.
     pub const ALL: [Self; 2] = [Self::GenerateDataKey, Self::Decrypt];
 
@@ -71,7 +76,7 @@ impl Outcome {
             Err(KmsError::Disabled) => Self::Disabled,
             Err(KmsError::NotFound) => Self::NotFound,
             Err(KmsError::PendingDeletion) => Self::InvalidState,
-            Err(KmsError::Unavailable(_) | KmsError::Throttled) => Self::Unavailable,
+            Err(KmsError::Unavailable(_) | KmsError::Throttled | KmsError::AuditUnavailable) => Self::Unavailable,
             Err(_) => Self::Error,
         }
     }

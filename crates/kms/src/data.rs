@@ -1,6 +1,7 @@
 //! Bytes of callers outside under a CMK: Encrypt, Decrypt, ReEncrypt, data keys of any length, random bytes. They have a
 //! role of their own in the key tree, so none of these opens a DEK or a bucket key of the store.
 
+use crate::trail::Act;
 use crate::{Ciphertext, CmkId, EncryptionContext, KeyService, KeyUser, KmsError};
 use policy::Action;
 use zeroize::Zeroizing;
@@ -49,14 +50,16 @@ impl KeyService {
     ///
     /// # Errors
     /// What the operation would answer.
-    pub fn dry_run(
+    pub async fn dry_run(
         &self,
         user: &KeyUser,
         cmk: &CmkId,
         action: Action,
         context: &EncryptionContext,
     ) -> Result<(), KmsError> {
-        self.authorize_use(user, cmk, action, context).map(drop)
+        let act = Act::of(action).on(cmk).with(context).detail("dryRun", true);
+        let result = self.decide_use(user, cmk, action, context).map(drop);
+        self.recorded(user, act, result).await
     }
 
     /// Wraps 1 to 4096 bytes (`kms:Encrypt`).

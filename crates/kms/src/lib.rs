@@ -35,6 +35,7 @@ mod service;
 mod state;
 mod tags;
 mod token_keys;
+mod trail;
 mod usage;
 mod user;
 

@@ -80,7 +80,6 @@ pub struct KeyService {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) counters: Arc<KmsCounters>,
-    #[expect(dead_code, reason = "key use is put on record from here next")]
     pub(crate) audit: Arc<dyn AuditTrail>,
     pub(crate) dependents: OnceLock<Arc<dyn Dependents>>,
     pub(crate) config: KmsConfig,

@@ -3,50 +3,88 @@
 
 use crate::blob::{Ciphertext, Header, WrapAlgorithm};
 use crate::counters::Operation;
-use crate::provider::{ProviderFault, VersionRef};
+use crate::provider::{KeyProvider, ProviderFault, VersionRef};
 use crate::record::CmkVersionRecord;
-use crate::state::{KeyOperation, admit};
+use crate::state::KeyOperation;
+use crate::trail::Act;
 use crate::{CmkId, CmkWrapped, EncryptionContext, KeyService, KeySpec, KeyUse, KeyUser, KmsError, ProviderName};
-use crypto::{KEY_BYTES, SecretBytes, Wrappable};
+use crypto::{KEY_BYTES, KeyRole, SecretBytes, Wrappable};
+use model::CmkUid;
 use policy::Action;
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 impl KeyService {
     /// Decides whether the caller may use the CMK for an action, [`Action::KmsGenerateDataKey`] or
-    /// [`Action::KmsDecrypt`], with this encryption context: first the authoriser, then existence, then state, so that who may not use a CMK learns
-    /// nothing about it. A refusal counts as a request of that operation; a proof costs nothing.
+    /// [`Action::KmsDecrypt`], with this encryption context: first the authoriser, then existence, then state, so that
+    /// who may not use a CMK learns nothing about it. A refusal counts as a request of that operation and is on record
+    /// before it is answered; a proof costs nothing.
     ///
     /// # Errors
     /// [`KmsError::Denied`], [`KmsError::NotFound`], [`KmsError::Disabled`], [`KmsError::PendingDeletion`], in this
-    /// order.
-    pub fn authorize_use(
+    /// order; [`KmsError::AuditUnavailable`] in place of each.
+    pub async fn authorize_use(
         &self,
         user: &KeyUser,
         cmk: &CmkId,
         action: Action,
         context: &EncryptionContext,
     ) -> Result<KeyUse, KmsError> {
-        let result = self.decide_use(user, cmk, action, context);
-        if result.is_err() {
-            match action {
-                Action::KmsGenerateDataKey => self.counters.count(Operation::GenerateDataKey, &result),
-                Action::KmsDecrypt => self.counters.count(Operation::Decrypt, &result),
-                _ => {}
-            }
+        match self.decide_use(user, cmk, action, context) {
+            Ok(proof) => Ok(proof),
+            Err(error) => self.ended(user, Act::of(action).on(cmk).with(context), Err(error)).await,
         }
-        result
     }
 
-    fn decide_use(
+    pub(crate) fn decide_use(
         &self,
         user: &KeyUser,
         cmk: &CmkId,
         action: Action,
-        _context: &EncryptionContext,
+        context: &EncryptionContext,
     ) -> Result<KeyUse, KmsError> {
         let authorized = self.authorize(user, action, cmk)?;
         let (_, epoch, _) = self.usable(cmk)?;
-        Ok(KeyUse { cmk: cmk.clone(), authorized, epoch })
+        Ok(KeyUse { cmk: cmk.clone(), user: user.clone(), authorized, context: context.clone(), epoch })
+    }
+
+    /// Puts the end of a request to use a CMK on record, and counts it.
+    async fn ended<T>(&self, user: &KeyUser, act: Act<'_>, result: Result<T, KmsError>) -> Result<T, KmsError> {
+        let operation = Operation::of(act.operation);
+        let result = self.recorded(user, act, result).await;
+        if let Some(operation) = operation {
+            self.counters.count(operation, &result);
+        }
+        result
+    }
+
+    /// Runs what a request asks of a provider and puts it on record; the result is handed out only if both succeeded.
+    /// A provider at the end of a wire and the log are waited for together; should the provider fail then, a second
+    /// event says so, after the first has said that the use was allowed.
+    async fn hand_out<T>(
+        &self,
+        proof: &KeyUse,
+        act: Act<'_>,
+        remote: bool,
+        work: impl Future<Output = Result<T, KmsError>>,
+    ) -> Result<T, KmsError> {
+        let user = &proof.user;
+        if !remote {
+            let result = work.await;
+            return self.ended(user, act, result).await;
+        }
+        let operation = Operation::of(act.operation);
+        let (result, logged) = tokio::join!(work, self.audit.record(self.event(user, &act, None)));
+        match (result, logged) {
+            (Err(error), _) => self.ended(user, act, Err(error)).await,
+            (Ok(out), logged) => {
+                let result = logged.map(|()| out).map_err(KmsError::from);
+                if let Some(operation) = operation {
+                    self.counters.count(operation, &result);
+                }
+                result
+            }
+        }
     }
 
     /// The current version and the epoch of a CMK that may be used now.
@@ -54,48 +92,39 @@ impl KeyService {
         let now = self.clock.now();
         self.ledger.read(|catalogue| {
             let record = catalogue.find(cmk, now).ok_or(KmsError::NotFound)?;
-            admit(record.state, record.manager, KeyOperation::Use)?;
+            record.admit(KeyOperation::Use)?;
             Ok((record.current_version, record.revision, record.spec))
         })
     }
 
-    /// Makes a fresh key and wraps it under the CMK's current version, bound to the context. One KMS request.
+    /// Makes a fresh key and wraps it under the CMK's current version, bound to the context, which is the one the proof
+    /// was made for. One KMS request; it is on record before the key is handed out.
     ///
     /// # Errors
-    /// [`KmsError::Denied`] when the proof is for another action; what the CMK's state says if it changed since the
-    /// proof was made; [`KmsError::Unavailable`] and [`KmsError::Damaged`] from the provider.
+    /// [`KmsError::Denied`] when the proof is for another action or context; what the CMK's state says if it changed
+    /// since the proof was made; [`KmsError::Unavailable`] and [`KmsError::Damaged`] from the provider;
+    /// [`KmsError::AuditUnavailable`].
     pub async fn generate<K: Wrappable>(
         &self,
         proof: &KeyUse,
         context: &EncryptionContext,
     ) -> Result<(K, CmkWrapped<K>), KmsError> {
-        let result = self.generate_uncounted(proof, context).await;
-        self.counters.count(Operation::GenerateDataKey, &result);
-        result
+        let act = Act::using("GenerateDataKey").on(&proof.cmk).with(context);
+        let current = match proof.holds_for(Action::KmsGenerateDataKey, context).and_then(|()| self.current(&proof.cmk))
+        {
+            Ok(current) => current,
+            Err(error) => return self.ended(&proof.user, act, Err(error)).await,
+        };
+        let act = act.at_version(current.number, &current.record.provider);
+        let work = async {
+            let key = K::generate(&*self.entropy);
+            let wrapped = current.wrap(K::ROLE, key.as_secret().expose(), context).await?;
+            Ok((key, CmkWrapped::of(wrapped)))
+        };
+        self.hand_out(proof, act, current.is_remote(), work).await
     }
 
-    async fn generate_uncounted<K: Wrappable>(
-        &self,
-        proof: &KeyUse,
-        context: &EncryptionContext,
-    ) -> Result<(K, CmkWrapped<K>), KmsError> {
-        require(proof, Action::KmsGenerateDataKey)?;
-        let uid = proof.cmk.uid;
-        let (version, _, spec) = self.usable(&proof.cmk)?;
-        let record = self.version(proof, version)?.ok_or_else(|| damaged(proof))?;
-        let key = K::generate(&*self.entropy);
-        let provider = self.provider(&record.provider)?;
-        let algorithm = WrapAlgorithm::of(spec, *provider.name() == ProviderName::embedded());
-        let header = Header::new(algorithm, uid, version);
-        let version = VersionRef { uid, version, spec, reference: &record.reference };
-        let wrapped = provider
-            .wrap(version, K::ROLE, key.as_secret().expose(), &header.binding(context))
-            .await
-            .map_err(|fault| provider_failed(proof, fault))?;
-        Ok((key, CmkWrapped::of(Ciphertext::new(&header, &wrapped))))
-    }
-
-    /// Unwraps a key with the CMK version its bytes name. One KMS request.
+    /// Unwraps a key with the CMK version its bytes name. One KMS request; it is on record before the key is handed out.
     ///
     /// # Errors
     /// As [`KeyService::generate`]; [`KmsError::IncorrectKey`] when the bytes name another CMK than the proof;
@@ -106,48 +135,99 @@ impl KeyService {
         wrapped: &CmkWrapped<K>,
         context: &EncryptionContext,
     ) -> Result<K, KmsError> {
-        let result = self.unwrap_uncounted(proof, wrapped, context).await;
-        self.counters.count(Operation::Decrypt, &result);
-        result
+        let act = Act::using("Decrypt").on(&proof.cmk).with(context);
+        let version = match proof
+            .holds_for(Action::KmsDecrypt, context)
+            .and_then(|()| self.version_of(&proof.cmk, wrapped.inner()))
+        {
+            Ok(version) => version,
+            Err(error) => return self.ended(&proof.user, act, Err(error)).await,
+        };
+        let act = act.at_version(version.number, &version.record.provider);
+        let work = async {
+            let plain = version.unwrap(K::ROLE, wrapped.inner(), context).await?;
+            let plain: &[u8; KEY_BYTES] = plain.as_slice().try_into().map_err(|_| KmsError::InvalidCiphertext)?;
+            Ok(K::from_secret(SecretBytes::fill_with(|out| out.copy_from_slice(plain))))
+        };
+        self.hand_out(proof, act, version.is_remote(), work).await
     }
 
-    async fn unwrap_uncounted<K: Wrappable>(
-        &self,
-        proof: &KeyUse,
-        wrapped: &CmkWrapped<K>,
-        context: &EncryptionContext,
-    ) -> Result<K, KmsError> {
-        require(proof, Action::KmsDecrypt)?;
-        let uid = proof.cmk.uid;
-        let (_, _, spec) = self.usable(&proof.cmk)?;
-        if wrapped.cmk_uid() != uid {
+    /// The version that wraps now.
+    pub(crate) fn current(&self, cmk: &CmkId) -> Result<Version, KmsError> {
+        let (number, _, spec) = self.usable(cmk)?;
+        self.version(cmk, number, spec)?.ok_or_else(|| damaged(cmk.uid))
+    }
+
+    /// The version that opens this ciphertext, which must be of this CMK.
+    pub(crate) fn version_of(&self, cmk: &CmkId, ciphertext: &Ciphertext) -> Result<Version, KmsError> {
+        let (_, _, spec) = self.usable(cmk)?;
+        if ciphertext.cmk_uid() != cmk.uid {
             return Err(KmsError::IncorrectKey);
         }
-        let record = self.version(proof, wrapped.version())?.ok_or(KmsError::InvalidCiphertext)?;
-        let version = VersionRef { uid, version: wrapped.version(), spec, reference: &record.reference };
-        let wrapped = wrapped.inner();
-        let plain = self
-            .provider(&record.provider)?
-            .unwrap(version, K::ROLE, wrapped.wrapped(), &wrapped.header().binding(context))
+        self.version(cmk, ciphertext.version(), spec)?.ok_or(KmsError::InvalidCiphertext)
+    }
+
+    fn version(&self, cmk: &CmkId, number: u32, spec: KeySpec) -> Result<Option<Version>, KmsError> {
+        let Some(record) = self.ledger.read(|catalogue| catalogue.version(cmk.uid, number).cloned()) else {
+            return Ok(None);
+        };
+        let provider = Arc::clone(self.provider(&record.provider)?);
+        Ok(Some(Version { uid: cmk.uid, number, spec, record, provider }))
+    }
+}
+
+/// A version of a CMK at hand, with its provider.
+pub(crate) struct Version {
+    pub(crate) uid: CmkUid,
+    pub(crate) number: u32,
+    spec: KeySpec,
+    pub(crate) record: Arc<CmkVersionRecord>,
+    provider: Arc<dyn KeyProvider>,
+}
+
+impl Version {
+    fn reference(&self) -> VersionRef<'_> {
+        VersionRef { uid: self.uid, version: self.number, spec: self.spec, reference: &self.record.reference }
+    }
+
+    /// Whether its provider is asked over a wire.
+    pub(crate) fn is_remote(&self) -> bool {
+        self.provider.capabilities().remote
+    }
+
+    pub(crate) async fn wrap(
+        &self,
+        role: KeyRole,
+        plain: &[u8],
+        context: &EncryptionContext,
+    ) -> Result<Ciphertext, KmsError> {
+        let algorithm = WrapAlgorithm::of(self.spec, *self.provider.name() == ProviderName::embedded());
+        let header = Header::new(algorithm, self.uid, self.number);
+        let wrapped = self
+            .provider
+            .wrap(self.reference(), role, plain, &header.binding(context))
             .await
-            .map_err(|fault| provider_failed(proof, fault))?;
-        let plain: &[u8; KEY_BYTES] = plain.as_slice().try_into().map_err(|_| KmsError::InvalidCiphertext)?;
-        Ok(K::from_secret(SecretBytes::fill_with(|out| out.copy_from_slice(plain))))
+            .map_err(|fault| provider_failed(self.uid, fault))?;
+        Ok(Ciphertext::new(&header, &wrapped))
     }
 
-    fn version(&self, proof: &KeyUse, version: u32) -> Result<Option<Arc<CmkVersionRecord>>, KmsError> {
-        Ok(self.ledger.read(|catalogue| catalogue.version(proof.cmk.uid, version).cloned()))
+    pub(crate) async fn unwrap(
+        &self,
+        role: KeyRole,
+        ciphertext: &Ciphertext,
+        context: &EncryptionContext,
+    ) -> Result<Zeroizing<Vec<u8>>, KmsError> {
+        self.provider
+            .unwrap(self.reference(), role, ciphertext.wrapped(), &ciphertext.header().binding(context))
+            .await
+            .map_err(|fault| provider_failed(self.uid, fault))
     }
 }
 
-fn require(proof: &KeyUse, action: Action) -> Result<(), KmsError> {
-    if proof.action() == action { Ok(()) } else { Err(KmsError::Denied) }
-}
-
-fn provider_failed(proof: &KeyUse, fault: ProviderFault) -> KmsError {
+fn provider_failed(uid: CmkUid, fault: ProviderFault) -> KmsError {
     match fault {
         ProviderFault::InvalidCiphertext => KmsError::InvalidCiphertext,
-        ProviderFault::InvalidReference => damaged(proof),
+        ProviderFault::InvalidReference => damaged(uid),
         ProviderFault::Throttled => KmsError::Throttled,
         ProviderFault::Unsupported(what) => KmsError::Unsupported(what),
         ProviderFault::Unavailable(why) | ProviderFault::Refused(why) | ProviderFault::Garbage(why) => {
@@ -156,6 +236,6 @@ fn provider_failed(proof: &KeyUse, fault: ProviderFault) -> KmsError {
     }
 }
 
-fn damaged(proof: &KeyUse) -> KmsError {
-    KmsError::Damaged(format!("the material of CMK {}", proof.cmk.uid.to_uuid()))
+fn damaged(uid: CmkUid) -> KmsError {
+    KmsError::Damaged(format!("the material of CMK {}", uid.to_uuid()))
 }

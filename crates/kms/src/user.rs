@@ -1,6 +1,6 @@
 //! Who uses a CMK, and the proof that they may.
 
-use crate::CmkId;
+use crate::{CmkId, EncryptionContext, KmsError};
 use policy::{Action, Authorized, Conditions, Principal};
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub struct KeyUser {
     pub conditions: Arc<Conditions>,
 }
 
-/// Proof that a principal may use a CMK for one action, at the epoch named. Only
+/// Proof that a principal may use a CMK for one action and encryption context, at the epoch named. Only
 /// [`KeyService::authorize_use`](crate::KeyService::authorize_use) makes it.
 ///
 /// It belongs to the request it was made for. A change of the CMK's state after it was made is noticed: generating and
@@ -28,7 +28,10 @@ pub struct KeyUser {
 #[must_use = "the proof is what generating and unwrapping ask for"]
 pub struct KeyUse {
     pub(crate) cmk: CmkId,
+    pub(crate) user: KeyUser,
     pub(crate) authorized: Authorized,
+    /// The context that was decided on.
+    pub(crate) context: EncryptionContext,
     pub(crate) epoch: u64,
 }
 
@@ -51,5 +54,12 @@ impl KeyUse {
     /// The CMK's epoch when this was decided; see [`KeyService::epoch`](crate::KeyService::epoch).
     pub fn epoch(&self) -> u64 {
         self.epoch
+    }
+
+    /// # Errors
+    /// [`KmsError::Denied`] when what was decided is another action, or another context: policies and grants look at
+    /// both.
+    pub(crate) fn holds_for(&self, action: Action, context: &EncryptionContext) -> Result<(), KmsError> {
+        if self.action() == action && self.context == *context { Ok(()) } else { Err(KmsError::Denied) }
     }
 }

@@ -131,7 +131,7 @@ impl SseService {
             true => context::of_bucket(target.bucket)?,
             false => context::of_object(context, target.bucket, target.object)?,
         };
-        let proof = self.kms.authorize_use(user, cmk, Action::KmsGenerateDataKey, &asked)?;
+        let proof = self.kms.authorize_use(user, cmk, Action::KmsGenerateDataKey, &asked).await?;
         if !bucket_key {
             let context = asked;
             let (dek, wrapped) = self.kms.generate::<Dek>(&proof, &context).await?;
@@ -216,7 +216,7 @@ impl SseService {
                     Through::Cmk(_) => context::of_object(context, target.bucket, target.object)?,
                     Through::BucketKey { .. } => context::of_bucket(target.bucket)?,
                 };
-                let proof = self.kms.authorize_use(user, cmk, Action::KmsDecrypt, &asked)?;
+                let proof = self.kms.authorize_use(user, cmk, Action::KmsDecrypt, &asked).await?;
                 Some(match through {
                     Through::Cmk(wrapped) => self.kms.unwrap::<Dek>(&proof, wrapped, &asked).await?,
                     Through::BucketKey { id, bucket_key, dek } => {

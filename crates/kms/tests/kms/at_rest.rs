@@ -16,7 +16,8 @@ async fn no_key_stands_in_clear_in_any_row() {
     let metadata = service.metadata_key().await.unwrap();
     let secrets = service.secrets_key().await.unwrap();
     let sse_obs = service.sse_obs_key(BucketUid::from_bytes([5; 16])).await.unwrap();
-    let proof = service.authorize_use(&me(), &own, Action::KmsGenerateDataKey, &EncryptionContext::new()).unwrap();
+    let proof =
+        service.authorize_use(&me(), &own, Action::KmsGenerateDataKey, &EncryptionContext::new()).await.unwrap();
     let (dek, _) = service.generate::<Dek>(&proof, &EncryptionContext::new()).await.unwrap();
     for state in 0..2 {
         service.disable(&me(), &own).await.unwrap();

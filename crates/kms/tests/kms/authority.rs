@@ -14,8 +14,11 @@ async fn ask_all(service: &KeyService, user: &strongroom_kms::KeyUser, cmk: &Cmk
     note("schedule", service.schedule_deletion(user, cmk, 1, false).await.map(drop));
     note("cancel", service.cancel_deletion(user, cmk).await);
     note("alias", service.create_alias(user, "alias/aws/x", cmk).await);
-    note("generate", service.authorize_use(user, cmk, Action::KmsGenerateDataKey, &EncryptionContext::new()).map(drop));
-    note("decrypt", service.authorize_use(user, cmk, Action::KmsDecrypt, &EncryptionContext::new()).map(drop));
+    note(
+        "generate",
+        service.authorize_use(user, cmk, Action::KmsGenerateDataKey, &EncryptionContext::new()).await.map(drop),
+    );
+    note("decrypt", service.authorize_use(user, cmk, Action::KmsDecrypt, &EncryptionContext::new()).await.map(drop));
     got
 }
 
@@ -131,7 +134,7 @@ async fn who_may_not_use_a_cmk_learns_nothing_about_it() {
         // What is there is found, and then refused in the same words.
         let found = service.resolve(&low, present, DECRYPT).unwrap();
         assert_eq!(
-            service.authorize_use(&low, &found, DECRYPT, &EncryptionContext::new()).map(drop),
+            service.authorize_use(&low, &found, DECRYPT, &EncryptionContext::new()).await.map(drop),
             Err(KmsError::Denied),
             "{present}"
         );

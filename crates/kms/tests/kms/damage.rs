@@ -8,7 +8,7 @@ use store::Table;
 use strongroom_kms::{CmkId, EncryptionContext, KeyService, KmsError};
 
 async fn try_use(service: &KeyService, cmk: &CmkId) -> Result<(), KmsError> {
-    let proof = service.authorize_use(&me(), cmk, Action::KmsGenerateDataKey, &EncryptionContext::new())?;
+    let proof = service.authorize_use(&me(), cmk, Action::KmsGenerateDataKey, &EncryptionContext::new()).await?;
     service.generate::<Dek>(&proof, &EncryptionContext::new()).await.map(drop)
 }
 

@@ -18,7 +18,7 @@ async fn both_names_lead_to_it_once_it_is_made() {
     }
     assert_eq!(service.default_key(&me(), DECRYPT).await, Ok(key.clone()));
     assert_eq!(service.describe(&me(), &key).unwrap().manager, KeyManager::Service);
-    assert!(service.authorize_use(&me(), &key, Action::KmsGenerateDataKey, &EncryptionContext::new()).is_ok());
+    assert!(service.authorize_use(&me(), &key, Action::KmsGenerateDataKey, &EncryptionContext::new()).await.is_ok());
     assert_ne!(service.default_key(&root_of("bb"), DECRYPT).await, Ok(key));
 }
 

@@ -40,13 +40,13 @@ async fn a_change_whose_answer_was_lost_is_seen_as_the_store_has_it() {
     faulty.lose_answers_after(0);
     assert!(matches!(service.disable(&me(), &cmk).await, Err(KmsError::Unavailable(_))));
     assert_eq!(
-        service.authorize_use(&me(), &cmk, Action::KmsDecrypt, &EncryptionContext::new()).map(drop),
+        service.authorize_use(&me(), &cmk, Action::KmsDecrypt, &EncryptionContext::new()).await.map(drop),
         Err(KmsError::Disabled),
         "the key was disabled, so it is disabled"
     );
     faulty.heal();
     service.enable(&me(), &cmk).await.unwrap();
-    assert!(service.authorize_use(&me(), &cmk, Action::KmsDecrypt, &EncryptionContext::new()).is_ok());
+    assert!(service.authorize_use(&me(), &cmk, Action::KmsDecrypt, &EncryptionContext::new()).await.is_ok());
 }
 
 #[tokio::test]
@@ -56,10 +56,11 @@ async fn using_a_key_reads_nothing_from_the_store() {
     let cmk = service.create(&me(), new_key("")).await.unwrap().id;
     faulty.fail_reads(None, StoreFault::Unavailable("down".to_owned()));
     faulty.fail_commits_after(0, StoreFault::Unavailable("down".to_owned()));
-    let generate = service.authorize_use(&me(), &cmk, Action::KmsGenerateDataKey, &EncryptionContext::new()).unwrap();
+    let generate =
+        service.authorize_use(&me(), &cmk, Action::KmsGenerateDataKey, &EncryptionContext::new()).await.unwrap();
     let context = strongroom_kms::EncryptionContext::new();
     let (_, wrapped) = service.generate::<crypto::Dek>(&generate, &context).await.unwrap();
-    let decrypt = service.authorize_use(&me(), &cmk, Action::KmsDecrypt, &EncryptionContext::new()).unwrap();
+    let decrypt = service.authorize_use(&me(), &cmk, Action::KmsDecrypt, &EncryptionContext::new()).await.unwrap();
     assert!(service.unwrap(&decrypt, &wrapped, &context).await.is_ok());
 }
 

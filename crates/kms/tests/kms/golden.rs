@@ -36,7 +36,7 @@ async fn write() -> String {
     service.create_alias(&me(), "alias/mine", &enabled).await.unwrap();
     service.disable(&me(), &disabled).await.unwrap();
     service.schedule_deletion(&me(), &pending, 30, false).await.unwrap();
-    let proof = service.authorize_use(&me(), &enabled, Action::KmsGenerateDataKey, &EncryptionContext::new()).unwrap();
+    let proof = service.authorize_use(&me(), &enabled, Action::KmsGenerateDataKey, &context()).await.unwrap();
     let (dek, wrapped) = service.generate::<Dek>(&proof, &context()).await.unwrap();
     let metadata = service.metadata_key().await.unwrap();
     service.secrets_key().await.unwrap();
@@ -97,9 +97,10 @@ async fn what_was_written_is_read() {
     let (dek, blob) = of("blob");
     let wrapped = CmkWrapped::<Dek>::from_bytes(blob).unwrap();
     let cmk = service.resolve(&me(), &wrapped.cmk_uid().to_uuid(), DECRYPT).unwrap();
-    let proof = service.authorize_use(&me(), &cmk, Action::KmsDecrypt, &EncryptionContext::new()).unwrap();
+    let proof = service.authorize_use(&me(), &cmk, Action::KmsDecrypt, &context()).await.unwrap();
     let opened = service.unwrap(&proof, &wrapped, &context()).await.unwrap();
     assert_eq!(opened.as_secret().expose().as_slice(), dek.as_slice());
+    let proof = service.authorize_use(&me(), &cmk, Action::KmsDecrypt, &EncryptionContext::new()).await.unwrap();
     let other = service.unwrap(&proof, &wrapped, &EncryptionContext::new()).await.map(drop);
     assert_eq!(other, Err(KmsError::InvalidCiphertext));
     let (_, sse_obs) = of("sse-obs-key");

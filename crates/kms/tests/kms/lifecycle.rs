@@ -56,9 +56,10 @@ async fn state_by_operation() {
         let epoch = service.epoch(&cmk);
         let before = service.describe(&me(), &cmk).unwrap().state;
         let got = match operation {
-            "use" => {
-                service.authorize_use(&me(), &cmk, Action::KmsGenerateDataKey, &EncryptionContext::new()).map(drop)
-            }
+            "use" => service
+                .authorize_use(&me(), &cmk, Action::KmsGenerateDataKey, &EncryptionContext::new())
+                .await
+                .map(drop),
             "enable" => service.enable(&me(), &cmk).await,
             "disable" => service.disable(&me(), &cmk).await,
             "schedule" => service.schedule_deletion(&me(), &cmk, 30, false).await.map(drop),
@@ -84,8 +85,8 @@ async fn a_restart_keeps_everything() {
     service.create_alias(&me(), "alias/one", &cmks[1]).await.unwrap();
     service.create_alias(&me(), "alias/two", &cmks[1]).await.unwrap();
     service.delete_alias(&me(), "alias/two").await.unwrap();
-    let proof = service.authorize_use(&me(), &cmks[1], Action::KmsGenerateDataKey, &EncryptionContext::new()).unwrap();
     let context = EncryptionContext::from_pairs([("a".to_owned(), "b".to_owned())]).unwrap();
+    let proof = service.authorize_use(&me(), &cmks[1], Action::KmsGenerateDataKey, &context).await.unwrap();
     let (dek, wrapped) = service.generate::<Dek>(&proof, &context).await.unwrap();
     let told = |service: &KeyService| {
         let keys: Vec<_> = cmks.iter().map(|cmk| service.describe(&me(), cmk).unwrap()).collect();
@@ -99,7 +100,7 @@ async fn a_restart_keeps_everything() {
     assert_eq!(told(&service), before);
     assert_eq!(service.resolve(&me(), "alias/one", DECRYPT), Ok(cmks[1].clone()));
     assert_eq!(service.resolve(&me(), "alias/two", DECRYPT), Err(KmsError::NotFound));
-    let proof = service.authorize_use(&me(), &cmks[1], Action::KmsDecrypt, &EncryptionContext::new()).unwrap();
+    let proof = service.authorize_use(&me(), &cmks[1], Action::KmsDecrypt, &context).await.unwrap();
     let again = service.unwrap(&proof, &wrapped, &context).await.unwrap();
     assert!(crypto::Wrappable::as_secret(&again).expose() == crypto::Wrappable::as_secret(&dek).expose());
 }
@@ -108,8 +109,9 @@ async fn a_restart_keeps_everything() {
 async fn a_proof_made_before_a_key_was_disabled_no_longer_serves() {
     let service = Setup::new().open().await;
     let cmk = service.create(&me(), new_key("")).await.unwrap().id;
-    let generate = service.authorize_use(&me(), &cmk, Action::KmsGenerateDataKey, &EncryptionContext::new()).unwrap();
-    let decrypt = service.authorize_use(&me(), &cmk, Action::KmsDecrypt, &EncryptionContext::new()).unwrap();
+    let generate =
+        service.authorize_use(&me(), &cmk, Action::KmsGenerateDataKey, &EncryptionContext::new()).await.unwrap();
+    let decrypt = service.authorize_use(&me(), &cmk, Action::KmsDecrypt, &EncryptionContext::new()).await.unwrap();
     let (_, wrapped) = service.generate::<Dek>(&generate, &EncryptionContext::new()).await.unwrap();
     service.disable(&me(), &cmk).await.unwrap();
     let context = EncryptionContext::new();

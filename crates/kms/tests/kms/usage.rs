@@ -19,7 +19,7 @@ async fn unwrap<K: Wrappable>(
     wrapped: &CmkWrapped<K>,
     context: &EncryptionContext,
 ) -> Result<K, KmsError> {
-    let proof = service.authorize_use(&me(), cmk, Action::KmsDecrypt, &EncryptionContext::new())?;
+    let proof = service.authorize_use(&me(), cmk, Action::KmsDecrypt, context).await?;
     service.unwrap(&proof, wrapped, context).await
 }
 
@@ -35,7 +35,7 @@ async fn make() -> Made {
     let service = Setup::new().open().await;
     let cmk = service.create(&me(), new_key("")).await.unwrap().id;
     let context = context(&[("aws:s3:arn", "arn:aws:s3:::b/k")]);
-    let proof = service.authorize_use(&me(), &cmk, Action::KmsGenerateDataKey, &EncryptionContext::new()).unwrap();
+    let proof = service.authorize_use(&me(), &cmk, Action::KmsGenerateDataKey, &context).await.unwrap();
     let (dek, wrapped) = service.generate::<Dek>(&proof, &context).await.unwrap();
     Made { service, cmk, dek, wrapped, context }
 }
@@ -105,20 +105,29 @@ async fn another_cmk_does_not_open_it_even_with_the_name_changed() {
 #[tokio::test]
 async fn a_proof_serves_its_own_action_only() {
     let m = make().await;
-    let decrypt = m.service.authorize_use(&me(), &m.cmk, Action::KmsDecrypt, &EncryptionContext::new()).unwrap();
+    let decrypt = m.service.authorize_use(&me(), &m.cmk, Action::KmsDecrypt, &m.context).await.unwrap();
     let got = m.service.generate::<Dek>(&decrypt, &m.context).await.map(drop);
     assert_eq!(got, Err(KmsError::Denied));
-    let generate =
-        m.service.authorize_use(&me(), &m.cmk, Action::KmsGenerateDataKey, &EncryptionContext::new()).unwrap();
+    let generate = m.service.authorize_use(&me(), &m.cmk, Action::KmsGenerateDataKey, &m.context).await.unwrap();
     assert_eq!(m.service.unwrap(&generate, &m.wrapped, &m.context).await.map(drop), Err(KmsError::Denied));
-    let describe = m.service.authorize_use(&me(), &m.cmk, Action::KmsDescribeKey, &EncryptionContext::new()).unwrap();
+    let describe = m.service.authorize_use(&me(), &m.cmk, Action::KmsDescribeKey, &m.context).await.unwrap();
     assert_eq!(m.service.unwrap(&describe, &m.wrapped, &m.context).await.map(drop), Err(KmsError::Denied));
+}
+
+#[tokio::test]
+async fn a_proof_serves_its_own_context_only() {
+    let m = make().await;
+    let other = context(&[("aws:s3:arn", "arn:aws:s3:::b/other")]);
+    let decrypt = m.service.authorize_use(&me(), &m.cmk, Action::KmsDecrypt, &other).await.unwrap();
+    assert_eq!(m.service.unwrap(&decrypt, &m.wrapped, &m.context).await.map(drop), Err(KmsError::Denied));
+    let generate = m.service.authorize_use(&me(), &m.cmk, Action::KmsGenerateDataKey, &other).await.unwrap();
+    assert_eq!(m.service.generate::<Dek>(&generate, &m.context).await.map(drop), Err(KmsError::Denied));
 }
 
 #[tokio::test]
 async fn two_wraps_share_nothing() {
     let m = make().await;
-    let proof = m.service.authorize_use(&me(), &m.cmk, Action::KmsGenerateDataKey, &EncryptionContext::new()).unwrap();
+    let proof = m.service.authorize_use(&me(), &m.cmk, Action::KmsGenerateDataKey, &m.context).await.unwrap();
     let (dek, wrapped) = m.service.generate::<Dek>(&proof, &m.context).await.unwrap();
     assert!(dek.as_secret().expose() != m.dek.as_secret().expose());
     assert_ne!(wrapped.as_bytes()[24..56], m.wrapped.as_bytes()[24..56], "salts");
@@ -136,8 +145,9 @@ async fn requests_are_counted_once_each_by_outcome() {
         service.counters().snapshot().filter(|(_, _, count)| *count > 0).collect()
     };
 
-    let generate = service.authorize_use(&me(), &cmk, Action::KmsGenerateDataKey, &EncryptionContext::new()).unwrap();
-    let decrypt = service.authorize_use(&me(), &cmk, Action::KmsDecrypt, &EncryptionContext::new()).unwrap();
+    let generate =
+        service.authorize_use(&me(), &cmk, Action::KmsGenerateDataKey, &EncryptionContext::new()).await.unwrap();
+    let decrypt = service.authorize_use(&me(), &cmk, Action::KmsDecrypt, &EncryptionContext::new()).await.unwrap();
     service.describe(&me(), &cmk).unwrap();
     service.metadata_key().await.unwrap();
     service.sse_obs_key(model::BucketUid::from_bytes([1; 16])).await.unwrap();
@@ -152,14 +162,16 @@ async fn requests_are_counted_once_each_by_outcome() {
     let got = service.generate::<Dek>(&generate, &none).await.map(drop);
     assert_eq!(got, Err(KmsError::Unavailable("gone".to_owned())));
     *provider.fault.lock().unwrap() = None;
-    assert!(service.unwrap(&decrypt, &wrapped, &context(&[("a", "b")])).await.is_err());
-    assert!(service.authorize_use(&nobody(), &cmk, Action::KmsDecrypt, &EncryptionContext::new()).is_err());
+    let other = context(&[("a", "b")]);
+    let decrypt_other = service.authorize_use(&me(), &cmk, Action::KmsDecrypt, &other).await.unwrap();
+    assert!(service.unwrap(&decrypt_other, &wrapped, &other).await.is_err());
+    assert!(service.authorize_use(&nobody(), &cmk, Action::KmsDecrypt, &EncryptionContext::new()).await.is_err());
     service.disable(&me(), &cmk).await.unwrap();
-    assert!(service.authorize_use(&me(), &cmk, Action::KmsGenerateDataKey, &EncryptionContext::new()).is_err());
+    assert!(service.authorize_use(&me(), &cmk, Action::KmsGenerateDataKey, &EncryptionContext::new()).await.is_err());
     service.schedule_deletion(&me(), &cmk, 7, false).await.unwrap();
     assert!(service.unwrap(&decrypt, &wrapped, &none).await.is_err());
     let missing = CmkId { uid: model::CmkUid::from_bytes([9; 16]), ..cmk };
-    assert!(service.authorize_use(&me(), &missing, Action::KmsDecrypt, &EncryptionContext::new()).is_err());
+    assert!(service.authorize_use(&me(), &missing, Action::KmsDecrypt, &EncryptionContext::new()).await.is_err());
     assert_eq!(
         counts(),
         vec![

@@ -24,7 +24,7 @@ impl Call<'_> {
         refuse_recipient(input.recipient.is_some())?;
         let context = encryption_context(input.encryption_context)?;
         let cmk = self.usable_key(given, Action::KmsGenerateDataKey)?;
-        let proof = self.authorize(&cmk, Action::KmsGenerateDataKey, &context, input.dry_run)?;
+        let proof = self.authorize(&cmk, Action::KmsGenerateDataKey, &context, input.dry_run).await?;
         let (key, wrapped) = self
             .service
             .generate::<DataKey>(&proof, &context)
@@ -59,7 +59,7 @@ impl Call<'_> {
                 .resolve(self.user, &wrapped.cmk_uid().to_uuid(), Action::KmsDecrypt)
                 .map_err(|_| Fault::of(KmsError::Denied, &Subject::account()))?,
         };
-        let proof = self.authorize(&cmk, Action::KmsDecrypt, &context, input.dry_run)?;
+        let proof = self.authorize(&cmk, Action::KmsDecrypt, &context, input.dry_run).await?;
         let key = self
             .service
             .unwrap(&proof, &wrapped, &context)
@@ -77,7 +77,7 @@ impl Call<'_> {
         self.service.resolve(self.user, given, action).map_err(|error| Fault::of(error, &self.subject(given)))
     }
 
-    fn authorize(
+    async fn authorize(
         &self,
         cmk: &CmkId,
         action: Action,
@@ -87,6 +87,7 @@ impl Call<'_> {
         let proof = self
             .service
             .authorize_use(self.user, cmk, action, context)
+            .await
             .map_err(|error| Fault::of(error, &Subject::found(cmk)))?;
         if dry_run == Some(true) {
             return Err(Fault::new(

@@ -355,6 +355,7 @@ async fn ciphertexts_that_do_not_open() {
     let proof = s
         .service
         .authorize_use(&s.user, &cmk, policy::Action::KmsGenerateDataKey, &kms::EncryptionContext::new())
+        .await
         .unwrap();
     let (_, dek) = s.service.generate::<crypto::Dek>(&proof, &kms::EncryptionContext::new()).await.unwrap();
     let blob_of_dek = data_encoding::BASE64.encode(dek.as_bytes());

@@ -1,0 +1,265 @@
+//! What is put on record of an operation: who, through which door, which CMK, with what outcome. One event for each
+//! operation, refused ones too, on the log before the answer is given or the key handed out (kms-iam-api §6.4).
+//!
+//! ```text
+//! self.perform(user, Act::changing("EnableKey").on(cmk), async { … }).await
+//! ```
+
+use crate::{CmkId, EncryptionContext, KeyService, KeyUser, KmsError};
+use audit::{Event, EventKind, KeyNamed, Outcome, Who};
+use policy::{Action, ConditionKey};
+use std::future::Future;
+
+/// What kind of operation it is: decides the kind of its event, and which rate it counts against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Group {
+    /// Wraps, unwraps, draws.
+    Use,
+    /// Tells about keys.
+    Read,
+    /// Changes keys, aliases, grants, policies.
+    Change,
+}
+
+/// An operation, as it stands in its event.
+#[derive(Clone, Debug)]
+pub(crate) struct Act<'a> {
+    pub(crate) group: Group,
+    /// By AWS's name where AWS has one.
+    pub(crate) operation: &'static str,
+    pub(crate) cmk: Option<&'a CmkId>,
+    version: Option<u32>,
+    provider: Option<String>,
+    context: Option<&'a EncryptionContext>,
+    details: Vec<(&'static str, String)>,
+}
+
+impl<'a> Act<'a> {
+    fn new(group: Group, operation: &'static str) -> Self {
+        Self { group, operation, cmk: None, version: None, provider: None, context: None, details: Vec::new() }
+    }
+
+    /// An operation that wraps, unwraps or draws.
+    pub(crate) fn using(operation: &'static str) -> Self {
+        Self::new(Group::Use, operation)
+    }
+
+    /// An operation that tells about keys.
+    pub(crate) fn reading(operation: &'static str) -> Self {
+        Self::new(Group::Read, operation)
+    }
+
+    /// An operation that changes keys, aliases, grants or policies.
+    pub(crate) fn changing(operation: &'static str) -> Self {
+        Self::new(Group::Change, operation)
+    }
+
+    /// The operation that an action is named after.
+    pub(crate) fn of(action: Action) -> Self {
+        use Action as A;
+        let operation = operation_of(action);
+        match action {
+            A::KmsGenerateDataKey
+            | A::KmsGenerateDataKeyWithoutPlaintext
+            | A::KmsEncrypt
+            | A::KmsDecrypt
+            | A::KmsReEncryptFrom
+            | A::KmsReEncryptTo
+            | A::KmsGenerateRandom => Self::using(operation),
+            A::KmsDescribeKey
+            | A::KmsListKeys
+            | A::KmsListAliases
+            | A::KmsListResourceTags
+            | A::KmsGetKeyRotationStatus
+            | A::KmsListKeyRotations
+            | A::KmsListGrants
+            | A::KmsListRetirableGrants
+            | A::KmsGetKeyPolicy
+            | A::KmsListKeyPolicies => Self::reading(operation),
+            _ => Self::changing(operation),
+        }
+    }
+
+    /// On this CMK.
+    #[must_use]
+    pub(crate) fn on(mut self, cmk: &'a CmkId) -> Self {
+        self.cmk = Some(cmk);
+        self
+    }
+
+    /// With, or making, this version of the CMK, whose material this provider keeps.
+    #[must_use]
+    pub(crate) fn at_version(mut self, version: u32, provider: &crate::ProviderName) -> Self {
+        (self.version, self.provider) = (Some(version), Some(provider.as_str().to_owned()));
+        self
+    }
+
+    /// With this encryption context.
+    #[must_use]
+    pub(crate) fn with(mut self, context: &'a EncryptionContext) -> Self {
+        self.context = Some(context);
+        self
+    }
+
+    /// What else it says of itself. Never a secret.
+    #[must_use]
+    pub(crate) fn detail(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.details.push((name, value.to_string()));
+        self
+    }
+}
+
+fn operation_of(action: Action) -> &'static str {
+    match action {
+        Action::KmsReEncryptFrom | Action::KmsReEncryptTo => "ReEncrypt",
+        _ => action.name().strip_prefix("kms:").unwrap_or(action.name()),
+    }
+}
+
+impl KeyService {
+    /// Runs an operation and puts it on record, with its outcome, before the answer is given.
+    pub(crate) async fn perform<T>(
+        &self,
+        user: &KeyUser,
+        act: Act<'_>,
+        work: impl Future<Output = Result<T, KmsError>> + Send,
+    ) -> Result<T, KmsError> {
+        let result = work.await;
+        self.recorded(user, act, result).await
+    }
+
+    /// Puts an operation that has ended on record, and answers with its result.
+    ///
+    /// # Errors
+    /// The operation's own; [`KmsError::AuditUnavailable`] in place of any result that could not be put on record. A
+    /// change that was made stays made then: it is its answer that is withheld.
+    pub(crate) async fn recorded<T>(
+        &self,
+        user: &KeyUser,
+        act: Act<'_>,
+        result: Result<T, KmsError>,
+    ) -> Result<T, KmsError> {
+        self.audit.record(self.event(user, &act, result.as_ref().err())).await?;
+        result
+    }
+
+    /// As [`KeyService::recorded`] for what an API refused before it reached an operation of this service: a reference
+    /// that names nothing, or not for this caller. Returns what is to be answered.
+    pub async fn refused(&self, user: &KeyUser, action: Action, key_ref: &str, error: KmsError) -> KmsError {
+        // What callers write may be long; what names a CMK or an alias is not.
+        let shown: String = key_ref.chars().take(512).collect();
+        match self.recorded::<()>(user, Act::of(action).detail("key", shown), Err(error.clone())).await {
+            Ok(()) => error,
+            Err(answered) => answered,
+        }
+    }
+
+    pub(crate) fn event(&self, user: &KeyUser, act: &Act<'_>, error: Option<&KmsError>) -> Event {
+        Event {
+            time: self.clock.now(),
+            request_id: user.request_id.clone(),
+            kind: match act.group {
+                Group::Use | Group::Read => EventKind::KeyUse,
+                Group::Change => EventKind::KeyChange,
+            },
+            operation: act.operation,
+            via: user.via,
+            who: who(user),
+            key: act.cmk.map(|cmk| KeyNamed {
+                arn: cmk.to_arn(),
+                version: act.version,
+                provider: act.provider.clone(),
+            }),
+            object: None,
+            context: act
+                .context
+                .into_iter()
+                .flat_map(EncryptionContext::iter)
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .collect(),
+            outcome: match error {
+                None => Outcome::Ok,
+                Some(KmsError::Denied) => Outcome::Denied,
+                Some(_) => Outcome::Failed,
+            },
+            error: error.map(KmsError::name),
+            details: act.details.clone(),
+        }
+    }
+
+    /// Puts on record what the server did by itself, as its schedules told it.
+    pub(crate) async fn recorded_job(
+        &self,
+        job: &'static str,
+        cmk: &CmkId,
+        act: Act<'_>,
+        error: Option<&KmsError>,
+    ) -> Result<(), KmsError> {
+        let who = Who { account: cmk.account.as_str().to_owned(), principal: format!("job:{job}"), ..Who::default() };
+        let event = Event { who, request_id: String::new(), via: "job", ..self.event(&nobody(), &act, error) };
+        Ok(self.audit.record(event).await?)
+    }
+}
+
+/// The shape of a user for what no request asked for.
+fn nobody() -> KeyUser {
+    KeyUser {
+        principal: policy::Principal::Anonymous,
+        access_key: None,
+        via: "job",
+        request_id: String::new(),
+        conditions: Default::default(),
+    }
+}
+
+fn who(user: &KeyUser) -> Who {
+    let caller = user.principal.caller();
+    let agent = user.conditions.values.iter().find(|(key, _)| *key == ConditionKey::UserAgent);
+    Who {
+        account: caller.map(|caller| caller.account.as_str().to_owned()).unwrap_or_default(),
+        principal: user.principal.urn(),
+        arn: caller.map(|caller| caller.arn()).unwrap_or_default(),
+        access_key: user.access_key.as_deref().map(str::to_owned),
+        permissions: caller.map(|caller| caller.permissions_digest(crypto::sha256)),
+        source_ip: user.conditions.source_ip,
+        user_agent: agent.map(|(_, value)| value.clone()),
+        secure: user.conditions.secure_transport,
+    }
+}
+
+impl KmsError {
+    /// A short name, for the audit trail and the like. Without what the error says of the case.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::NotFound => "NotFound",
+            Self::Denied => "AccessDenied",
+            Self::Disabled => "Disabled",
+            Self::PendingDeletion => "PendingDeletion",
+            Self::PendingImport => "PendingImport",
+            Self::InUse(_) => "InUse",
+            Self::Unsupported(_) => "Unsupported",
+            Self::LimitExceeded(_) => "LimitExceeded",
+            Self::Conflict(_) => "Conflict",
+            Self::MalformedPolicy(_) => "MalformedPolicy",
+            Self::Tag(_) => "Tag",
+            Self::InvalidGrantId => "InvalidGrantId",
+            Self::InvalidGrantToken => "InvalidGrantToken",
+            Self::InvalidImportToken => "InvalidImportToken",
+            Self::ExpiredImportToken => "ExpiredImportToken",
+            Self::IncorrectMaterial => "IncorrectMaterial",
+            Self::AuditUnavailable => "AuditUnavailable",
+            Self::NotPendingDeletion => "NotPendingDeletion",
+            Self::ServiceManaged => "ServiceManaged",
+            Self::InvalidCiphertext => "InvalidCiphertext",
+            Self::IncorrectKey => "IncorrectKey",
+            Self::InvalidArn => "InvalidArn",
+            Self::InvalidAlias(_) => "InvalidAlias",
+            Self::AlreadyExists => "AlreadyExists",
+            Self::Validation(_) => "Validation",
+            Self::Throttled => "Throttled",
+            Self::Unavailable(_) => "Unavailable",
+            Self::WrongRootKey => "WrongRootKey",
+            Self::Damaged(_) => "Damaged",
+        }
+    }
+}
