@@ -47,6 +47,7 @@ is_no_value!(
     SecretsKey,
     TokenKey,
     AuditKey,
+    crate::PassphraseKey,
     RecordKey,
     KeyPair,
     Sm4Material,

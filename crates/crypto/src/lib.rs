@@ -21,6 +21,7 @@ mod kdf;
 mod locked;
 mod mac;
 mod md5;
+mod passphrase;
 mod password;
 mod primitive;
 #[cfg(test)]
@@ -41,17 +42,21 @@ pub use checksum::{ChecksumAlgorithm, ChecksumValue};
 pub use checksummer::{Checksummer, combine_crc};
 pub use digest::{Sha1, Sha256, sha256};
 pub use entropy::SystemEntropy;
-pub use import_wrap::wrap_for_import;
 pub use import::{ImportError, ImportKeyPair, OaepHash, unwrap_kwp};
+pub use import_wrap::wrap_for_import;
 pub use locked::LockedMemory;
 pub use mac::{constant_time_eq, hmac_sha1, hmac_sha256};
 pub use md5::{Md5, md5};
+pub use passphrase::{
+    PASSPHRASE_BYTES_MAX, PASSPHRASE_BYTES_MIN, PASSPHRASE_PARAMS_BYTES, PassphraseCost, PassphraseError,
+    PassphraseParams, PassphraseUse,
+};
 pub use password::PasswordHash;
 pub use record::{MacMismatch, NOTE_OVERHEAD_BYTES, NoteError};
 pub use record_key::RecordKey;
 pub use roles::{
-    AuditKey, BucketKey, CmkMaterial, CustomerKey, Dek, KEY_BYTES, Kek, KeyRole, MetadataKey, ProviderKey, RootKey,
-    SecretsKey, TokenKey, Wrappable,
+    AuditKey, BucketKey, CmkMaterial, CustomerKey, Dek, KEY_BYTES, Kek, KeyRole, MetadataKey, PassphraseKey,
+    ProviderKey, RootKey, SecretsKey, TokenKey, Wrappable,
 };
 pub use secret::SecretBytes;
 pub use segment::{

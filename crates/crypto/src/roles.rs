@@ -28,6 +28,8 @@ pub enum KeyRole {
     TokenKey,
     /// The key that signs the audit log.
     AuditKey,
+    /// The root key, under a passphrase.
+    RootKey,
     /// Opaque bytes the KMS generated for a caller outside (`GenerateDataKey`).
     Data,
 }
@@ -44,6 +46,7 @@ impl KeyRole {
             Self::SecretsKey => "secrets",
             Self::TokenKey => "token",
             Self::AuditKey => "audit",
+            Self::RootKey => "root",
             Self::Data => "data",
         }
     }
@@ -175,12 +178,17 @@ role!(
     /// Signs checkpoints of the audit log (Ed25519); see `audit_key.rs`.
     long_lived AuditKey
 );
+role!(
+    /// What Argon2id makes of a passphrase; see `passphrase.rs`.
+    PassphraseKey
+);
 
 kek!(RootKey, "root");
 kek!(CmkMaterial, "cmk");
 kek!(BucketKey, "bucket");
 kek!(ProviderKey, "provider");
 kek!(CustomerKey, "customer");
+kek!(PassphraseKey, "passphrase");
 
 wrappable!(CmkMaterial, CmkMaterial);
 wrappable!(BucketKey, BucketKey);
@@ -189,6 +197,7 @@ wrappable!(MetadataKey, MetadataKey);
 wrappable!(SecretsKey, SecretsKey);
 wrappable!(TokenKey, TokenKey);
 wrappable!(AuditKey, AuditKey);
+wrappable!(RootKey, RootKey);
 
 impl sealed::Sealed for SecretBytes<KEY_BYTES> {}
 

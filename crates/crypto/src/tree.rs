@@ -7,6 +7,8 @@
 //!    '-- wraps --> bucket key (SSE-OBS), metadata key, secrets key, token keys, audit key, check value
 //! provider key -- wraps --> bucket key, DEK, data key (one-time; a key provider outside wraps the provider key)
 //!
+//! passphrase --Argon2id, passphrase/<root|backup>--> passphrase key -- wraps --> root key, DEK of a backup
+//!
 //! KEK --wrap/<kek>/<key>--> (wrapping key, commitment key), once for each wrap
 //! DEK --dek/segment--> stream key      DEK --dek/meta--> record key      DEK --dek/note--> note keys
 //! metadata key --metadata/note--> note keys            secrets key --secrets/note--> note keys
