@@ -11,6 +11,8 @@ mod blob;
 mod catalogue;
 mod cmk_id;
 mod config;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 mod context;
 mod counters;
 mod create;
