@@ -1,0 +1,105 @@
+//! What an operator says about a provider, parsed, and opening it. A new provider is one more [`Kind`] and one more file.
+
+use crate::aws_kms::AwsKms;
+use crate::backend::Backend;
+use crate::client::{Client, EndpointUrl};
+use crate::guard::{GuardConfig, Guarded};
+use crate::huawei_dew::HuaweiDew;
+use crate::secret::Secret;
+use crate::timer::Timer;
+use crate::vault::VaultTransit;
+use kms::ProviderName;
+use model::{Clock, Entropy};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Where a service is, and whom to trust there.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// `https://HOST[:PORT][/PREFIX]`; plain `http` for loopback.
+    pub url: String,
+    /// Certificates to trust, PEM; `None` for the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Endpoint {
+    fn client(&self) -> Result<Client, String> {
+        Ok(Client::new(EndpointUrl::parse(&self.url, self.ca_file.as_deref())?))
+    }
+}
+
+/// Kinds of providers.
+pub enum Kind {
+    /// AWS KMS.
+    AwsKms {
+        /// Where.
+        endpoint: Endpoint,
+        /// The region that signatures name.
+        region: String,
+        /// Who signs.
+        access_key: String,
+        /// With what.
+        secret: Secret,
+        /// The token of temporary credentials.
+        session_token: Option<Secret>,
+    },
+    /// Huawei DEW, or another Strongroom.
+    HuaweiDew {
+        /// Where.
+        endpoint: Endpoint,
+        /// The project that keeps the keys.
+        project: String,
+        /// Who signs.
+        access_key: String,
+        /// With what.
+        secret: Secret,
+    },
+    /// Vault or OpenBao transit.
+    Vault {
+        /// Where.
+        endpoint: Endpoint,
+        /// Where the transit engine is mounted.
+        mount: String,
+        /// The namespace, if there are any.
+        namespace: Option<String>,
+        /// The token.
+        token: Secret,
+    },
+}
+
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AwsKms { .. } => "AwsKms",
+            Self::HuaweiDew { .. } => "HuaweiDew",
+            Self::Vault { .. } => "Vault",
+        })
+    }
+}
+
+/// Opens a provider. Nobody is called: a service that is down does not keep the server from starting.
+///
+/// # Errors
+/// What to tell the operator.
+pub fn open(
+    name: ProviderName,
+    kind: Kind,
+    guard: GuardConfig,
+    clock: Arc<dyn Clock>,
+    timer: Arc<dyn Timer>,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Guarded, String> {
+    let backend: Box<dyn Backend> = match kind {
+        Kind::AwsKms { endpoint, region, access_key, secret, session_token } => {
+            Box::new(AwsKms::new(endpoint.client()?, region, access_key, secret, session_token, clock))
+        }
+        Kind::HuaweiDew { endpoint, project, access_key, secret } => {
+            Box::new(HuaweiDew::new(endpoint.client()?, project, access_key, secret, clock, Arc::clone(&entropy)))
+        }
+        Kind::Vault { endpoint, mount, namespace, token } => {
+            Box::new(VaultTransit::new(endpoint.client()?, mount, namespace, token))
+        }
+    };
+    Ok(Guarded::new(name, backend, guard, timer, entropy))
+}
