@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from harness import clients, sse
+from harness import clients, secrets, sse
 from harness.server import DOMAIN, Server
 
 _resolve = socket.getaddrinfo
@@ -21,10 +21,12 @@ def _resolve_test_names(host, *args, **kwargs):
 
 
 socket.getaddrinfo = _resolve_test_names
+secrets.watch()
 
 
 def discard(server):
-    """Gives the gigabytes of a finished server back; its log stays for whoever looks at a failure."""
+    """Gives the gigabytes of a finished server back; its log stays for whoever looks at a failure, and holds no secret."""
+    secrets.check(server)
     shutil.rmtree(server.data, ignore_errors=True)
 
 
@@ -63,6 +65,7 @@ def lenient_server(make_server):
     yield server
     server.stop()
     assert "panicked" not in server.log(), server.log()[-4000:]
+    secrets.check(server)
 
 
 @pytest.fixture(scope="module")

@@ -74,6 +74,8 @@ class Server:
         env = clean_environment(**self.env)
         if self.given_credentials:
             env["STRONGROOM_ROOT_ACCESS_KEY"], env["STRONGROOM_ROOT_SECRET_KEY"] = self.given_credentials
+        # The whole suite runs at trace level: its logs are searched for every secret that the tests have seen.
+        env.setdefault("STRONGROOM_LOG", "trace")
         self.stdout, self.says = "", {}
         self._listening = threading.Event()
         with open(self.stderr_path, "ab") as log:

@@ -5,6 +5,8 @@ import hashlib
 import os
 import random
 
+from . import secrets
+
 KIB, MIB = 1024, 1024 * 1024
 SEGMENT = 64 * KIB
 
@@ -14,6 +16,7 @@ class CustomerKey:
 
     def __init__(self, key=None):
         self.key = key or os.urandom(32)
+        secrets.note(self.key)
 
     @property
     def base64(self):
