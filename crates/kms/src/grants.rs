@@ -1,10 +1,22 @@
 //! Grants: an owner, or whoever may, lets one principal do some operations with one CMK (kms-iam-api §1.4, §2.3).
 
-use crate::{CmkId, KeyService, KeyUser, KmsError};
-use model::Timestamp;
-use policy::{Action, ContextConstraint};
+use crate::ledger::Plan;
+use crate::lifecycle::touched;
+use crate::record::{GRANT_NAME_BYTES_MAX, GrantId, GrantRecord};
+use crate::rights::{Facts, context_facts};
+use crate::trail::Act;
+use crate::{CmkId, EncryptionContext, KeyOperation, KeyService, KeyUser, KmsError};
+use data_encoding::BASE64;
+use model::{CmkUid, Timestamp};
+use policy::{Action, Authorized, CmkRules, ConditionKey, ContextConstraint, GrantPrincipal, Identity, KeyGrant};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use store::{Expectation, Table};
 
-const UNDER_WAY: KmsError = KmsError::Unsupported("this operation");
+/// The first byte of a token: its format.
+const TOKEN_FORMAT: u8 = 1;
+/// Format, CMK uid, grant id, what the grant's record holds against tokens that are made up.
+const TOKEN_BYTES: usize = 1 + 16 + 32 + 32;
 
 /// What a new grant is to be.
 #[derive(Clone, Debug)]
@@ -55,15 +67,64 @@ pub enum GrantRef {
 }
 
 impl KeyService {
-    /// Makes a grant (`kms:CreateGrant`); in force for every request that begins after this returns. The same one under
-    /// the same name is found instead of made.
+    /// Makes a grant (`kms:CreateGrant`); in force for every request that begins after this returns. The same one of the
+    /// same issuer under the same name is found instead of made.
     ///
     /// # Errors
     /// [`KmsError::Denied`], [`KmsError::NotFound`], what its state says; [`KmsError::Validation`] for operations or
     /// principals that are not allowed; [`KmsError::LimitExceeded`]; [`KmsError::ServiceManaged`].
     pub async fn create_grant(&self, user: &KeyUser, cmk: &CmkId, grant: NewGrant) -> Result<GrantMade, KmsError> {
-        let _ = (user, cmk, grant);
-        Err(UNDER_WAY)
+        let mut token = [0; 32];
+        self.entropy.fill(&mut token);
+        let wanted = GrantRecord {
+            created: self.clock.now(),
+            issuer: user.principal.caller().map(|caller| caller.arn()).unwrap_or_default(),
+            issuer_urn: user.principal.urn(),
+            grantee: grant.grantee.trim().to_owned(),
+            retiring: grant.retiring.as_ref().map(|retiring| retiring.trim().to_owned()),
+            operations: GrantRecord::in_order(&grant.operations).unwrap_or_default(),
+            constraint: grant.constraint.clone(),
+            name: grant.name.clone(),
+            token,
+        };
+        let present = self.ledger.read(|catalogue| repeated(catalogue.grants_of(cmk.uid), &wanted).map(|(id, _)| id));
+        let id = present.unwrap_or_else(|| GrantId::random(&*self.entropy));
+        let operations: Vec<&str> = grant.operations.iter().map(|action| bare_name(*action)).collect();
+        let act = Act::changing("CreateGrant")
+            .on(cmk)
+            .detail("grantId", id.to_hex())
+            .detail("grantee", shown(&grant.grantee))
+            .detail("operations", shown(&operations.join(",")));
+        self.perform(user, act, async {
+            let _: Authorized =
+                self.authorize_with(user, Action::KmsCreateGrant, cmk, facts_of(&grant, &operations))?;
+            let (now, place, grants_max) = (self.clock.now(), cmk.clone(), self.config.grants_max as usize);
+            self.ledger.read(|catalogue| {
+                catalogue.find(cmk, now).ok_or(KmsError::NotFound)?.admit(KeyOperation::CreateGrant)
+            })?;
+            check(id, &grant)?;
+            self.ledger
+                .change(move |catalogue| {
+                    let record = catalogue.find(&place, now).ok_or(KmsError::NotFound)?;
+                    record.admit(KeyOperation::CreateGrant)?;
+                    if let Some((id, present)) = repeated(catalogue.grants_of(place.uid), &wanted) {
+                        return Ok(Plan::Done(made(place.uid, id, present)));
+                    }
+                    if catalogue.grants_of(place.uid).count() >= grants_max {
+                        return Err(KmsError::LimitExceeded("the number of grants on a CMK"));
+                    }
+                    let row = GrantRecord::key(place.uid, id);
+                    let mut transaction = touched(place.uid, record);
+                    transaction.expect(Expectation::Absent(Table::CmkGrants, row.clone().into())).put(
+                        Table::CmkGrants,
+                        row,
+                        wanted.encode(),
+                    );
+                    Ok(Plan::Commit(transaction, made(place.uid, id, &wanted)))
+                })
+                .await
+        })
+        .await
     }
 
     /// A CMK's grants in order of their ids (`kms:ListGrants`).
@@ -71,22 +132,62 @@ impl KeyService {
     /// # Errors
     /// [`KmsError::Denied`], [`KmsError::NotFound`].
     pub async fn grants(&self, user: &KeyUser, cmk: &CmkId) -> Result<Vec<GrantDescription>, KmsError> {
-        let _ = (user, cmk);
-        Err(UNDER_WAY)
+        self.perform(user, Act::reading("ListGrants").on(cmk), async {
+            let _: Authorized = self.authorize(user, Action::KmsListGrants, cmk)?;
+            let now = self.clock.now();
+            self.ledger.read(|catalogue| {
+                catalogue.find(cmk, now).ok_or(KmsError::NotFound)?.admit(KeyOperation::Describe)?;
+                Ok(catalogue.grants_of(cmk.uid).map(|(id, grant)| grant.describe(cmk.clone(), id)).collect())
+            })
+        })
+        .await
     }
 
     /// The grants, on any CMK, that a principal of the caller's account may retire (`kms:ListRetirableGrants`), in order
     /// of CMK and id. `None` asks about the caller.
     ///
+    /// Whether a name is one of the caller's account shows only in names that hold the account; for the rest, and for
+    /// names of other accounts, only the grants on the account's own CMKs are told.
+    ///
     /// # Errors
-    /// [`KmsError::Denied`].
+    /// [`KmsError::Denied`]; [`KmsError::Validation`] for a name that no principal can have.
     pub async fn retirable_grants(
         &self,
         user: &KeyUser,
         retiring: Option<&str>,
     ) -> Result<Vec<GrantDescription>, KmsError> {
-        let _ = (user, retiring);
-        Err(UNDER_WAY)
+        let act = Act::reading("ListRetirableGrants").detail("retiring", shown(retiring.unwrap_or_default()));
+        self.perform(user, act, async {
+            let account = self.authorize_account(user, Action::KmsListRetirableGrants)?;
+            let number = user.principal.number().ok_or(KmsError::Denied)?;
+            let asked = match retiring {
+                None => None,
+                Some(text) => Some(GrantPrincipal::parse(text).map_err(refused)?),
+            };
+            let is_own_name = |name: &GrantPrincipal| {
+                name.is(&user.principal)
+                    || name.text().split([':', '/']).any(|part| part == number.as_str() || part == account.as_str())
+            };
+            let everywhere = asked.as_ref().is_none_or(is_own_name);
+            let now = self.clock.now();
+            Ok(self.ledger.read(|catalogue| {
+                let mut found = Vec::new();
+                for (uid, record) in catalogue.all(now).filter(|(_, cmk)| everywhere || cmk.account == *account) {
+                    for (id, grant) in catalogue.grants_of(uid) {
+                        let Some(Ok(named)) = grant.retiring.as_deref().map(GrantPrincipal::parse) else { continue };
+                        let is_asked_for = match &asked {
+                            None => named.is(&user.principal),
+                            Some(asked) => named.text() == asked.text(),
+                        };
+                        if is_asked_for {
+                            found.push(grant.describe(record.id(uid), id));
+                        }
+                    }
+                }
+                found
+            }))
+        })
+        .await
     }
 
     /// Takes a grant away (`kms:RevokeGrant`); at once.
@@ -94,17 +195,193 @@ impl KeyService {
     /// # Errors
     /// [`KmsError::Denied`], [`KmsError::NotFound`], [`KmsError::InvalidGrantId`].
     pub async fn revoke_grant(&self, user: &KeyUser, cmk: &CmkId, id: &str) -> Result<(), KmsError> {
-        let _ = (user, cmk, id);
-        Err(UNDER_WAY)
+        self.perform(user, Act::changing("RevokeGrant").on(cmk).detail("grantId", shown(id)), async {
+            let _: Authorized = self.authorize(user, Action::KmsRevokeGrant, cmk)?;
+            self.end_grant(cmk, GrantId::parse(id)).await
+        })
+        .await
     }
 
-    /// Gives a grant back, as its retiring principal, as its grantee if it allows `RetireGrant`, or with
+    /// Gives a grant back, as its retiring principal, as its grantee if it allows `RetireGrant`, as its issuer, or with
     /// `kms:RetireGrant`.
     ///
     /// # Errors
     /// [`KmsError::Denied`], [`KmsError::NotFound`], [`KmsError::InvalidGrantId`], [`KmsError::InvalidGrantToken`].
     pub async fn retire_grant(&self, user: &KeyUser, grant: GrantRef) -> Result<(), KmsError> {
-        let _ = (user, grant);
-        Err(UNDER_WAY)
+        let named = match &grant {
+            GrantRef::Id(cmk, id) => Ok((cmk.clone(), GrantId::parse(id))),
+            GrantRef::Token(token) => self.open_grant_token(token).map(|(cmk, id)| (cmk, Some(id))),
+        };
+        let act = Act::changing("RetireGrant");
+        let (cmk, id) = match named {
+            Ok(named) => named,
+            Err(error) => return self.perform(user, act, async { Err(error) }).await,
+        };
+        let shown = id.map(GrantId::to_hex).unwrap_or_default();
+        self.perform(user, act.on(&cmk).detail("grantId", shown), async {
+            self.authorize_retire(user, &cmk, id)?;
+            self.end_grant(&cmk, id).await
+        })
+        .await
     }
+
+    /// Checks the grant tokens of a request. Grants count at once here, so a token gives nothing; one that is not of ours,
+    /// or whose grant is gone, is an error all the same, as its sender counts on it.
+    ///
+    /// # Errors
+    /// [`KmsError::InvalidGrantToken`].
+    pub fn check_grant_tokens<T: AsRef<str>>(&self, tokens: &[T]) -> Result<(), KmsError> {
+        tokens.iter().try_for_each(|token| self.open_grant_token(token.as_ref()).map(drop))
+    }
+
+    fn authorize_retire(&self, user: &KeyUser, cmk: &CmkId, id: Option<GrantId>) -> Result<(), KmsError> {
+        let (action, standing) = (Action::KmsRetireGrant, self.standing(cmk));
+        let Some(standing) = standing else { return self.authorize(user, action, cmk).map(drop) };
+        let now = self.clock.now();
+        let record =
+            self.ledger.read(|catalogue| catalogue.find(cmk, now).and_then(|_| catalogue.grant(cmk.uid, id?).cloned()));
+        let mut grant = id.and_then(|id| Some(Arc::new(record.as_ref()?.parsed(id).ok()?)));
+        if let (Some(id), Some(record)) = (id, &record)
+            && record.issuer_urn == user.principal.urn()
+            && let Some(issuer) = uid_text(user)
+        {
+            // The issuer is named like a retiring principal, so that what denies and narrows him still counts.
+            let operations = [Action::KmsRetireGrant];
+            grant = KeyGrant::new(&id.to_hex(), &issuer, Some(&issuer), &operations, None).ok().map(Arc::new).or(grant);
+        }
+        let rules = CmkRules { retires: grant, ..standing.rules.clone() };
+        self.authorize_under(user, action, cmk, Some(&standing), Some(&rules), Facts::new()).map(drop)
+    }
+
+    async fn end_grant(&self, cmk: &CmkId, id: Option<GrantId>) -> Result<(), KmsError> {
+        let (now, place) = (self.clock.now(), cmk.clone());
+        self.ledger
+            .change(move |catalogue| {
+                let record = catalogue.find(&place, now).ok_or(KmsError::NotFound)?;
+                record.admit(KeyOperation::EndGrant)?;
+                let id = id.ok_or(KmsError::InvalidGrantId)?;
+                catalogue.grant(place.uid, id).ok_or(KmsError::InvalidGrantId)?;
+                let row = GrantRecord::key(place.uid, id);
+                let mut transaction = touched(place.uid, record);
+                transaction
+                    .expect(Expectation::Present(Table::CmkGrants, row.clone().into()))
+                    .delete(Table::CmkGrants, row);
+                Ok(Plan::Commit(transaction, ()))
+            })
+            .await
+    }
+
+    /// The grant a token names.
+    fn open_grant_token(&self, token: &str) -> Result<(CmkId, GrantId), KmsError> {
+        let parts = || {
+            let bytes: [u8; TOKEN_BYTES] = BASE64.decode(token.as_bytes()).ok()?.try_into().ok()?;
+            let (format, rest) = bytes.split_first()?;
+            let (uid, rest) = rest.split_first_chunk::<16>()?;
+            let (id, secret) = rest.split_first_chunk::<32>()?;
+            let (uid, id, now) = (CmkUid::from_bytes(*uid), GrantId(*id), self.clock.now());
+            self.ledger.read(|catalogue| {
+                let grant = catalogue.grant(uid, id)?;
+                let is_ours = *format == TOKEN_FORMAT && crypto::constant_time_eq(&grant.token, secret);
+                is_ours.then_some((catalogue.cmk(uid, now)?.id(uid), id))
+            })
+        };
+        parts().ok_or(KmsError::InvalidGrantToken)
+    }
+}
+
+impl GrantRecord {
+    fn describe(&self, cmk: CmkId, id: GrantId) -> GrantDescription {
+        GrantDescription {
+            cmk,
+            id: id.to_hex(),
+            grant: NewGrant {
+                grantee: self.grantee.clone(),
+                retiring: self.retiring.clone(),
+                operations: self.operations.clone(),
+                constraint: self.constraint.clone(),
+                name: self.name.clone(),
+            },
+            issuer: self.issuer.clone(),
+            created: self.created,
+        }
+    }
+
+    /// Whether it is the same grant, made again: by the same issuer, under the same name.
+    fn repeats(&self, other: &Self) -> bool {
+        let unlike =
+            GrantRecord { created: other.created, token: other.token, issuer: other.issuer.clone(), ..self.clone() };
+        !self.name.is_empty() && unlike == *other
+    }
+}
+
+fn repeated<'a>(
+    mut present: impl Iterator<Item = (GrantId, &'a Arc<GrantRecord>)>,
+    wanted: &GrantRecord,
+) -> Option<(GrantId, &'a Arc<GrantRecord>)> {
+    present.find(|(_, grant)| grant.repeats(wanted))
+}
+
+fn made(uid: CmkUid, id: GrantId, grant: &GrantRecord) -> GrantMade {
+    let token = [&[TOKEN_FORMAT][..], uid.as_bytes(), &id.0, &grant.token].concat();
+    GrantMade { id: id.to_hex(), token: BASE64.encode(&token) }
+}
+
+/// What a grant must be like, whoever makes it.
+fn check(id: GrantId, grant: &NewGrant) -> Result<(), KmsError> {
+    let NewGrant { grantee, retiring, operations, constraint, name } = grant;
+    KeyGrant::new(&id.to_hex(), grantee, retiring.as_deref(), operations, constraint.clone()).map_err(refused)?;
+    if operations.iter().all(|action| *action == Action::KmsCreateGrant) {
+        return Err(KmsError::Validation("a grant does not allow `CreateGrant` alone".to_owned()));
+    }
+    let ok = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b':' | b'/' | b'_' | b'-');
+    if name.len() > GRANT_NAME_BYTES_MAX || !name.bytes().all(ok) {
+        return Err(KmsError::Validation(
+            "the name of a grant consists of 1 to 256 letters, digits and :/_-".to_owned(),
+        ));
+    }
+    // As long as a context may be, and without what no context can have.
+    let pairs = pairs_of(grant).map(|(key, value)| (key.to_owned(), value.to_owned()));
+    EncryptionContext::from_pairs(pairs).map(drop)
+}
+
+fn refused(error: policy::GrantError) -> KmsError {
+    KmsError::Validation(error.to_string())
+}
+
+fn pairs_of(grant: &NewGrant) -> impl Iterator<Item = (&str, &str)> {
+    let pairs: Option<&BTreeMap<String, String>> = match &grant.constraint {
+        None => None,
+        Some(ContextConstraint::Equals(pairs) | ContextConstraint::Subset(pairs)) => Some(pairs),
+    };
+    pairs.into_iter().flatten().map(|(key, value)| (key.as_str(), value.as_str()))
+}
+
+/// A new grant, as conditions see it.
+fn facts_of<'a>(grant: &'a NewGrant, operations: &[&'a str]) -> Facts<'a> {
+    let mut facts = context_facts(pairs_of(grant));
+    facts.extend(operations.iter().map(|name| (ConditionKey::GrantOperations, *name)));
+    facts.push((ConditionKey::GranteePrincipal, grant.grantee.trim()));
+    facts.push((ConditionKey::GrantIsForAwsResource, "false"));
+    facts.extend(grant.retiring.as_deref().map(|retiring| (ConditionKey::RetiringPrincipal, retiring.trim())));
+    facts.extend(grant.constraint.as_ref().map(|own| (ConditionKey::GrantConstraintType, own.type_name())));
+    facts
+}
+
+/// The principal in the form that stays when it is renamed; `None` for nobody.
+fn uid_text(user: &KeyUser) -> Option<String> {
+    let caller = user.principal.caller()?;
+    Some(match &caller.identity {
+        Identity::Root => caller.account.as_str().to_owned(),
+        Identity::User { uid, .. } => uid.to_string(),
+        Identity::Role { uid, .. } => uid.to_string(),
+    })
+}
+
+fn bare_name(action: Action) -> &'static str {
+    action.name().strip_prefix("kms:").unwrap_or(action.name())
+}
+
+/// As much of what a caller wrote as belongs on record.
+fn shown(text: &str) -> String {
+    text.chars().take(GRANT_NAME_BYTES_MAX).collect()
 }

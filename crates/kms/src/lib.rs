@@ -7,6 +7,7 @@
 //! clear; using a CMK reads nothing from the disk; a change of a CMK's state is durable before it is seen, and seen by
 //! every request that begins after it was acknowledged.
 
+mod aliases;
 mod blob;
 mod catalogue;
 mod cmk_id;
@@ -17,6 +18,7 @@ mod context;
 mod counters;
 mod create;
 mod data;
+mod describe;
 mod embedded;
 mod error;
 mod grants;
@@ -30,10 +32,13 @@ mod lifecycle;
 mod owned;
 mod provider;
 mod record;
+mod resolve;
+mod rights;
 mod root_check;
 mod root_slot;
 mod rotation;
 mod service;
+mod standing;
 mod state;
 mod tags;
 mod token_keys;
@@ -48,6 +53,7 @@ pub use context::{CONTEXT_BYTES_MAX, EncryptionContext};
 pub use counters::{KmsCounters, Operation, Outcome};
 pub use create::CreateCmk;
 pub use data::{DATA_KEY_BYTES_MAX, Decrypted, Encrypted, PLAINTEXT_BYTES_MAX, Source};
+pub use describe::{AliasDescription, CmkDescription, KeyFilter, KeyQuotas, alias_arn};
 pub use embedded::EmbeddedProvider;
 pub use error::KmsError;
 pub use grants::{GrantDescription, GrantMade, GrantRef, NewGrant};
@@ -59,8 +65,9 @@ pub use provider::{Capabilities, KeyProvider, KeySpec, NewVersion, ProviderFault
 pub use record::{DESCRIPTION_BYTES_MAX, VersionCause};
 pub use root_slot::RootSlot;
 pub use rotation::{ROTATION_DAYS_DEFAULT, ROTATION_DAYS_MAX, ROTATION_DAYS_MIN, RotationStatus, VersionDescription};
-pub use service::{AliasDescription, CmkDescription, KeyService, Parts, alias_arn};
-pub use state::{DELETION_DAYS_MAX, DELETION_DAYS_MIN, KeyManager, KeyOperation, KeyState, Origin, admit};
+pub use service::{KeyService, Parts};
+pub use state::{DELETION_DAYS_MAX, DELETION_DAYS_MIN, KeyKind, KeyManager, KeyOperation, KeyState, Origin, admit};
+pub use tags::{TAG_KEY_CHARS_MAX, TAG_VALUE_CHARS_MAX, TAGS_MAX};
 pub use token_keys::{TOKEN_LIFE_SECONDS_MAX, TokenKeys};
 pub use user::{KeyUse, KeyUser};
 

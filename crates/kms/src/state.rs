@@ -1,7 +1,10 @@
-//! A CMK's life: which state allows which operation. One pure table, after AWS KMS's "key states" table for
-//! single-region keys; the service-managed default key refuses every change.
+//! A CMK's life: which state allows which operation (kms-iam-api §1.6, §2.4). One pure table, after AWS KMS's "key states"
+//! table for single-region keys and Huawei's error catalogue; the service-managed default key refuses every change.
+//!
+//! docs/kms-api.md shows the table as it is rendered here.
 
 use crate::KmsError;
+use crate::record::CmkRecord;
 use model::Timestamp;
 
 /// Shortest waiting time before a deletion, in days (both clouds).
@@ -65,12 +68,24 @@ pub enum KeyManager {
 pub enum KeyOperation {
     /// Wrap or unwrap.
     Use,
-    /// Describe, list.
+    /// Describe, list, read the key policy, aliases, grants, tags, the impact of its deletion.
     Describe,
+    /// Read its versions.
+    ListRotations,
+    /// Read whether and when it rotates.
+    RotationStatus,
+    /// Set the key policy.
+    PutKeyPolicy,
     /// Give it an alias.
     CreateAlias,
+    /// Point an alias at it, or rename its alias.
+    UpdateAlias,
     /// Take an alias away.
     DeleteAlias,
+    /// Set or remove tags.
+    Tag,
+    /// Change the description.
+    UpdateDescription,
     /// Enable.
     Enable,
     /// Disable.
@@ -79,58 +94,297 @@ pub enum KeyOperation {
     ScheduleDeletion,
     /// Cancel its deletion.
     CancelDeletion,
+    /// Make a grant.
+    CreateGrant,
+    /// Take a grant away, or give it back.
+    EndGrant,
+    /// Turn rotation by itself on or off.
+    SetRotation,
+    /// Make a new version now.
+    Rotate,
+    /// Import material, or ask what that needs.
+    Import,
+    /// Delete imported material.
+    DeleteMaterial,
 }
 
-/// Whether a CMK in this state allows the operation. The caller has already treated a deleted CMK as absent.
+impl KeyOperation {
+    /// Every operation, in the order of the table in docs/kms-api.md.
+    pub const ALL: [Self; 20] = [
+        Self::Use,
+        Self::Describe,
+        Self::ListRotations,
+        Self::RotationStatus,
+        Self::PutKeyPolicy,
+        Self::CreateAlias,
+        Self::UpdateAlias,
+        Self::DeleteAlias,
+        Self::Tag,
+        Self::UpdateDescription,
+        Self::Enable,
+        Self::Disable,
+        Self::ScheduleDeletion,
+        Self::CancelDeletion,
+        Self::CreateGrant,
+        Self::EndGrant,
+        Self::SetRotation,
+        Self::Rotate,
+        Self::Import,
+        Self::DeleteMaterial,
+    ];
+
+    /// The operations' names in both APIs, as the table shows them.
+    pub const fn names(self) -> &'static str {
+        match self {
+            Self::Use => {
+                "`Encrypt`, `Decrypt`, `ReEncrypt`, `GenerateDataKey*`; `create-datakey*`, `encrypt-*`, `decrypt-*`; \
+                 SSE-KMS reads and writes"
+            }
+            Self::Describe => {
+                "`DescribeKey`, `GetKeyPolicy`, `ListAliases`, `ListGrants`, `ListKeyPolicies`, `ListResourceTags`; \
+                 `describe-key`, `list-*`"
+            }
+            Self::ListRotations => "`ListKeyRotations`",
+            Self::RotationStatus => "`GetKeyRotationStatus`; `get-key-rotation-status`",
+            Self::PutKeyPolicy => "`PutKeyPolicy`",
+            Self::CreateAlias => "`CreateAlias`",
+            Self::UpdateAlias => "`UpdateAlias` (the new CMK); `update-key-alias`",
+            Self::DeleteAlias => "`DeleteAlias`",
+            Self::Tag => "`TagResource`, `UntagResource`; `tags`",
+            Self::UpdateDescription => "`UpdateKeyDescription`; `update-key-description`",
+            Self::Enable => "`EnableKey`; `enable-key`",
+            Self::Disable => "`DisableKey`; `disable-key`",
+            Self::ScheduleDeletion => "`ScheduleKeyDeletion`; `schedule-key-deletion`",
+            Self::CancelDeletion => "`CancelKeyDeletion`; `cancel-key-deletion`",
+            Self::CreateGrant => "`CreateGrant`; `create-grant`",
+            Self::EndGrant => "`RevokeGrant`, `RetireGrant`; `revoke-grant`, `retire-grant`",
+            Self::SetRotation => {
+                "`EnableKeyRotation`, `DisableKeyRotation`; `enable-`, `disable-key-rotation`, \
+                 `update-key-rotation-interval`"
+            }
+            Self::Rotate => "`RotateKeyOnDemand`; `rotate-on-demand`",
+            Self::Import => "`GetParametersForImport`, `ImportKeyMaterial`; their Huawei names",
+            Self::DeleteMaterial => "`DeleteImportedKeyMaterial`; `delete-imported-key-material`",
+        }
+    }
+}
+
+/// What kind of CMK it is, as far as that decides what may be done with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyKind {
+    /// A CMK of the account's users, with material of the key provider.
+    Own,
+    /// A CMK of the account's users, with material they bring.
+    Imported,
+    /// The account's default key.
+    Default,
+}
+
+impl CmkRecord {
+    /// What kind it is.
+    pub(crate) fn kind(&self) -> KeyKind {
+        match (self.manager, self.origin) {
+            (KeyManager::Service, _) => KeyKind::Default,
+            (KeyManager::Customer, Origin::External) => KeyKind::Imported,
+            (KeyManager::Customer, Origin::Kms) => KeyKind::Own,
+        }
+    }
+
+    /// Whether kind and state allow the operation; errors as [`admit`].
+    pub(crate) fn admit(&self, operation: KeyOperation) -> Result<(), KmsError> {
+        admit(self.state, self.kind(), operation)
+    }
+}
+
+const NO_ROTATION: KmsError = KmsError::Unsupported("imported material does not rotate");
+const NO_IMPORT: KmsError = KmsError::Unsupported("its material does not come from outside");
+
+/// Whether kind and state allow the operation: first what no CMK of this kind can, then what its state forbids.
 ///
 /// # Errors
-/// [`KmsError::ServiceManaged`] for a change of a service-managed CMK, else what the state says.
-pub fn admit(state: KeyState, manager: KeyManager, operation: KeyOperation) -> Result<(), KmsError> {
-    use KeyOperation::{CancelDeletion, CreateAlias, DeleteAlias, Describe, Disable, Enable, ScheduleDeletion, Use};
-    let changes = !matches!(operation, Use | Describe);
-    if changes && manager == KeyManager::Service {
-        return Err(KmsError::ServiceManaged);
+/// [`KmsError::ServiceManaged`] for a change of the default key, [`KmsError::Unsupported`] for what its origin rules out,
+/// else what the state says.
+pub fn admit(state: KeyState, kind: KeyKind, operation: KeyOperation) -> Result<(), KmsError> {
+    use KeyOperation as O;
+    let pending_deletion = matches!(state, KeyState::PendingDeletion { .. });
+    match (operation, kind) {
+        (O::Use | O::Describe | O::ListRotations | O::RotationStatus, KeyKind::Default) => {}
+        (_, KeyKind::Default) => return Err(KmsError::ServiceManaged),
+        (O::RotationStatus | O::SetRotation | O::Rotate, KeyKind::Imported) => return Err(NO_ROTATION),
+        (O::Import | O::DeleteMaterial, KeyKind::Own) => return Err(NO_IMPORT),
+        _ => {}
     }
-    match (operation, state) {
-        (Describe | DeleteAlias, _) => Ok(()),
-        (Use, KeyState::Disabled) => Err(KmsError::Disabled),
-        (Use | Enable | Disable, KeyState::PendingImport) => Err(KmsError::PendingImport),
-        (CancelDeletion, KeyState::PendingDeletion { .. }) => Ok(()),
-        (CancelDeletion, _) => Err(KmsError::NotPendingDeletion),
-        (_, KeyState::PendingDeletion { .. }) => Err(KmsError::PendingDeletion),
-        (Use | CreateAlias | Enable | Disable | ScheduleDeletion, _) => Ok(()),
+    match operation {
+        O::Describe | O::ListRotations | O::RotationStatus | O::PutKeyPolicy | O::DeleteAlias | O::EndGrant => Ok(()),
+        O::CancelDeletion if pending_deletion => Ok(()),
+        O::CancelDeletion => Err(KmsError::NotPendingDeletion),
+        _ if pending_deletion => Err(KmsError::PendingDeletion),
+        O::CreateAlias
+        | O::UpdateAlias
+        | O::Tag
+        | O::UpdateDescription
+        | O::ScheduleDeletion
+        | O::Import
+        | O::DeleteMaterial => Ok(()),
+        O::Enable | O::Disable if state == KeyState::PendingImport => Err(KmsError::PendingImport),
+        O::Enable | O::Disable => Ok(()),
+        O::Use | O::CreateGrant | O::SetRotation | O::Rotate => match state {
+            KeyState::Disabled => Err(KmsError::Disabled),
+            KeyState::PendingImport => Err(KmsError::PendingImport),
+            KeyState::Enabled | KeyState::PendingDeletion { .. } => Ok(()),
+        },
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fmt::Write;
 
-    /// The table of docs/kms-api.md, row by row.
+    const PENDING: KeyState = KeyState::PendingDeletion { delete_at: Timestamp::from_secs(1) };
+
+    /// kms-iam-api §1.6 and §2.4, row by row: a CMK of its users in each state, an imported one in the first three, the
+    /// default key.
     #[test]
     fn state_by_operation() {
-        use KeyOperation::{
-            CancelDeletion, CreateAlias, DeleteAlias, Describe, Disable, Enable, ScheduleDeletion, Use,
-        };
-        use KmsError::{Disabled, NotPendingDeletion, PendingDeletion, ServiceManaged};
-        let pending = KeyState::PendingDeletion { delete_at: Timestamp::from_secs(1) };
-        // operation, enabled, disabled, pending deletion, service-managed (enabled)
+        use KeyOperation as O;
+        use KmsError::{Disabled, NotPendingDeletion, PendingDeletion, PendingImport, ServiceManaged};
+        let ok = || Ok(());
+        let managed = || Err(ServiceManaged);
+        // operation; enabled, disabled, pending deletion; imported in these and pending import; default key
         let table = [
-            (Use, Ok(()), Err(Disabled), Err(PendingDeletion), Ok(())),
-            (Describe, Ok(()), Ok(()), Ok(()), Ok(())),
-            (CreateAlias, Ok(()), Ok(()), Err(PendingDeletion), Err(ServiceManaged)),
-            (DeleteAlias, Ok(()), Ok(()), Ok(()), Err(ServiceManaged)),
-            (Enable, Ok(()), Ok(()), Err(PendingDeletion), Err(ServiceManaged)),
-            (Disable, Ok(()), Ok(()), Err(PendingDeletion), Err(ServiceManaged)),
-            (ScheduleDeletion, Ok(()), Ok(()), Err(PendingDeletion), Err(ServiceManaged)),
-            (CancelDeletion, Err(NotPendingDeletion), Err(NotPendingDeletion), Ok(()), Err(ServiceManaged)),
+            (
+                O::Use,
+                [ok(), Err(Disabled), Err(PendingDeletion)],
+                [ok(), Err(Disabled), Err(PendingDeletion), Err(PendingImport)],
+                ok(),
+            ),
+            (O::Describe, [ok(), ok(), ok()], [ok(), ok(), ok(), ok()], ok()),
+            (O::ListRotations, [ok(), ok(), ok()], [ok(), ok(), ok(), ok()], ok()),
+            (
+                O::RotationStatus,
+                [ok(), ok(), ok()],
+                [Err(NO_ROTATION), Err(NO_ROTATION), Err(NO_ROTATION), Err(NO_ROTATION)],
+                ok(),
+            ),
+            (O::PutKeyPolicy, [ok(), ok(), ok()], [ok(), ok(), ok(), ok()], managed()),
+            (O::CreateAlias, [ok(), ok(), Err(PendingDeletion)], [ok(), ok(), Err(PendingDeletion), ok()], managed()),
+            (O::UpdateAlias, [ok(), ok(), Err(PendingDeletion)], [ok(), ok(), Err(PendingDeletion), ok()], managed()),
+            (O::DeleteAlias, [ok(), ok(), ok()], [ok(), ok(), ok(), ok()], managed()),
+            (O::Tag, [ok(), ok(), Err(PendingDeletion)], [ok(), ok(), Err(PendingDeletion), ok()], managed()),
+            (
+                O::UpdateDescription,
+                [ok(), ok(), Err(PendingDeletion)],
+                [ok(), ok(), Err(PendingDeletion), ok()],
+                managed(),
+            ),
+            (
+                O::Enable,
+                [ok(), ok(), Err(PendingDeletion)],
+                [ok(), ok(), Err(PendingDeletion), Err(PendingImport)],
+                managed(),
+            ),
+            (
+                O::Disable,
+                [ok(), ok(), Err(PendingDeletion)],
+                [ok(), ok(), Err(PendingDeletion), Err(PendingImport)],
+                managed(),
+            ),
+            (
+                O::ScheduleDeletion,
+                [ok(), ok(), Err(PendingDeletion)],
+                [ok(), ok(), Err(PendingDeletion), ok()],
+                managed(),
+            ),
+            (
+                O::CancelDeletion,
+                [Err(NotPendingDeletion), Err(NotPendingDeletion), ok()],
+                [Err(NotPendingDeletion), Err(NotPendingDeletion), ok(), Err(NotPendingDeletion)],
+                managed(),
+            ),
+            (
+                O::CreateGrant,
+                [ok(), Err(Disabled), Err(PendingDeletion)],
+                [ok(), Err(Disabled), Err(PendingDeletion), Err(PendingImport)],
+                managed(),
+            ),
+            (O::EndGrant, [ok(), ok(), ok()], [ok(), ok(), ok(), ok()], managed()),
+            (
+                O::SetRotation,
+                [ok(), Err(Disabled), Err(PendingDeletion)],
+                [Err(NO_ROTATION), Err(NO_ROTATION), Err(NO_ROTATION), Err(NO_ROTATION)],
+                managed(),
+            ),
+            (
+                O::Rotate,
+                [ok(), Err(Disabled), Err(PendingDeletion)],
+                [Err(NO_ROTATION), Err(NO_ROTATION), Err(NO_ROTATION), Err(NO_ROTATION)],
+                managed(),
+            ),
+            (
+                O::Import,
+                [Err(NO_IMPORT), Err(NO_IMPORT), Err(NO_IMPORT)],
+                [ok(), ok(), Err(PendingDeletion), ok()],
+                managed(),
+            ),
+            (
+                O::DeleteMaterial,
+                [Err(NO_IMPORT), Err(NO_IMPORT), Err(NO_IMPORT)],
+                [ok(), ok(), Err(PendingDeletion), ok()],
+                managed(),
+            ),
         ];
-        for (operation, enabled, disabled, pending_deletion, service) in table {
-            let customer = |state| admit(state, KeyManager::Customer, operation);
-            assert_eq!(customer(KeyState::Enabled), enabled, "{operation:?} enabled");
-            assert_eq!(customer(KeyState::Disabled), disabled, "{operation:?} disabled");
-            assert_eq!(customer(pending), pending_deletion, "{operation:?} pending deletion");
-            assert_eq!(admit(KeyState::Enabled, KeyManager::Service, operation), service, "{operation:?} default key");
+        assert_eq!(table.each_ref().map(|row| row.0), KeyOperation::ALL, "every operation, in order");
+        for (operation, own, imported, default) in table {
+            let states = [KeyState::Enabled, KeyState::Disabled, PENDING, KeyState::PendingImport];
+            for (state, wanted) in states.iter().zip(own) {
+                assert_eq!(admit(*state, KeyKind::Own, operation), wanted, "{operation:?} {state:?}");
+            }
+            for (state, wanted) in states.iter().zip(imported) {
+                assert_eq!(admit(*state, KeyKind::Imported, operation), wanted, "{operation:?} {state:?}, imported");
+            }
+            assert_eq!(admit(KeyState::Enabled, KeyKind::Default, operation), default, "{operation:?} default key");
+        }
+    }
+
+    /// The table of docs/kms-api.md is this one. After an intended change: `STRONGROOM_WRITE_DOCS=1`.
+    #[test]
+    fn the_page_shows_this_table() {
+        const BEGIN: &str = "<!-- states: begin -->\n";
+        const END: &str = "<!-- states: end -->\n";
+        let cell = |state, kind, operation| match admit(state, kind, operation) {
+            Ok(()) => "ok",
+            Err(KmsError::Disabled) => "disabled",
+            Err(KmsError::PendingDeletion) => "pending deletion",
+            Err(KmsError::PendingImport) => "pending import",
+            Err(KmsError::NotPendingDeletion) => "not pending deletion",
+            Err(KmsError::ServiceManaged) => "service's own",
+            Err(_) => "unsupported",
+        };
+        let mut table = String::from(
+            "| operation | Enabled | Disabled | PendingDeletion | imported, Enabled | imported, PendingImport | default \
+             key |\n|---|---|---|---|---|---|---|\n",
+        );
+        for operation in KeyOperation::ALL {
+            let cells = [
+                (KeyState::Enabled, KeyKind::Own),
+                (KeyState::Disabled, KeyKind::Own),
+                (PENDING, KeyKind::Own),
+                (KeyState::Enabled, KeyKind::Imported),
+                (KeyState::PendingImport, KeyKind::Imported),
+                (KeyState::Enabled, KeyKind::Default),
+            ]
+            .map(|(state, kind)| cell(state, kind, operation));
+            writeln!(table, "| {} | {} |", operation.names(), cells.join(" | ")).unwrap();
+        }
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/kms-api.md");
+        let page = std::fs::read_to_string(&path).unwrap();
+        let (before, rest) = page.split_once(BEGIN).unwrap();
+        let (shown, after) = rest.split_once(END).unwrap();
+        if std::env::var_os("STRONGROOM_WRITE_DOCS").is_some() {
+            std::fs::write(&path, format!("{before}{BEGIN}{table}{END}{after}")).unwrap();
+        } else {
+            assert_eq!(shown, table);
         }
     }
 

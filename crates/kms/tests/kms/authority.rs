@@ -8,7 +8,7 @@ use strongroom_kms::{CmkId, EncryptionContext, KeyService, KmsError};
 async fn ask_all(service: &KeyService, user: &strongroom_kms::KeyUser, cmk: &CmkId) -> Vec<(&'static str, KmsError)> {
     let mut got = Vec::new();
     let mut note = |name, result: Result<(), KmsError>| got.push((name, result.unwrap_err()));
-    note("describe", service.describe(user, cmk).map(drop));
+    note("describe", service.describe(user, cmk).await.map(drop));
     note("enable", service.enable(user, cmk).await);
     note("disable", service.disable(user, cmk).await);
     note("schedule", service.schedule_deletion(user, cmk, 1, false).await.map(drop));
@@ -39,7 +39,7 @@ async fn a_stranger_is_denied_whatever_the_key_is() {
             }
         }
     }
-    assert_eq!(service.describe(&me(), &enabled).unwrap().state.name(), "Enabled");
+    assert_eq!(service.describe(&me(), &enabled).await.unwrap().state.name(), "Enabled");
 }
 
 #[tokio::test]
@@ -53,14 +53,13 @@ async fn a_forged_id_finds_nothing() {
     let forged = CmkId { account, number, ..mine.clone() };
     for (operation, error) in ask_all(&service, &stranger, &forged).await {
         let expected = match operation {
-            "schedule" => matches!(error, KmsError::Validation(_)),
             "alias" => matches!(error, KmsError::InvalidAlias(_)),
             _ => error == KmsError::NotFound,
         };
         assert!(expected, "{operation}: {error:?}");
     }
     let elsewhere = CmkId { region: model::RegionName::parse("far-2").unwrap(), ..mine.clone() };
-    assert_eq!(service.describe(&me(), &elsewhere), Err(KmsError::NotFound));
+    assert_eq!(service.describe(&me(), &elsewhere).await, Err(KmsError::NotFound));
     assert_eq!(service.epoch(&forged), 0);
 }
 
@@ -98,13 +97,14 @@ async fn lists_hold_one_s_own_only() {
     let other = root_of("bb");
     let theirs = service.create(&other, new_key("")).await.unwrap().id;
     service.create_alias(&other, "alias/a", &theirs).await.unwrap();
-    assert_eq!(service.list(&me()), Ok(vec![mine.clone()]));
-    assert_eq!(service.list(&other), Ok(vec![theirs.clone()]));
-    let targets: Vec<_> = service.list_aliases(&me(), None).unwrap().into_iter().map(|alias| alias.target).collect();
+    assert_eq!(service.list(&me()).await, Ok(vec![mine.clone()]));
+    assert_eq!(service.list(&other).await, Ok(vec![theirs.clone()]));
+    let targets: Vec<_> =
+        service.list_aliases(&me(), None).await.unwrap().into_iter().map(|alias| alias.target).collect();
     assert_eq!(targets, vec![mine.clone()]);
-    assert_eq!(service.list_aliases(&me(), Some(&theirs)), Err(KmsError::NotFound));
-    assert_eq!(service.list(&nobody()), Err(KmsError::Denied));
-    assert_eq!(service.list_aliases(&nobody(), None), Err(KmsError::Denied));
+    assert_eq!(service.list_aliases(&me(), Some(&theirs)).await, Err(KmsError::NotFound));
+    assert_eq!(service.list(&nobody()).await, Err(KmsError::Denied));
+    assert_eq!(service.list_aliases(&nobody(), None).await, Err(KmsError::Denied));
     service.delete_alias(&other, "alias/a").await.unwrap();
     assert_eq!(service.resolve(&me(), "alias/a", DECRYPT), Ok(mine));
 }

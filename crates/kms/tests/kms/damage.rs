@@ -5,7 +5,17 @@ use crate::setup::{Setup, me, new_key, root_key};
 use crypto::Dek;
 use policy::Action;
 use store::Table;
-use strongroom_kms::{CmkId, EncryptionContext, KeyService, KmsError};
+use strongroom_kms::{CmkId, EncryptionContext, KeyService, KmsError, NewGrant};
+
+fn grant() -> NewGrant {
+    NewGrant {
+        grantee: "arn:aws:iam::000000000098:root".to_owned(),
+        retiring: None,
+        operations: vec![Action::KmsDecrypt],
+        constraint: None,
+        name: String::new(),
+    }
+}
 
 async fn try_use(service: &KeyService, cmk: &CmkId) -> Result<(), KmsError> {
     let proof = service.authorize_use(&me(), cmk, Action::KmsGenerateDataKey, &EncryptionContext::new()).await?;
@@ -18,8 +28,9 @@ async fn truncated_and_lengthened_records_do_not_open() {
     let service = setup.open().await;
     let cmk = service.create(&me(), new_key("described")).await.unwrap().id;
     service.create_alias(&me(), "alias/a", &cmk).await.unwrap();
+    service.create_grant(&me(), &cmk, grant()).await.unwrap();
     drop(service);
-    for table in [Table::System, Table::Cmks, Table::CmkVersions, Table::CmkAliases] {
+    for table in [Table::System, Table::Cmks, Table::CmkVersions, Table::CmkAliases, Table::CmkGrants] {
         let (key, good) = setup.rows(table).pop().unwrap();
         let lengths = (0..good.len()).map(|len| good[..len].to_vec());
         for bad in lengths.chain([[&good[..], &[0]].concat()]) {
@@ -42,6 +53,7 @@ async fn unknown_formats_and_codes_are_not_guessed_at() {
     let service = setup.open().await;
     let cmk = service.create(&me(), new_key("")).await.unwrap().id;
     service.create_alias(&me(), "alias/a", &cmk).await.unwrap();
+    service.create_grant(&me(), &cmk, grant()).await.unwrap();
     drop(service);
     // Table, byte, what it is. docs/formats/kms-records.md has the offsets.
     for (table, at, what) in [
@@ -51,8 +63,11 @@ async fn unknown_formats_and_codes_are_not_guessed_at() {
         (Table::Cmks, 10, "manager"),
         (Table::Cmks, 11, "state"),
         (Table::CmkVersions, 0, "format"),
-        (Table::CmkVersions, 1, "provider"),
+        (Table::CmkVersions, 5, "provider"),
+        (Table::CmkVersions, 137, "cause"),
+        (Table::CmkVersions, 202, "expiry"),
         (Table::CmkAliases, 0, "format"),
+        (Table::CmkGrants, 0, "format"),
     ] {
         let (key, good) = setup.rows(table).pop().unwrap();
         for value in [0x7f, 0xff] {
@@ -71,8 +86,9 @@ async fn every_changed_byte_of_wrapped_material_is_noticed_at_use() {
     let setup = Setup::new();
     let cmk = setup.open().await.create(&me(), new_key("")).await.unwrap().id;
     let (key, good) = setup.rows(Table::CmkVersions).pop().unwrap();
-    let wrapped_at = good.len() - crypto::WRAPPED_BYTES;
-    for at in wrapped_at..good.len() {
+    // Format, name of the provider, date, length: docs/formats/kms-records.md.
+    let wrapped_at = 1 + 4 + "embedded".len() + 8 + 4;
+    for at in wrapped_at..wrapped_at + crypto::WRAPPED_BYTES {
         let mut bad = good.clone();
         bad[at] ^= 1;
         setup.put(Table::CmkVersions, &key, &bad).await;

@@ -17,7 +17,7 @@ async fn both_names_lead_to_it_once_it_is_made() {
         assert_eq!(service.resolve(&me(), name, DECRYPT), Ok(key.clone()), "{name}");
     }
     assert_eq!(service.default_key(&me(), DECRYPT).await, Ok(key.clone()));
-    assert_eq!(service.describe(&me(), &key).unwrap().manager, KeyManager::Service);
+    assert_eq!(service.describe(&me(), &key).await.unwrap().manager, KeyManager::Service);
     assert!(service.authorize_use(&me(), &key, Action::KmsGenerateDataKey, &EncryptionContext::new()).await.is_ok());
     assert_ne!(service.default_key(&root_of("bb"), DECRYPT).await, Ok(key));
 }
@@ -60,7 +60,7 @@ async fn two_services_over_one_store_get_one_key() {
     assert_eq!(key_a, key_b);
     assert!(key_a.is_ok());
     assert_eq!(setup.rows(Table::Cmks).len(), 1);
-    assert_eq!(setup.open().await.list(&me()).unwrap().len(), 1);
+    assert_eq!(setup.open().await.list(&me()).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

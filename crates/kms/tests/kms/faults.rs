@@ -26,8 +26,8 @@ async fn a_change_that_fails_is_not_seen() {
         assert!(matches!(service.default_key(&me(), DECRYPT).await, Err(KmsError::Unavailable(_))));
         assert!(matches!(service.metadata_key().await.map(drop), Err(KmsError::Unavailable(_))));
         faulty.heal();
-        assert_eq!(service.describe(&me(), &cmk).unwrap().state, KeyState::Enabled);
-        assert_eq!(service.list(&me()), Ok(vec![cmk.clone()]));
+        assert_eq!(service.describe(&me(), &cmk).await.unwrap().state, KeyState::Enabled);
+        assert_eq!(service.list(&me()).await, Ok(vec![cmk.clone()]));
     }
     service.disable(&me(), &cmk).await.unwrap();
 }
@@ -80,8 +80,8 @@ async fn a_caller_that_goes_away_does_not_stop_a_change() {
     }
     // Changes take turns, so this one ends after the abandoned one.
     service.create_alias(&me(), "alias/after", &cmk).await.unwrap();
-    assert_eq!(service.describe(&me(), &cmk).unwrap().state, KeyState::Disabled);
-    assert_eq!(setup.open().await.describe(&me(), &cmk).unwrap().state, KeyState::Disabled);
+    assert_eq!(service.describe(&me(), &cmk).await.unwrap().state, KeyState::Disabled);
+    assert_eq!(setup.open().await.describe(&me(), &cmk).await.unwrap().state, KeyState::Disabled);
 }
 
 #[tokio::test]
@@ -95,7 +95,7 @@ async fn another_service_s_change_is_noticed_when_it_gets_in_the_way() {
     let b = setup.open().await;
     a.schedule_deletion(&me(), &cmk, 7, false).await.unwrap();
     assert_eq!(b.disable(&me(), &cmk).await, Err(KmsError::PendingDeletion), "b planned on a stale state, and re-read");
-    assert_eq!(b.describe(&me(), &cmk), a.describe(&me(), &cmk));
+    assert_eq!(b.describe(&me(), &cmk).await, a.describe(&me(), &cmk).await);
 }
 
 #[tokio::test]

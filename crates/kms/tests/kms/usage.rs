@@ -148,7 +148,7 @@ async fn requests_are_counted_once_each_by_outcome() {
     let generate =
         service.authorize_use(&me(), &cmk, Action::KmsGenerateDataKey, &EncryptionContext::new()).await.unwrap();
     let decrypt = service.authorize_use(&me(), &cmk, Action::KmsDecrypt, &EncryptionContext::new()).await.unwrap();
-    service.describe(&me(), &cmk).unwrap();
+    service.describe(&me(), &cmk).await.unwrap();
     service.metadata_key().await.unwrap();
     service.sse_obs_key(model::BucketUid::from_bytes([1; 16])).await.unwrap();
     assert_eq!(counts(), vec![], "deciding, describing and the server's own keys are no requests");
