@@ -6,6 +6,8 @@
 //!         "SK"     fmt   alg   CMK uid      version       wrapped
 //!         2 bytes  1     1     16           u32 BE        alg 1, 2: salt 32 || ct n + tag 16 || commitment 32
 //!                                                         alg 3: whatever the key provider returned
+//!                                                         alg 4: length m (u16 BE) || m bytes of the provider: a one-time
+//!                                                                key, wrapped || salt 32 || ct n + tag 16 || commitment 32
 //! ```
 
 use crate::{EncryptionContext, KeySpec, KmsError};
@@ -27,7 +29,7 @@ const FORMAT_AT: usize = 2;
 const ALG_AT: usize = 3;
 const UID_AT: usize = 4;
 const VERSION_AT: usize = 20;
-const HEADER_BYTES: usize = 24;
+pub(crate) const HEADER_BYTES: usize = 24;
 const _: () = assert!(CMK_WRAPPED_BYTES == 136, "the length is part of the format");
 
 /// How the bytes behind the header came about. Part of the header, hence authenticated.
@@ -40,6 +42,8 @@ pub(crate) enum WrapAlgorithm {
     Sm4V1 = 2,
     /// A key provider outside.
     Provider = 3,
+    /// More bytes than the provider takes at once: it wraps a one-time key, that key the bytes (wrap of docs/keys.md).
+    OneTimeKey = 4,
 }
 
 impl WrapAlgorithm {
@@ -48,6 +52,7 @@ impl WrapAlgorithm {
             1 => Some(Self::Aes256V1),
             2 => Some(Self::Sm4V1),
             3 => Some(Self::Provider),
+            4 => Some(Self::OneTimeKey),
             _ => None,
         }
     }
@@ -134,11 +139,13 @@ impl<K> CmkWrapped<K> {
     /// [`KmsError::InvalidCiphertext`] when length, magic, format or algorithm is not one of ours.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, KmsError> {
         let inner = Ciphertext::from_bytes(bytes)?;
-        let provider = inner.header().algorithm() == Some(WrapAlgorithm::Provider);
-        if !provider && bytes.len() != CMK_WRAPPED_BYTES {
-            return Err(KmsError::InvalidCiphertext);
+        match inner.header().algorithm() {
+            Some(WrapAlgorithm::Provider) => Ok(Self::of(inner)),
+            Some(WrapAlgorithm::Aes256V1 | WrapAlgorithm::Sm4V1) if bytes.len() == CMK_WRAPPED_BYTES => {
+                Ok(Self::of(inner))
+            }
+            _ => Err(KmsError::InvalidCiphertext),
         }
-        Ok(Self::of(inner))
     }
 
     /// The stored bytes.
@@ -234,7 +241,7 @@ mod tests {
     #[test]
     fn what_is_not_ours_is_refused() {
         let good = blob(WrapAlgorithm::Aes256V1, &[9; WRAPPED_BYTES]);
-        for (at, value) in [(0, b'T'), (1, b'L'), (2, 2), (3, 0), (3, 4)] {
+        for (at, value) in [(0, b'T'), (1, b'L'), (2, 2), (3, 0), (3, 5)] {
             let mut bytes = good.clone();
             bytes[at] = value;
             assert_eq!(Ciphertext::from_bytes(&bytes), Err(KmsError::InvalidCiphertext), "byte {at}");
@@ -243,6 +250,9 @@ mod tests {
         for bytes in [&good[..135], &[good.as_slice(), &[0]].concat(), &[]] {
             assert_eq!(CmkWrapped::<crypto::Dek>::from_bytes(bytes), Err(KmsError::InvalidCiphertext));
         }
+        let one_time = blob(WrapAlgorithm::OneTimeKey, &[9; WRAPPED_BYTES]);
+        assert!(Ciphertext::from_bytes(&one_time).is_ok());
+        assert!(CmkWrapped::<crypto::Dek>::from_bytes(&one_time).is_err(), "a key fits any provider");
         assert!(Ciphertext::from_bytes(&good[..24]).is_err(), "nothing behind the header");
         assert!(Ciphertext::from_bytes(&blob(WrapAlgorithm::Provider, &[1; CIPHERTEXT_BYTES_MAX])).is_err());
     }

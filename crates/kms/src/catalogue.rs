@@ -227,6 +227,11 @@ impl Catalogue {
         self.versions.get(&(uid, version))
     }
 
+    /// All versions of all CMKs.
+    pub(crate) fn all_versions(&self) -> Vec<(CmkUid, u32)> {
+        self.versions.keys().copied().collect()
+    }
+
     /// The numbers of a CMK's versions.
     pub(crate) fn versions(&self, uid: CmkUid) -> impl Iterator<Item = u32> {
         self.versions.range((uid, 0)..=(uid, u32::MAX)).map(|((_, version), _)| *version)

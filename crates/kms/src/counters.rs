@@ -9,8 +9,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub enum Operation {
     /// Make a key and wrap it under a CMK.
     GenerateDataKey,
-    /// Unwrap a key.
+    /// Unwrap a key, or bytes of a caller outside.
     Decrypt,
+    /// Make a key for a caller who is not to see it.
+    GenerateDataKeyWithoutPlaintext,
+    /// Wrap bytes of a caller outside.
+    Encrypt,
+    /// Unwrap and wrap again.
+    ReEncrypt,
+    /// Draw random bytes.
+    GenerateRandom,
 }
 
 impl Operation {
@@ -19,14 +27,25 @@ impl Operation {
         Self::ALL.into_iter().find(|operation| operation.name() == name)
     }
 
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::GenerateDataKey, Self::Decrypt];
+    /// Every operation.
+    pub const ALL: [Self; 6] = [
+        Self::GenerateDataKey,
+        Self::Decrypt,
+        Self::GenerateDataKeyWithoutPlaintext,
+        Self::Encrypt,
+        Self::ReEncrypt,
+        Self::GenerateRandom,
+    ];
 
     /// The name in the AWS KMS API, also the metric's label.
     pub const fn name(self) -> &'static str {
         match self {
             Self::GenerateDataKey => "GenerateDataKey",
             Self::Decrypt => "Decrypt",
+            Self::GenerateDataKeyWithoutPlaintext => "GenerateDataKeyWithoutPlaintext",
+            Self::Encrypt => "Encrypt",
+            Self::ReEncrypt => "ReEncrypt",
+            Self::GenerateRandom => "GenerateRandom",
         }
     }
 }
@@ -42,18 +61,28 @@ pub enum Outcome {
     Disabled,
     /// No such CMK.
     NotFound,
-    /// The CMK is pending deletion.
+    /// The CMK is pending deletion or import.
     InvalidState,
-    /// The provider or the store did not answer.
+    /// The provider, the store or the audit log did not answer.
     Unavailable,
+    /// The account, or this server at its provider, is over its rate.
+    Throttled,
     /// Anything else: a ciphertext that does not authenticate, a damaged record.
     Error,
 }
 
 impl Outcome {
     /// Every outcome.
-    pub const ALL: [Self; 7] =
-        [Self::Ok, Self::Denied, Self::Disabled, Self::NotFound, Self::InvalidState, Self::Unavailable, Self::Error];
+    pub const ALL: [Self; 8] = [
+        Self::Ok,
+        Self::Denied,
+        Self::Disabled,
+        Self::NotFound,
+        Self::InvalidState,
+        Self::Unavailable,
+        Self::Throttled,
+        Self::Error,
+    ];
 
     /// The metric's label.
     pub const fn name(self) -> &'static str {
@@ -64,6 +93,7 @@ impl Outcome {
             Self::NotFound => "not_found",
             Self::InvalidState => "invalid_state",
             Self::Unavailable => "unavailable",
+            Self::Throttled => "throttled",
             Self::Error => "error",
         }
     }
@@ -75,8 +105,9 @@ impl Outcome {
             Err(KmsError::Denied) => Self::Denied,
             Err(KmsError::Disabled) => Self::Disabled,
             Err(KmsError::NotFound) => Self::NotFound,
-            Err(KmsError::PendingDeletion) => Self::InvalidState,
-            Err(KmsError::Unavailable(_) | KmsError::Throttled | KmsError::AuditUnavailable) => Self::Unavailable,
+            Err(KmsError::PendingDeletion | KmsError::PendingImport) => Self::InvalidState,
+            Err(KmsError::Unavailable(_) | KmsError::AuditUnavailable) => Self::Unavailable,
+            Err(KmsError::Throttled) => Self::Throttled,
             Err(_) => Self::Error,
         }
     }
@@ -92,7 +123,7 @@ impl KmsCounters {
         self.0[operation as usize][outcome as usize].load(Ordering::Relaxed)
     }
 
-    /// Requests of both operations, whatever their outcome.
+    /// Requests of all operations, whatever their outcome.
     pub fn total(&self) -> u64 {
         self.snapshot().map(|(_, _, count)| count).sum()
     }

@@ -1,8 +1,10 @@
 //! Bytes of callers outside under a CMK: Encrypt, Decrypt, ReEncrypt, data keys of any length, random bytes. They have a
 //! role of their own in the key tree, so none of these opens a DEK or a bucket key of the store.
 
-use crate::trail::Act;
+use crate::material::Version;
+use crate::trail::{Act, Group};
 use crate::{Ciphertext, CmkId, EncryptionContext, KeyService, KeyUser, KmsError};
+use crypto::KeyRole;
 use policy::Action;
 use zeroize::Zeroizing;
 
@@ -10,8 +12,6 @@ use zeroize::Zeroizing;
 pub const PLAINTEXT_BYTES_MAX: usize = 4096;
 /// Longest data key in bytes (both clouds).
 pub const DATA_KEY_BYTES_MAX: usize = 1024;
-
-const UNDER_WAY: KmsError = KmsError::Unsupported("this operation");
 
 /// What was wrapped.
 #[derive(Clone, Debug)]
@@ -58,8 +58,7 @@ impl KeyService {
         context: &EncryptionContext,
     ) -> Result<(), KmsError> {
         let act = Act::of(action).on(cmk).with(context).detail("dryRun", true);
-        let result = self.decide_use(user, cmk, action, context).map(drop);
-        self.recorded(user, act, result).await
+        self.perform(user, act, async { self.decide_use(user, cmk, action, context).map(drop) }).await
     }
 
     /// Wraps 1 to 4096 bytes (`kms:Encrypt`).
@@ -74,8 +73,17 @@ impl KeyService {
         plaintext: &[u8],
         context: &EncryptionContext,
     ) -> Result<Encrypted, KmsError> {
-        let _ = (user, cmk, plaintext, context);
-        Err(UNDER_WAY)
+        let act = Act::using("Encrypt").on(cmk).with(context);
+        let begun = within("the plaintext", plaintext.len(), PLAINTEXT_BYTES_MAX)
+            .and_then(|()| self.within_rate(user, Group::Use))
+            .and_then(|()| self.begin_wrap(user, cmk, Action::KmsEncrypt, context));
+        let version = match begun {
+            Ok(version) => version,
+            Err(error) => return self.recorded(user, act, Err(error)).await,
+        };
+        let act = act.at_version(version.number, &version.record.provider);
+        let work = async { self.encrypted(cmk, &version, plaintext, context).await };
+        self.hand_out(user, act, version.is_remote(), work).await
     }
 
     /// Unwraps what [`KeyService::encrypt`] or [`KeyService::generate_data_key`] returned (`kms:Decrypt`).
@@ -84,8 +92,26 @@ impl KeyService {
     /// As [`KeyService::encrypt`]; [`KmsError::Denied`] also where the ciphertext's CMK does not exist or is not the
     /// caller's to use; [`KmsError::IncorrectKey`], [`KmsError::InvalidCiphertext`].
     pub async fn decrypt(&self, user: &KeyUser, source: Source<'_>) -> Result<Decrypted, KmsError> {
-        let _ = (user, source);
-        Err(UNDER_WAY)
+        let cmk = self.source_cmk(&source);
+        let act = Act::using("Decrypt").with(source.context);
+        let rate = self.within_rate(user, Group::Use);
+        let (cmk, act) = match &cmk {
+            Some(cmk) => (cmk, act.on(cmk)),
+            None => {
+                let act = act.detail("key", source.ciphertext.cmk_uid().to_uuid());
+                return self.recorded(user, act, rate.and(Err(KmsError::Denied))).await;
+            }
+        };
+        let version = match rate.and_then(|()| self.begin_unwrap(user, cmk, Action::KmsDecrypt, &source)) {
+            Ok(version) => version,
+            Err(error) => return self.recorded(user, act, Err(error)).await,
+        };
+        let act = act.at_version(version.number, &version.record.provider);
+        let work = async {
+            let plaintext = version.unwrap(KeyRole::Data, source.ciphertext, source.context).await?;
+            Ok(Decrypted { plaintext, cmk: cmk.clone(), material_id: version.material_id() })
+        };
+        self.hand_out(user, act, version.is_remote(), work).await
     }
 
     /// Unwraps and wraps again under another CMK, version or context; the plaintext does not leave (`kms:ReEncryptFrom`
@@ -101,8 +127,35 @@ impl KeyService {
         destination: &CmkId,
         context: &EncryptionContext,
     ) -> Result<(Encrypted, CmkId, String), KmsError> {
-        let _ = (user, source, destination, context);
-        Err(UNDER_WAY)
+        let cmk = self.source_cmk(&source);
+        let mut act = Act::using("ReEncrypt").on(destination).with(context);
+        act = match &cmk {
+            Some(cmk) => act.detail("source", cmk.to_arn()),
+            None => act.detail("source", source.ciphertext.cmk_uid().to_uuid()),
+        };
+        for (key, value) in source.context.iter() {
+            act = act.detail("sourceContext", format_args!("{key}={value}"));
+        }
+        let begun = self.within_rate(user, Group::Use).and_then(|()| {
+            let cmk = cmk.as_ref().ok_or(KmsError::Denied)?;
+            // Both rights are asked for before anything is told of either CMK's ciphertexts.
+            let from = self.decide_use(user, cmk, Action::KmsReEncryptFrom, source.context);
+            let to = self.begin_wrap(user, destination, Action::KmsReEncryptTo, context);
+            let (_, to) = (from?, to?);
+            Ok((cmk, self.version_of(cmk, source.ciphertext)?, to))
+        });
+        let (cmk, from, to) = match begun {
+            Ok(begun) => begun,
+            Err(error) => return self.recorded(user, act, Err(error)).await,
+        };
+        let act = act.at_version(to.number, &to.record.provider).detail("sourceVersion", from.number);
+        let remote = from.is_remote() || to.is_remote();
+        let work = async {
+            let plaintext = from.unwrap(KeyRole::Data, source.ciphertext, source.context).await?;
+            let encrypted = self.encrypted(destination, &to, &plaintext, context).await?;
+            Ok((encrypted, cmk.clone(), from.material_id()))
+        };
+        self.hand_out(user, act, remote, work).await
     }
 
     /// Draws a data key of 1 to 1024 bytes and wraps it. `show`: whether the caller is shown it in clear
@@ -118,8 +171,23 @@ impl KeyService {
         context: &EncryptionContext,
         show: bool,
     ) -> Result<(Encrypted, Option<Zeroizing<Vec<u8>>>), KmsError> {
-        let _ = (user, cmk, bytes, context, show);
-        Err(UNDER_WAY)
+        let action = if show { Action::KmsGenerateDataKey } else { Action::KmsGenerateDataKeyWithoutPlaintext };
+        let act = Act::of(action).on(cmk).with(context).detail("bytes", bytes);
+        let begun = within("the data key", bytes, DATA_KEY_BYTES_MAX)
+            .and_then(|()| self.within_rate(user, Group::Use))
+            .and_then(|()| self.begin_wrap(user, cmk, action, context));
+        let version = match begun {
+            Ok(version) => version,
+            Err(error) => return self.recorded(user, act, Err(error)).await,
+        };
+        let act = act.at_version(version.number, &version.record.provider);
+        let work = async {
+            let mut key = Zeroizing::new(vec![0; bytes]);
+            self.entropy.fill(&mut key);
+            let encrypted = self.encrypted(cmk, &version, &key, context).await?;
+            Ok((encrypted, show.then_some(key)))
+        };
+        self.hand_out(user, act, version.is_remote(), work).await
     }
 
     /// 1 to 1024 random bytes (`kms:GenerateRandom`).
@@ -127,7 +195,66 @@ impl KeyService {
     /// # Errors
     /// [`KmsError::Denied`]; [`KmsError::Validation`] for the length; [`KmsError::Throttled`].
     pub async fn random(&self, user: &KeyUser, bytes: usize) -> Result<Zeroizing<Vec<u8>>, KmsError> {
-        let _ = (user, bytes);
-        Err(UNDER_WAY)
+        let act = Act::using("GenerateRandom").detail("bytes", bytes);
+        self.perform(user, act, async {
+            let _ = self.authorize_account(user, Action::KmsGenerateRandom)?;
+            within("the number of random bytes", bytes, DATA_KEY_BYTES_MAX)?;
+            let mut drawn = Zeroizing::new(vec![0; bytes]);
+            self.entropy.fill(&mut drawn);
+            Ok(drawn)
+        })
+        .await
     }
+
+    /// What is asked before bytes are wrapped for a caller outside; the version that wraps them.
+    fn begin_wrap(
+        &self,
+        user: &KeyUser,
+        cmk: &CmkId,
+        action: Action,
+        context: &EncryptionContext,
+    ) -> Result<Version, KmsError> {
+        let _ = self.decide_use(user, cmk, action, context)?;
+        self.current(cmk)
+    }
+
+    /// What is asked before bytes are unwrapped for a caller outside; the version that opens them.
+    fn begin_unwrap(
+        &self,
+        user: &KeyUser,
+        cmk: &CmkId,
+        action: Action,
+        source: &Source<'_>,
+    ) -> Result<Version, KmsError> {
+        let _ = self.decide_use(user, cmk, action, source.context)?;
+        self.version_of(cmk, source.ciphertext)
+    }
+
+    /// The CMK to ask for the right to: the one the caller named, else the one the ciphertext names. `None` when that is
+    /// not there, which no caller is told apart from one that is not theirs to use.
+    fn source_cmk(&self, source: &Source<'_>) -> Option<CmkId> {
+        let (now, uid) = (self.clock.now(), source.ciphertext.cmk_uid());
+        match source.cmk {
+            Some(named) => Some(named.clone()),
+            None => self.ledger.read(|catalogue| catalogue.cmk(uid, now).map(|record| record.id(uid))),
+        }
+    }
+
+    async fn encrypted(
+        &self,
+        cmk: &CmkId,
+        version: &Version,
+        plaintext: &[u8],
+        context: &EncryptionContext,
+    ) -> Result<Encrypted, KmsError> {
+        let ciphertext = self.wrap_with(version, KeyRole::Data, plaintext, context).await?;
+        Ok(Encrypted { ciphertext, cmk: cmk.clone(), material_id: version.material_id() })
+    }
+}
+
+fn within(what: &str, bytes: usize, max: usize) -> Result<(), KmsError> {
+    if (1..=max).contains(&bytes) {
+        return Ok(());
+    }
+    Err(KmsError::Validation(format!("{what} has {bytes} bytes; between 1 and {max} are allowed")))
 }

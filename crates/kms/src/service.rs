@@ -2,10 +2,14 @@
 //! made in `create.rs`, changed in `lifecycle.rs` and the files beside it, used in `usage.rs`; who may is asked in
 //! `rights.rs`.
 
+use crate::catalogue::Catalogue;
 use crate::embedded::EmbeddedProvider;
 use crate::internal::InternalKeys;
 use crate::ledger::Ledger;
+use crate::meter::Meter;
 use crate::provider::KeyProvider;
+use crate::throttle::Throttle;
+use crate::wraps::Wraps;
 use crate::{Dependents, KeyUser, KmsConfig, KmsCounters, KmsError, ProviderName, RootSlot, TokenKeys, root_check};
 use audit::{AuditTrail, NoTrail};
 use crypto::{BucketKey, MetadataKey, RootKey, SecretsKey};
@@ -29,6 +33,9 @@ pub struct KeyService {
     pub(crate) counters: Arc<KmsCounters>,
     pub(crate) audit: Arc<dyn AuditTrail>,
     pub(crate) dependents: OnceLock<Arc<dyn Dependents>>,
+    pub(crate) throttle: Throttle,
+    pub(crate) wraps: Wraps,
+    pub(crate) meter: Meter,
     pub(crate) config: KmsConfig,
 }
 
@@ -91,6 +98,9 @@ impl KeyService {
         let ledger = Ledger::load(Arc::clone(&store)).await?;
         let embedded: Arc<dyn KeyProvider> = Arc::new(EmbeddedProvider::new(Arc::clone(&root), Arc::clone(&entropy)));
         let providers = std::iter::once(embedded).chain(others).map(|p| (p.name().clone(), p)).collect();
+        let versions = ledger.read(Catalogue::all_versions);
+        let wraps = Wraps::load(Arc::clone(&store), config.wraps_max, versions).await?;
+        let (throttle, meter) = (Throttle::new(config.throttle), Meter::new(Arc::clone(&store)));
         let internal = Arc::new(InternalKeys::new(store, root, Arc::clone(&clock), Arc::clone(&entropy)));
         let (counters, dependents) = Default::default();
         Ok(Arc::new(Self {
@@ -105,6 +115,9 @@ impl KeyService {
             counters,
             audit,
             dependents,
+            throttle,
+            wraps,
+            meter,
             config,
         }))
     }

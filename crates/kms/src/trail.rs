@@ -5,10 +5,14 @@
 //! self.perform(user, Act::changing("EnableKey").on(cmk), async { … }).await
 //! ```
 
+use crate::counters::Operation;
 use crate::{CmkId, EncryptionContext, KeyService, KeyUser, KmsError};
 use audit::{Event, EventKind, KeyNamed, Outcome, Who};
 use policy::{Action, ConditionKey};
 use std::future::Future;
+
+/// The door of what no request asked for.
+const VIA_JOB: &str = "job";
 
 /// What kind of operation it is: decides the kind of its event, and which rate it counts against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -117,18 +121,34 @@ fn operation_of(action: Action) -> &'static str {
 }
 
 impl KeyService {
-    /// Runs an operation and puts it on record, with its outcome, before the answer is given.
+    /// Runs an operation, if the account is within its rate, and puts it on record, with its outcome, before the answer
+    /// is given.
     pub(crate) async fn perform<T>(
         &self,
         user: &KeyUser,
         act: Act<'_>,
         work: impl Future<Output = Result<T, KmsError>> + Send,
     ) -> Result<T, KmsError> {
-        let result = work.await;
+        let result = match self.within_rate(user, act.group) {
+            Ok(()) => work.await,
+            Err(throttled) => Err(throttled),
+        };
         self.recorded(user, act, result).await
     }
 
-    /// Puts an operation that has ended on record, and answers with its result.
+    /// Takes one request from the rate of the user's account.
+    ///
+    /// # Errors
+    /// [`KmsError::Throttled`].
+    pub(crate) fn within_rate(&self, user: &KeyUser, group: Group) -> Result<(), KmsError> {
+        // What the server does by its own schedules is not to wait for its users.
+        if user.via == VIA_JOB {
+            return Ok(());
+        }
+        self.throttle.take(user.principal.account(), group, self.clock.now())
+    }
+
+    /// Puts an operation that has ended on record, counts it, and answers with its result.
     ///
     /// # Errors
     /// The operation's own; [`KmsError::AuditUnavailable`] in place of any result that could not be put on record. A
@@ -139,8 +159,22 @@ impl KeyService {
         act: Act<'_>,
         result: Result<T, KmsError>,
     ) -> Result<T, KmsError> {
-        self.audit.record(self.event(user, &act, result.as_ref().err())).await?;
+        let logged = self.audit.record(self.event(user, &act, result.as_ref().err())).await;
+        let result = logged.map_err(KmsError::from).and(result);
+        self.count(user, &act, &result);
         result
+    }
+
+    /// Counts an operation for the metrics and the meter.
+    pub(crate) fn count<T>(&self, user: &KeyUser, act: &Act<'_>, result: &Result<T, KmsError>) {
+        if let Some(operation) = Operation::of(act.operation) {
+            self.counters.count(operation, result);
+        }
+        let Some(account) = user.principal.account() else { return };
+        let now = self.clock.now();
+        // A made-up CMK gets no row of its own: rows are bounded by what is there.
+        let cmk = act.cmk.map(|cmk| cmk.uid).filter(|uid| self.ledger.read(|c| c.cmk(*uid, now).is_some()));
+        self.meter.count(now, account, cmk, act.operation, result.is_ok());
     }
 
     /// As [`KeyService::recorded`] for what an API refused before it reached an operation of this service: a reference
@@ -196,7 +230,7 @@ impl KeyService {
         error: Option<&KmsError>,
     ) -> Result<(), KmsError> {
         let who = Who { account: cmk.account.as_str().to_owned(), principal: format!("job:{job}"), ..Who::default() };
-        let event = Event { who, request_id: String::new(), via: "job", ..self.event(&nobody(), &act, error) };
+        let event = Event { who, request_id: String::new(), via: VIA_JOB, ..self.event(&nobody(), &act, error) };
         Ok(self.audit.record(event).await?)
     }
 }
@@ -206,7 +240,7 @@ fn nobody() -> KeyUser {
     KeyUser {
         principal: policy::Principal::Anonymous,
         access_key: None,
-        via: "job",
+        via: VIA_JOB,
         request_id: String::new(),
         conditions: Default::default(),
     }

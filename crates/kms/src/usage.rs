@@ -1,18 +1,14 @@
 //! Using a CMK: authorise, then generate or unwrap. Authorising works in memory and is asked on every request; only
 //! generating and unwrapping reach the key provider.
 
-use crate::blob::{Ciphertext, Header, WrapAlgorithm};
-use crate::counters::Operation;
-use crate::provider::{KeyProvider, ProviderFault, VersionRef};
-use crate::record::CmkVersionRecord;
+use crate::blob::Ciphertext;
+use crate::material::{Version, damaged};
 use crate::state::KeyOperation;
-use crate::trail::Act;
-use crate::{CmkId, CmkWrapped, EncryptionContext, KeyService, KeySpec, KeyUse, KeyUser, KmsError, ProviderName};
+use crate::trail::{Act, Group};
+use crate::{CmkId, CmkWrapped, EncryptionContext, KeyService, KeySpec, KeyUse, KeyUser, KmsError};
 use crypto::{KEY_BYTES, KeyRole, SecretBytes, Wrappable};
-use model::CmkUid;
 use policy::Action;
 use std::sync::Arc;
-use zeroize::Zeroizing;
 
 impl KeyService {
     /// Decides whether the caller may use the CMK for an action, [`Action::KmsGenerateDataKey`] or
@@ -32,7 +28,7 @@ impl KeyService {
     ) -> Result<KeyUse, KmsError> {
         match self.decide_use(user, cmk, action, context) {
             Ok(proof) => Ok(proof),
-            Err(error) => self.ended(user, Act::of(action).on(cmk).with(context), Err(error)).await,
+            Err(error) => self.recorded(user, Act::of(action).on(cmk).with(context), Err(error)).await,
         }
     }
 
@@ -43,48 +39,32 @@ impl KeyService {
         action: Action,
         context: &EncryptionContext,
     ) -> Result<KeyUse, KmsError> {
-        let authorized = self.authorize(user, action, cmk)?;
+        let authorized = self.authorize_in(user, action, cmk, context)?;
         let (_, epoch, _) = self.usable(cmk)?;
         Ok(KeyUse { cmk: cmk.clone(), user: user.clone(), authorized, context: context.clone(), epoch })
-    }
-
-    /// Puts the end of a request to use a CMK on record, and counts it.
-    async fn ended<T>(&self, user: &KeyUser, act: Act<'_>, result: Result<T, KmsError>) -> Result<T, KmsError> {
-        let operation = Operation::of(act.operation);
-        let result = self.recorded(user, act, result).await;
-        if let Some(operation) = operation {
-            self.counters.count(operation, &result);
-        }
-        result
     }
 
     /// Runs what a request asks of a provider and puts it on record; the result is handed out only if both succeeded.
     /// A provider at the end of a wire and the log are waited for together; should the provider fail then, a second
     /// event says so, after the first has said that the use was allowed.
-    async fn hand_out<T>(
+    pub(crate) async fn hand_out<T>(
         &self,
-        proof: &KeyUse,
+        user: &KeyUser,
         act: Act<'_>,
         remote: bool,
         work: impl Future<Output = Result<T, KmsError>>,
     ) -> Result<T, KmsError> {
-        let user = &proof.user;
         if !remote {
             let result = work.await;
-            return self.ended(user, act, result).await;
+            return self.recorded(user, act, result).await;
         }
-        let operation = Operation::of(act.operation);
         let (result, logged) = tokio::join!(work, self.audit.record(self.event(user, &act, None)));
-        match (result, logged) {
-            (Err(error), _) => self.ended(user, act, Err(error)).await,
-            (Ok(out), logged) => {
-                let result = logged.map(|()| out).map_err(KmsError::from);
-                if let Some(operation) = operation {
-                    self.counters.count(operation, &result);
-                }
-                result
-            }
+        if result.is_err() {
+            return self.recorded(user, act, result).await;
         }
+        let result = logged.map_err(KmsError::from).and(result);
+        self.count(user, &act, &result);
+        result
     }
 
     /// The current version and the epoch of a CMK that may be used now.
@@ -109,19 +89,20 @@ impl KeyService {
         proof: &KeyUse,
         context: &EncryptionContext,
     ) -> Result<(K, CmkWrapped<K>), KmsError> {
+        let user = &proof.user;
         let act = Act::using("GenerateDataKey").on(&proof.cmk).with(context);
-        let current = match proof.holds_for(Action::KmsGenerateDataKey, context).and_then(|()| self.current(&proof.cmk))
-        {
-            Ok(current) => current,
-            Err(error) => return self.ended(&proof.user, act, Err(error)).await,
-        };
+        let current =
+            match self.begin(proof, Action::KmsGenerateDataKey, context).and_then(|()| self.current(&proof.cmk)) {
+                Ok(current) => current,
+                Err(error) => return self.recorded(user, act, Err(error)).await,
+            };
         let act = act.at_version(current.number, &current.record.provider);
         let work = async {
             let key = K::generate(&*self.entropy);
-            let wrapped = current.wrap(K::ROLE, key.as_secret().expose(), context).await?;
+            let wrapped = self.wrap_with(&current, K::ROLE, key.as_secret().expose(), context).await?;
             Ok((key, CmkWrapped::of(wrapped)))
         };
-        self.hand_out(proof, act, current.is_remote(), work).await
+        self.hand_out(user, act, current.is_remote(), work).await
     }
 
     /// Unwraps a key with the CMK version its bytes name. One KMS request; it is on record before the key is handed out.
@@ -135,13 +116,14 @@ impl KeyService {
         wrapped: &CmkWrapped<K>,
         context: &EncryptionContext,
     ) -> Result<K, KmsError> {
+        let user = &proof.user;
         let act = Act::using("Decrypt").on(&proof.cmk).with(context);
-        let version = match proof
-            .holds_for(Action::KmsDecrypt, context)
+        let version = match self
+            .begin(proof, Action::KmsDecrypt, context)
             .and_then(|()| self.version_of(&proof.cmk, wrapped.inner()))
         {
             Ok(version) => version,
-            Err(error) => return self.ended(&proof.user, act, Err(error)).await,
+            Err(error) => return self.recorded(user, act, Err(error)).await,
         };
         let act = act.at_version(version.number, &version.record.provider);
         let work = async {
@@ -149,7 +131,25 @@ impl KeyService {
             let plain: &[u8; KEY_BYTES] = plain.as_slice().try_into().map_err(|_| KmsError::InvalidCiphertext)?;
             Ok(K::from_secret(SecretBytes::fill_with(|out| out.copy_from_slice(plain))))
         };
-        self.hand_out(proof, act, version.is_remote(), work).await
+        self.hand_out(user, act, version.is_remote(), work).await
+    }
+
+    /// What is asked of every request that rests on a proof: that the proof is for it, and the account within its rate.
+    fn begin(&self, proof: &KeyUse, action: Action, context: &EncryptionContext) -> Result<(), KmsError> {
+        proof.holds_for(action, context)?;
+        self.within_rate(&proof.user, Group::Use)
+    }
+
+    /// Wraps bytes with a version, and counts the wrap before it is made.
+    pub(crate) async fn wrap_with(
+        &self,
+        version: &Version,
+        role: KeyRole,
+        plain: &[u8],
+        context: &EncryptionContext,
+    ) -> Result<Ciphertext, KmsError> {
+        self.wraps.take(version.uid, version.number).await?;
+        version.wrap(role, plain, context, &*self.entropy).await
     }
 
     /// The version that wraps now.
@@ -171,71 +171,10 @@ impl KeyService {
         let Some(record) = self.ledger.read(|catalogue| catalogue.version(cmk.uid, number).cloned()) else {
             return Ok(None);
         };
+        if record.is_without_material(self.clock.now()) {
+            return Err(KmsError::PendingImport);
+        }
         let provider = Arc::clone(self.provider(&record.provider)?);
         Ok(Some(Version { uid: cmk.uid, number, spec, record, provider }))
     }
-}
-
-/// A version of a CMK at hand, with its provider.
-pub(crate) struct Version {
-    pub(crate) uid: CmkUid,
-    pub(crate) number: u32,
-    spec: KeySpec,
-    pub(crate) record: Arc<CmkVersionRecord>,
-    provider: Arc<dyn KeyProvider>,
-}
-
-impl Version {
-    fn reference(&self) -> VersionRef<'_> {
-        VersionRef { uid: self.uid, version: self.number, spec: self.spec, reference: &self.record.reference }
-    }
-
-    /// Whether its provider is asked over a wire.
-    pub(crate) fn is_remote(&self) -> bool {
-        self.provider.capabilities().remote
-    }
-
-    pub(crate) async fn wrap(
-        &self,
-        role: KeyRole,
-        plain: &[u8],
-        context: &EncryptionContext,
-    ) -> Result<Ciphertext, KmsError> {
-        let algorithm = WrapAlgorithm::of(self.spec, *self.provider.name() == ProviderName::embedded());
-        let header = Header::new(algorithm, self.uid, self.number);
-        let wrapped = self
-            .provider
-            .wrap(self.reference(), role, plain, &header.binding(context))
-            .await
-            .map_err(|fault| provider_failed(self.uid, fault))?;
-        Ok(Ciphertext::new(&header, &wrapped))
-    }
-
-    pub(crate) async fn unwrap(
-        &self,
-        role: KeyRole,
-        ciphertext: &Ciphertext,
-        context: &EncryptionContext,
-    ) -> Result<Zeroizing<Vec<u8>>, KmsError> {
-        self.provider
-            .unwrap(self.reference(), role, ciphertext.wrapped(), &ciphertext.header().binding(context))
-            .await
-            .map_err(|fault| provider_failed(self.uid, fault))
-    }
-}
-
-fn provider_failed(uid: CmkUid, fault: ProviderFault) -> KmsError {
-    match fault {
-        ProviderFault::InvalidCiphertext => KmsError::InvalidCiphertext,
-        ProviderFault::InvalidReference => damaged(uid),
-        ProviderFault::Throttled => KmsError::Throttled,
-        ProviderFault::Unsupported(what) => KmsError::Unsupported(what),
-        ProviderFault::Unavailable(why) | ProviderFault::Refused(why) | ProviderFault::Garbage(why) => {
-            KmsError::Unavailable(why)
-        }
-    }
-}
-
-fn damaged(uid: CmkUid) -> KmsError {
-    KmsError::Damaged(format!("the material of CMK {}", uid.to_uuid()))
 }
