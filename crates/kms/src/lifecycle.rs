@@ -142,6 +142,7 @@ impl KeyService {
                 .await?;
             if let Some(versions) = removed {
                 self.destroy(&id, versions).await;
+                self.wraps.forget(uid);
                 tracing::warn!(cmk = id.to_obs(), "the CMK and its material were deleted");
                 purged.push(id);
             }
@@ -249,6 +250,7 @@ fn removal(catalogue: &Catalogue, uid: CmkUid, record: &CmkRecord) -> Transactio
     transaction.expect(unchanged(uid, record)).delete(Table::Cmks, CmkRecord::key(uid));
     for version in catalogue.versions(uid) {
         transaction.delete(Table::CmkVersions, CmkVersionRecord::key(uid, version));
+        transaction.delete(Table::CmkWraps, CmkVersionRecord::key(uid, version));
     }
     for (account, name) in catalogue.aliases_of_cmk(uid) {
         transaction.delete(Table::CmkAliases, AliasRecord::key(account, name));

@@ -5,7 +5,7 @@ use crate::provider::{KeyProvider, KeySpec, ProviderFault, VersionRef};
 use crate::record::CmkVersionRecord;
 use crate::{EncryptionContext, KmsError, ProviderName};
 use crypto::{Binding, KEY_BYTES, KeyRole, ProviderKey, SecretBytes};
-use model::{CmkUid, Entropy, Timestamp};
+use model::{CmkUid, Entropy};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -141,12 +141,6 @@ pub(crate) fn damaged(uid: CmkUid) -> KmsError {
 }
 
 impl CmkVersionRecord {
-    /// Whether its material came from outside and is gone, or past its time.
-    pub(crate) fn is_without_material(&self, now: Timestamp) -> bool {
-        self.cause == crate::VersionCause::Imported
-            && (self.reference.is_empty() || self.expires.is_some_and(|at| at <= now))
-    }
-
     /// Names its material in replies: 64 hexadecimal digits. Versions of before have none of their own.
     pub(crate) fn material_id(&self, uid: CmkUid, number: u32) -> String {
         let id = match self.material_id {

@@ -8,6 +8,7 @@ use crate::internal::InternalKeys;
 use crate::ledger::Ledger;
 use crate::meter::Meter;
 use crate::provider::KeyProvider;
+use crate::rotation::Rotating;
 use crate::throttle::Throttle;
 use crate::wraps::Wraps;
 use crate::{Dependents, KeyUser, KmsConfig, KmsCounters, KmsError, ProviderName, RootSlot, TokenKeys, root_check};
@@ -36,6 +37,7 @@ pub struct KeyService {
     pub(crate) throttle: Throttle,
     pub(crate) wraps: Wraps,
     pub(crate) meter: Meter,
+    pub(crate) rotating: Rotating,
     pub(crate) config: KmsConfig,
 }
 
@@ -118,6 +120,7 @@ impl KeyService {
             throttle,
             wraps,
             meter,
+            rotating: Rotating::default(),
             config,
         }))
     }

@@ -7,12 +7,16 @@
 
 use crate::counters::Operation;
 use crate::{CmkId, EncryptionContext, KeyService, KeyUser, KmsError};
-use audit::{Event, EventKind, KeyNamed, Outcome, Who};
+use audit::{AuditTrail, Event, EventKind, KeyNamed, Outcome, Who};
 use policy::{Action, ConditionKey};
 use std::future::Future;
+use std::sync::Arc;
 
 /// The door of what no request asked for.
 const VIA_JOB: &str = "job";
+
+/// The error of a change whose caller went away before its end: whether it was made, the key itself shows.
+const ABANDONED: &str = "Abandoned";
 
 /// What kind of operation it is: decides the kind of its event, and which rate it counts against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -113,6 +117,32 @@ impl<'a> Act<'a> {
     }
 }
 
+/// Puts a change on record when it is dropped before its end.
+pub(crate) struct Kept {
+    audit: Arc<dyn AuditTrail>,
+    event: Option<Event>,
+}
+
+impl Kept {
+    /// The change is on record.
+    pub(crate) fn done(mut self) {
+        self.event = None;
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let Some(event) = self.event.take() else { return };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let audit = Arc::clone(&self.audit);
+        runtime.spawn(async move {
+            if let Err(fault) = audit.record(event).await {
+                tracing::error!(%fault, "a change whose caller went away is not on record");
+            }
+        });
+    }
+}
+
 fn operation_of(action: Action) -> &'static str {
     match action {
         Action::KmsReEncryptFrom | Action::KmsReEncryptTo => "ReEncrypt",
@@ -129,11 +159,24 @@ impl KeyService {
         act: Act<'_>,
         work: impl Future<Output = Result<T, KmsError>> + Send,
     ) -> Result<T, KmsError> {
+        let kept = self.keep(user, &act);
         let result = match self.within_rate(user, act.group) {
             Ok(()) => work.await,
             Err(throttled) => Err(throttled),
         };
-        self.recorded(user, act, result).await
+        let result = self.recorded(user, act, result).await;
+        kept.done();
+        result
+    }
+
+    /// Sees to it that a change whose caller goes away is on record all the same: changes run to their end without
+    /// their caller. Nothing for what changes nothing.
+    pub(crate) fn keep(&self, user: &KeyUser, act: &Act<'_>) -> Kept {
+        let event = (act.group == Group::Change).then(|| {
+            let event = self.event(user, act, None);
+            Event { outcome: Outcome::Failed, error: Some(ABANDONED), ..event }
+        });
+        Kept { audit: Arc::clone(&self.audit), event }
     }
 
     /// Takes one request from the rate of the user's account.

@@ -171,7 +171,7 @@ impl KeyService {
         let Some(record) = self.ledger.read(|catalogue| catalogue.version(cmk.uid, number).cloned()) else {
             return Ok(None);
         };
-        if record.is_without_material(self.clock.now()) {
+        if !record.has_material(self.clock.now()) {
             return Err(KmsError::PendingImport);
         }
         let provider = Arc::clone(self.provider(&record.provider)?);
