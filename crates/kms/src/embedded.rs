@@ -71,7 +71,9 @@ impl EmbeddedProvider {
         }
         let binding = material_binding(version.uid, version.version);
         let role = Material::role(version.spec);
-        let material = crypto::unwrap_secret(&*self.root.get(), role, version.reference, &binding)
+        let material = self
+            .root
+            .open(|root| crypto::unwrap_secret(root, role, version.reference, &binding))
             .ok()
             .and_then(|bytes| Material::from_bytes(version.spec, &bytes))
             .ok_or(ProviderFault::InvalidReference)?;
@@ -161,7 +163,7 @@ impl KeyProvider for EmbeddedProvider {
 }
 
 /// Material belongs to one version of one CMK: moved to another row, it does not unwrap.
-fn material_binding(uid: CmkUid, version: u32) -> Binding {
+pub(crate) fn material_binding(uid: CmkUid, version: u32) -> Binding {
     Binding::new("cmk-version").field(uid.as_bytes()).field(&version.to_be_bytes())
 }
 

@@ -4,7 +4,7 @@
 use crate::record::{InternalKey, InternalKeyRecord};
 use crate::token_keys::Dated;
 use crate::{KmsError, RootSlot};
-use crypto::{Binding, BucketKey, MetadataKey, SecretsKey, TokenKey, Wrappable, Wrapped};
+use crypto::{AuditKey, Binding, BucketKey, MetadataKey, SecretsKey, TokenKey, Wrappable, Wrapped};
 use model::{BucketUid, Clock, Entropy};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,13 +13,16 @@ use tokio::sync::OnceCell;
 
 /// Finds, makes and caches them.
 pub(crate) struct InternalKeys {
-    store: Arc<dyn MetaStore>,
+    pub(crate) store: Arc<dyn MetaStore>,
     root: Arc<RootSlot>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     metadata: OnceCell<Arc<MetadataKey>>,
     secrets: OnceCell<Arc<SecretsKey>>,
     sse_obs: RwLock<HashMap<BucketUid, Arc<BucketKey>>>,
+    /// Held shared from reading a row to having unwrapped it, and from wrapping a key to having stored it; exclusively while
+    /// the root key is changed. So nobody meets a row under another root key than the present one.
+    gate: tokio::sync::RwLock<()>,
 }
 
 impl InternalKeys {
@@ -29,8 +32,8 @@ impl InternalKeys {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        let (metadata, secrets, sse_obs) = Default::default();
-        Self { store, root, clock, entropy, metadata, secrets, sse_obs }
+        let (metadata, secrets, sse_obs, gate) = Default::default();
+        Self { store, root, clock, entropy, metadata, secrets, sse_obs, gate }
     }
 
     pub(crate) async fn metadata(&self) -> Result<Arc<MetadataKey>, KmsError> {
@@ -39,6 +42,18 @@ impl InternalKeys {
 
     pub(crate) async fn secrets(&self) -> Result<Arc<SecretsKey>, KmsError> {
         self.secrets.get_or_try_init(|| self.find_or_make(InternalKey::Secrets)).await.cloned()
+    }
+
+    /// The key of the audit log, and whether it was there before.
+    pub(crate) async fn audit(&self) -> Result<(Arc<AuditKey>, bool), KmsError> {
+        let found = {
+            let _open = self.gate.read().await;
+            self.find(InternalKey::Audit).await?
+        };
+        match found {
+            Some(key) => Ok((key, true)),
+            None => Ok((self.find_or_make(InternalKey::Audit).await?, false)),
+        }
     }
 
     pub(crate) async fn sse_obs(&self, bucket: BucketUid) -> Result<Arc<BucketKey>, KmsError> {
@@ -56,8 +71,14 @@ impl InternalKeys {
         Change::Delete(Table::InternalKeys, InternalKey::SseObs(bucket).key().into())
     }
 
+    /// Waits for those who are storing a key under the root key, and keeps others from it.
+    pub(crate) async fn close_gate(&self) -> tokio::sync::RwLockWriteGuard<'_, ()> {
+        self.gate.write().await
+    }
+
     /// All token keys, by number.
     pub(crate) async fn token_keys(&self) -> Result<BTreeMap<u32, Dated>, KmsError> {
+        let _open = self.gate.read().await;
         let rows = store::read(&self.store, |snapshot| {
             let mut rows = Vec::new();
             snapshot.scan(Table::InternalKeys, InternalKey::TOKEN_PREFIX, None, &mut |key, value| {
@@ -90,9 +111,11 @@ impl InternalKeys {
     }
 
     async fn find_or_make<K: Wrappable>(&self, which: InternalKey) -> Result<Arc<K>, KmsError> {
+        let _open = self.gate.read().await;
         if let Some(key) = self.find(which).await? {
             return Ok(key);
         }
+        self.root.check_settled()?;
         let key = K::generate(&*self.entropy);
         let wrapped = crypto::wrap(&*self.root.get(), &key, &binding(which), &*self.entropy);
         let record = InternalKeyRecord { created: self.clock.now(), wrapped: *wrapped.as_bytes() };
@@ -110,6 +133,7 @@ impl InternalKeys {
         }
     }
 
+    /// To be called behind the gate.
     async fn find<K: Wrappable>(&self, which: InternalKey) -> Result<Option<Arc<K>>, KmsError> {
         let row = store::read(&self.store, move |snapshot| snapshot.get(Table::InternalKeys, &which.key())).await?;
         let Some(row) = row else { return Ok(None) };
@@ -126,7 +150,12 @@ impl InternalKeys {
 
 /// A key belongs to its row: moved to another bucket's, it does not unwrap.
 fn binding(which: InternalKey) -> Binding {
-    Binding::new("internal-key").field(&which.key())
+    row_binding(&which.key())
+}
+
+/// The binding of the key in a row.
+pub(crate) fn row_binding(row: &[u8]) -> Binding {
+    Binding::new("internal-key").field(row)
 }
 
 fn damaged(which: InternalKey) -> KmsError {
@@ -134,6 +163,7 @@ fn damaged(which: InternalKey) -> KmsError {
         InternalKey::Metadata => "the metadata key".to_owned(),
         InternalKey::Secrets => "the secrets key".to_owned(),
         InternalKey::Token(number) => format!("token key {number}"),
+        InternalKey::Audit => "the audit log's key".to_owned(),
         InternalKey::SseObs(bucket) => format!("the SSE-OBS key of bucket {bucket}"),
     })
 }

@@ -6,8 +6,8 @@
 
 use crate::KmsError;
 use crate::catalogue::Catalogue;
-use std::sync::{Arc, PoisonError, RwLock};
-use store::{CommitError, MetaStore, Transaction};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use store::{Change, CommitError, MetaStore, Transaction};
 
 /// How often a change is planned again after somebody else changed the same rows in the store.
 const ATTEMPTS_MAX: u32 = 4;
@@ -20,18 +20,33 @@ pub(crate) enum Plan<T> {
     Commit(Transaction, T),
 }
 
+/// Looks at changes before they are committed, and may refuse them.
+pub(crate) type Vet = Box<dyn Fn(&[Change]) -> Result<(), KmsError> + Send + Sync>;
+
 /// The catalogue and the store it mirrors.
 pub(crate) struct Ledger {
     store: Arc<dyn MetaStore>,
     catalogue: RwLock<Catalogue>,
     writer: tokio::sync::Mutex<()>,
+    vet: OnceLock<Vet>,
 }
 
 impl Ledger {
     /// Loads the catalogue.
     pub(crate) async fn load(store: Arc<dyn MetaStore>) -> Result<Arc<Self>, KmsError> {
         let catalogue = store::read(&store, Catalogue::load).await??;
-        Ok(Arc::new(Self { store, catalogue: RwLock::new(catalogue), writer: tokio::sync::Mutex::default() }))
+        Ok(Arc::new(Self { store, catalogue: RwLock::new(catalogue), writer: tokio::sync::Mutex::default(), vet: OnceLock::new() }))
+    }
+
+    /// Has every change looked at before it is committed.
+    pub(crate) fn set_vet(&self, vet: Vet) {
+        let _ = self.vet.set(vet);
+    }
+
+    /// Keeps everybody else from changing the catalogue. Whoever commits changes of their own meanwhile has them seen with
+    /// [`Ledger::reload`] before they let go.
+    pub(crate) async fn take_turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.writer.lock().await
     }
 
     /// Looks at the catalogue. `look` is short and does no I/O.
@@ -65,6 +80,7 @@ impl Ledger {
                 Plan::Commit(transaction, outcome) => (transaction, outcome),
             };
             let changes = transaction.changes.clone();
+            self.vet.get().map_or(Ok(()), |vet| vet(&changes))?;
             match self.store.commit(transaction).await {
                 Ok(()) => {
                     self.catalogue.write().unwrap_or_else(PoisonError::into_inner).apply(&changes)?;
@@ -83,7 +99,8 @@ impl Ledger {
         Err(CommitError::Conflict(0).into())
     }
 
-    async fn reload(&self) -> Result<(), KmsError> {
+    /// Reads the catalogue again. To be called by the holder of the turn.
+    pub(crate) async fn reload(&self) -> Result<(), KmsError> {
         let catalogue = store::read(&self.store, Catalogue::load).await??;
         *self.catalogue.write().unwrap_or_else(PoisonError::into_inner) = catalogue;
         Ok(())

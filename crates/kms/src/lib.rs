@@ -8,6 +8,7 @@
 //! every request that begins after it was acknowledged.
 
 mod aliases;
+mod backup;
 mod blob;
 mod catalogue;
 mod cmk_id;
@@ -36,6 +37,7 @@ mod provider;
 mod record;
 mod resolve;
 mod rights;
+mod root_change;
 mod root_check;
 mod root_slot;
 mod rotation;
@@ -50,6 +52,7 @@ mod usage;
 mod user;
 mod wraps;
 
+pub use backup::{BACKUP_BYTES_MAX, BACKUP_TABLES, BackupError, BackupInfo, KeyBackup};
 pub use blob::{CIPHERTEXT_BYTES_MAX, CMK_WRAPPED_BYTES, Ciphertext, CmkWrapped};
 pub use cmk_id::CmkId;
 pub use config::{KmsConfig, ThrottleConfig};
@@ -68,6 +71,8 @@ pub use key_ref::{ALIAS_NAME_BYTES_MAX, AliasName, DEFAULT_KEY_ALIASES, KeyRef, 
 pub use meter::UsageRow;
 pub use provider::{Capabilities, KeyProvider, KeySpec, NewVersion, ProviderFault, ProviderName, VersionRef};
 pub use record::{DESCRIPTION_BYTES_MAX, VersionCause};
+pub use root_change::{NewRoot, RootChanged, RootKeeper, RootKeeperError};
+pub use root_check::root_fits;
 pub use root_slot::RootSlot;
 pub use rotation::{ROTATION_DAYS_DEFAULT, ROTATION_DAYS_MAX, ROTATION_DAYS_MIN, RotationStatus, VersionDescription};
 pub use service::{KeyService, Parts};

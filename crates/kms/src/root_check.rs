@@ -9,7 +9,7 @@ use std::sync::Arc;
 use store::{CommitError, Expectation, MetaStore, Table, Transaction};
 
 /// Key of the row in [`Table::System`].
-const ROW: &[u8] = b"kms/root-check";
+pub(crate) const ROW: &[u8] = b"kms/root-check";
 const FORMAT: u8 = 1;
 
 /// Verifies the root key; at the first start of a data directory, writes the check value.
@@ -20,16 +20,13 @@ pub(crate) async fn verify(store: &Arc<dyn MetaStore>, root: &RootKey, entropy: 
     if let Some(row) = read(store).await? {
         return check(&row, root);
     }
-    let mut record = Writer::new(FORMAT);
-    let secret = SecretBytes::<KEY_BYTES>::random(entropy);
-    record.raw(crypto::wrap(root, &secret, &binding(), entropy).as_bytes());
     let mut first_start = Transaction::new();
     // A check value is made only where nothing is wrapped yet: it must not bless another root key.
     first_start
         .expect(Expectation::Absent(Table::System, ROW.to_vec().into()))
         .expect(Expectation::EmptyPrefix(Table::Cmks, Vec::new().into()))
         .expect(Expectation::EmptyPrefix(Table::InternalKeys, Vec::new().into()))
-        .put(Table::System, ROW, record.finish());
+        .put(Table::System, ROW, record(root, entropy));
     match store.commit(first_start).await {
         Ok(()) => Ok(()),
         Err(CommitError::Conflict(_)) => match read(store).await? {
@@ -40,11 +37,32 @@ pub(crate) async fn verify(store: &Arc<dyn MetaStore>, root: &RootKey, entropy: 
     }
 }
 
+/// Whether a data directory was made with this root key; `None` for one that was made with none yet.
+///
+/// # Errors
+/// [`KmsError::Damaged`] when the check value is unreadable; [`KmsError::Unavailable`].
+pub async fn root_fits(store: &Arc<dyn MetaStore>, root: &RootKey) -> Result<Option<bool>, KmsError> {
+    let Some(row) = read(store).await? else { return Ok(None) };
+    match check(&row, root) {
+        Ok(()) => Ok(Some(true)),
+        Err(KmsError::WrongRootKey) => Ok(Some(false)),
+        Err(error) => Err(error),
+    }
+}
+
+/// A check value for a root key.
+pub(crate) fn record(root: &RootKey, entropy: &dyn Entropy) -> Vec<u8> {
+    let mut record = Writer::new(FORMAT);
+    let secret = SecretBytes::<KEY_BYTES>::random(entropy);
+    record.raw(crypto::wrap(root, &secret, &binding(), entropy).as_bytes());
+    record.finish()
+}
+
 async fn read(store: &Arc<dyn MetaStore>) -> Result<Option<Vec<u8>>, KmsError> {
     Ok(store::read(store, |snapshot| Ok(snapshot.get(Table::System, ROW)?.map(|row| row.to_vec()))).await?)
 }
 
-fn check(row: &[u8], root: &RootKey) -> Result<(), KmsError> {
+pub(crate) fn check(row: &[u8], root: &RootKey) -> Result<(), KmsError> {
     let wrapped = decode(row).map_err(|e| KmsError::Damaged(format!("the root key's check value: {e}")))?;
     crypto::unwrap(root, &wrapped, &binding()).map(drop).map_err(|_| KmsError::WrongRootKey)
 }

@@ -1,20 +1,72 @@
 //! Where the root key stands while the server runs. It can be changed under way: whoever uses it takes it from here each
 //! time.
 
+use crate::KmsError;
 use crypto::RootKey;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// The present root key.
-pub struct RootSlot(RwLock<Arc<RootKey>>);
+pub struct RootSlot {
+    key: RwLock<Arc<RootKey>>,
+    /// The one before, for as long as requests are under way that read a row before the change.
+    former: RwLock<Option<Arc<RootKey>>>,
+    /// Set when a change of the root key ended nobody knows how: which key the rows are under shows at the next start.
+    unsettled: AtomicBool,
+}
 
 impl RootSlot {
     /// A slot with a key.
     pub fn new(root: RootKey) -> Arc<Self> {
-        Arc::new(Self(RwLock::new(Arc::new(root))))
+        Arc::new(Self {
+            key: RwLock::new(Arc::new(root)),
+            former: RwLock::default(),
+            unsettled: AtomicBool::new(false),
+        })
     }
 
     /// The key for one use.
     pub(crate) fn get(&self) -> Arc<RootKey> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.key.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Opens something that may have been read before a change of the root key: with the present key, else the former.
+    ///
+    /// # Errors
+    /// That of the present key.
+    pub(crate) fn open<T, E>(&self, open: impl Fn(&RootKey) -> Result<T, E>) -> Result<T, E> {
+        open(&self.get()).or_else(|error| {
+            let former = self.former.read().unwrap_or_else(PoisonError::into_inner).clone();
+            former.and_then(|former| open(&former).ok()).ok_or(error)
+        })
+    }
+
+    /// From now on this is the key; the one before goes on opening.
+    pub(crate) fn set(&self, root: RootKey) {
+        let before = std::mem::replace(&mut *self.key.write().unwrap_or_else(PoisonError::into_inner), Arc::new(root));
+        *self.former.write().unwrap_or_else(PoisonError::into_inner) = Some(before);
+    }
+
+    /// Wipes the key before, unless somebody is using it this moment.
+    pub(crate) fn forget_former(&self) {
+        *self.former.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// What is written from now on could be under the wrong key: nothing is.
+    pub(crate) fn unsettle(&self) {
+        self.unsettled.store(true, Ordering::SeqCst);
+    }
+
+    /// Asked before anything that was wrapped under the root key is stored.
+    ///
+    /// # Errors
+    /// [`KmsError::Unavailable`] until the next start, once a change of the root key ended nobody knows how.
+    pub(crate) fn check_settled(&self) -> Result<(), KmsError> {
+        if self.unsettled.load(Ordering::SeqCst) {
+            return Err(KmsError::Unavailable(
+                "a change of the root key did not end; restart the server, which finds out how it went".to_owned(),
+            ));
+        }
+        Ok(())
     }
 }

@@ -11,9 +11,11 @@ use crate::provider::KeyProvider;
 use crate::rotation::Rotating;
 use crate::throttle::Throttle;
 use crate::wraps::Wraps;
-use crate::{Dependents, KeyUser, KmsConfig, KmsCounters, KmsError, ProviderName, RootSlot, TokenKeys, root_check};
+use crate::{
+    Dependents, KeyUser, KmsConfig, KmsCounters, KmsError, ProviderName, RootSlot, TokenKeys, root_change, root_check,
+};
 use audit::{AuditTrail, NoTrail};
-use crypto::{BucketKey, MetadataKey, RootKey, SecretsKey};
+use crypto::{AuditKey, BucketKey, MetadataKey, RootKey, SecretsKey};
 use model::{AccountId, AccountNumber, BucketUid, Clock, Entropy, RegionName};
 use policy::{Authorizer, ConditionKey};
 use std::collections::BTreeMap;
@@ -25,6 +27,7 @@ pub struct KeyService {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) providers: BTreeMap<ProviderName, Arc<dyn KeyProvider>>,
     pub(crate) internal: Arc<InternalKeys>,
+    pub(crate) root: Arc<RootSlot>,
     pub(crate) authorizer: Arc<dyn Authorizer>,
     pub(crate) region: RegionName,
     /// `kms:ViaService` of requests of the store.
@@ -98,17 +101,20 @@ impl KeyService {
         let Parts { store, root, providers: others, authorizer, region, clock, entropy, audit, config } = parts;
         root_check::verify(&store, &root.get(), &*entropy).await?;
         let ledger = Ledger::load(Arc::clone(&store)).await?;
+        ledger.set_vet(root_change::vet(Arc::clone(&root)));
         let embedded: Arc<dyn KeyProvider> = Arc::new(EmbeddedProvider::new(Arc::clone(&root), Arc::clone(&entropy)));
         let providers = std::iter::once(embedded).chain(others).map(|p| (p.name().clone(), p)).collect();
         let versions = ledger.read(Catalogue::all_versions);
         let wraps = Wraps::load(Arc::clone(&store), config.wraps_max, versions).await?;
         let (throttle, meter) = (Throttle::new(config.throttle), Meter::new(Arc::clone(&store)));
-        let internal = Arc::new(InternalKeys::new(store, root, Arc::clone(&clock), Arc::clone(&entropy)));
+        let internal =
+            Arc::new(InternalKeys::new(store, Arc::clone(&root), Arc::clone(&clock), Arc::clone(&entropy)));
         let (counters, dependents) = Default::default();
         Ok(Arc::new(Self {
             ledger,
             providers,
             internal,
+            root,
             authorizer,
             via_store: ConditionKey::via_store(&region),
             region,
@@ -167,6 +173,15 @@ impl KeyService {
     /// [`KmsError::Unavailable`], [`KmsError::Damaged`].
     pub async fn secrets_key(&self) -> Result<Arc<SecretsKey>, KmsError> {
         self.internal.secrets().await
+    }
+
+    /// The key that signs checkpoints of the audit log, and whether it was there before: then so was a log. Made at first
+    /// use.
+    ///
+    /// # Errors
+    /// [`KmsError::Unavailable`], [`KmsError::Damaged`].
+    pub async fn audit_key(&self) -> Result<(Arc<AuditKey>, bool), KmsError> {
+        self.internal.audit().await
     }
 
     /// The keys that seal tokens. The first is made at first use. To be asked for once: each answer is a ring of its own

@@ -15,6 +15,8 @@ pub(crate) enum InternalKey {
     SseObs(BucketUid),
     /// Seals tokens; by number.
     Token(u32),
+    /// Signs checkpoints of the audit log.
+    Audit,
 }
 
 impl InternalKey {
@@ -28,6 +30,7 @@ impl InternalKey {
             Self::Secrets => b"secrets".to_vec(),
             Self::SseObs(bucket) => [b"sse-obs/".as_slice(), bucket.as_bytes()].concat(),
             Self::Token(number) => [Self::TOKEN_PREFIX, &number.to_be_bytes()].concat(),
+            Self::Audit => b"audit".to_vec(),
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod at_rest;
 mod authority;
+mod backup;
 mod damage;
 mod default_key;
 mod faults;
@@ -11,6 +12,7 @@ mod golden;
 mod internal_keys;
 mod lifecycle;
 mod provider;
+mod root_change;
 mod root_key;
 mod setup;
 mod token_keys;
