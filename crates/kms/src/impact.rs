@@ -1,7 +1,9 @@
 //! What needs a CMK: asked before it is deleted, and shown to whoever plans to.
 
-use crate::CmkId;
+use crate::key_ref::{KeyRef, Place};
+use crate::{CmkId, KeyService};
 use async_trait::async_trait;
+use model::AccountId;
 use std::fmt;
 
 /// What could not be opened any more without a CMK.
@@ -51,4 +53,24 @@ pub trait Dependents: Send + Sync + 'static {
     /// # Errors
     /// Why it could not be counted, for the log. A deletion is then refused.
     async fn impact(&self, cmk: &CmkId, version: Option<u32>) -> Result<KeyImpact, String>;
+}
+
+impl KeyService {
+    /// Whether a reference, in any form of [`KeyRef::parse`] and used by somebody of the account, leads to this CMK as
+    /// things are now. Checks no right: it is asked for the impact of a deletion, not for a caller.
+    pub fn leads_to(&self, key_ref: &str, account: &AccountId, cmk: &CmkId) -> bool {
+        match KeyRef::parse(key_ref) {
+            Ok(KeyRef::Key(_, uid)) => uid == cmk.uid,
+            Ok(KeyRef::Alias(place, name)) => {
+                let owner = match &place {
+                    Place::Own => account,
+                    Place::Arn { number, .. } if number == cmk.number.as_str() => &cmk.account,
+                    Place::Obs { account, .. } if account == cmk.account.as_str() => &cmk.account,
+                    Place::Arn { .. } | Place::Obs { .. } => return false,
+                };
+                self.ledger.read(|catalogue| catalogue.alias(owner, &name).is_some_and(|a| a.target == cmk.uid))
+            }
+            Err(_) => false,
+        }
+    }
 }

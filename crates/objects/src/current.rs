@@ -4,15 +4,16 @@
 use crate::Fail;
 use crate::api::WriteExpectation;
 use crate::bodies::{ReadLease, Removal, Upkeep};
+use crate::dependents;
 use crate::preconditions::check_write;
 use crate::records::{Content, Layout, LayoutPart, ObjectVersion, StoredStream, Version, keys};
 use crate::registry::Bucket;
 use crate::service::ObjectService;
 use bytes::Bytes;
 use model::{BlobId, ETag, ObjectName, VersionUid};
-use sse::SseService;
+use sse::{Dependent, SseService};
 use std::sync::Arc;
-use store::{CommitError, Expectation, ReadError, Snapshot, StoreFault, Table, Transaction};
+use store::{Change, CommitError, Expectation, ReadError, Snapshot, StoreFault, Table, Transaction};
 
 /// An object version as read, with what belongs to it.
 pub(crate) struct Found {
@@ -118,6 +119,8 @@ struct Replaced {
     row: Option<Bytes>,
     etag: Option<ETag>,
     held: Holdings,
+    /// What the index of CMKs says of it, to be taken back.
+    index: Option<Change>,
 }
 
 impl ObjectService {
@@ -154,10 +157,11 @@ impl ObjectService {
     /// cannot be told and stays for a scrub.
     async fn replaced(&self, bucket: &Bucket, name: &ObjectName, conditional: bool) -> Result<Replaced, Fail> {
         let row = keys::current(bucket.uid(), name.as_str());
+        let (bucket_uid, object) = (bucket.uid(), name.as_str().to_owned());
         let sse = Arc::clone(&self.sse);
         store::read(&self.meta, move |snapshot| {
             let Some(bytes) = snapshot.get(Table::Current, &row)? else {
-                return Ok(Replaced { row: None, etag: None, held: Holdings::default() });
+                return Ok(Replaced { row: None, etag: None, held: Holdings::default(), index: None });
             };
             let decoded = Version::decode(&bytes).map_err(|e| corrupt("version record", e));
             let understood = decoded.and_then(|version| Ok((holdings(snapshot, &version)?, version)));
@@ -166,7 +170,9 @@ impl ObjectService {
                 Err(error) if conditional => return Err(error),
                 Err(error) => {
                     tracing::error!(%error, "a damaged object is replaced; its sealed bytes stay for a scrub");
-                    return Ok(Replaced { row: Some(bytes), etag: None, held: Holdings::default() });
+                    // Whatever CMK it needed cannot be told either.
+                    let index = Some(dependents::rebuild_at_next_start());
+                    return Ok(Replaced { row: Some(bytes), etag: None, held: Holdings::default(), index });
                 }
             };
             let etag = match &version {
@@ -175,7 +181,8 @@ impl ObjectService {
                 }
                 _ => None,
             };
-            Ok(Replaced { row: Some(bytes), etag, held })
+            let index = dependents::of_version(bucket_uid, &object, &version).map(|dependent| dependent.remove());
+            Ok(Replaced { row: Some(bytes), etag, held, index })
         })
         .await
         .map_err(Fail::from)
@@ -209,6 +216,7 @@ impl ObjectService {
     ) -> Result<(), Replace> {
         let row = keys::current(bucket.uid(), name.as_str());
         let encoded: Option<Bytes> = version.map(|v| v.encode().into());
+        let dependent = version.and_then(|version| dependents::of_version(bucket.uid(), name.as_str(), version));
         loop {
             let conditional = *expectation != WriteExpectation::default();
             let replaced = self.replaced(bucket, name, conditional).await?;
@@ -225,6 +233,8 @@ impl ObjectService {
                 Some(encoded) => tx.put(Table::Current, row.clone(), encoded.clone()),
                 None => tx.delete(Table::Current, row.clone()),
             };
+            tx.changes.extend(replaced.index);
+            tx.changes.extend(dependent.as_ref().map(Dependent::enter));
             upkeep.remove.extend(replaced.held.release(&mut tx));
             match self.housekeeper.commit(&self.meta, tx, upkeep).await {
                 Ok(()) => return Ok(()),

@@ -7,6 +7,7 @@ mod authorize;
 mod bodies;
 mod change;
 mod current;
+mod dependents;
 pub mod fail;
 mod grants;
 mod ops;

@@ -3,6 +3,7 @@
 use crate::Fail;
 use crate::api::{AccessConfig, AccountNames, RequestContext};
 use crate::bodies::{BodyStore, Housekeeper, ReadEpochs, recover};
+use crate::dependents;
 use crate::registry::{Bucket, Registry};
 use model::{BucketName, Clock, Entropy, ObjectName, VersionUid};
 use policy::Authorizer;
@@ -50,6 +51,9 @@ impl ObjectService {
     pub async fn open(parts: Parts) -> Result<Arc<Self>, StoreFault> {
         let Parts { meta, blobs, sse, clock, entropy, authorizer, access, accounts } = parts;
         recover(&meta, &blobs).await?;
+        if let Err(error) = dependents::build(&meta).await {
+            tracing::error!(%error, "the index of what needs which CMK is not complete: no CMK is deleted until it is");
+        }
         let registry = Arc::new(Registry::load(Arc::clone(&meta), access).await?);
         let epochs = Arc::new(ReadEpochs::new());
         let housekeeper = Housekeeper::start(Arc::clone(&meta), Arc::clone(&blobs), Arc::clone(&epochs));

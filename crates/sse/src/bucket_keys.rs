@@ -4,11 +4,12 @@
 //! INVARIANT: whoever gets a key from here holds a [`KeyUse`], the KMS's proof that this principal may use this CMK now;
 //! the cache spares the unwrap, never the check.
 
+use crate::dependents::Dependent;
 use crate::fingerprint::RequesterFingerprint;
 use crate::{SseError, context};
 use crypto::BucketKey;
 use kms::{CmkWrapped, KeyService, KeyUse};
-use model::codec::Writer;
+use model::codec::{DecodeError, Reader, Writer};
 use model::{BucketKeyId, BucketName, BucketUid, Clock, CmkUid, Entropy, Timestamp};
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -133,7 +134,15 @@ impl BucketKeys {
         // Persisted before its first use: what a key has wrapped can always be found by the key's id.
         let row = bytes::Bytes::copy_from_slice(id.as_bytes());
         let mut tx = Transaction::new();
-        tx.expect(Expectation::Absent(Table::BucketKeys, row.clone())).put(Table::BucketKeys, row, record.finish());
+        let record = record.finish();
+        match Dependent::of_bucket_key(id.as_bytes(), &record) {
+            Ok(dependent) => tx.changes.push(dependent.enter()),
+            Err(error) => {
+                tracing::error!(%error, "a new bucket key cannot be entered into the index of its CMK");
+                return Err(SseError::Damaged);
+            }
+        }
+        tx.expect(Expectation::Absent(Table::BucketKeys, row.clone())).put(Table::BucketKeys, row, record);
         self.store.commit(tx).await.map_err(|e| {
             tracing::error!(error = %e, "a new bucket key could not be stored");
             SseError::KmsUnavailable
@@ -174,6 +183,19 @@ impl BucketKeys {
         let counter = if fresh { &self.counters.misses } else { &self.counters.hits };
         counter.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// The bucket of a stored bucket key, and the wrapped key.
+pub(crate) fn decode(record: &[u8]) -> Result<(BucketUid, CmkWrapped<BucketKey>), DecodeError> {
+    let (format, mut r) = Reader::open(record)?;
+    if format != RECORD_FORMAT {
+        return Err(DecodeError("bucket key of unknown format version"));
+    }
+    let bucket = BucketUid::from_bytes(r.array()?);
+    let (_cmk, _requester, _created) = (r.array::<16>()?, r.array::<32>()?, r.u64()?);
+    let wrapped = CmkWrapped::from_bytes(r.bytes()?).map_err(|_| DecodeError("wrapped bucket key"))?;
+    r.finish()?;
+    Ok((bucket, wrapped))
 }
 
 #[derive(Clone, Copy)]

@@ -13,7 +13,6 @@ const PROVIDER_EMBEDDED: u8 = 1;
 
 /// How a body is sealed.
 #[derive(Clone)]
-#[expect(clippy::large_enum_variant, reason = "there is one per record in hand, never a collection of them")]
 pub enum Envelope {
     /// Not at all; segments carry a CRC.
     Plain,
@@ -52,6 +51,16 @@ pub enum Through {
         /// The DEK, wrapped by the bucket key.
         dek: Wrapped<Dek>,
     },
+}
+
+impl Through {
+    /// The bucket key that the DEK is wrapped by, if it is one.
+    pub(crate) fn bucket_key_id(&self) -> Option<BucketKeyId> {
+        match self {
+            Self::Cmk(_) => None,
+            Self::BucketKey { id, .. } => Some(*id),
+        }
+    }
 }
 
 impl Envelope {

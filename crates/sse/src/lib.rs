@@ -5,6 +5,7 @@ mod body;
 mod bucket_keys;
 mod context;
 mod customer;
+mod dependents;
 mod digests;
 mod envelope;
 mod error;
@@ -18,12 +19,13 @@ pub use body::{BodyOpener, BodySealer, EtagSource, SealFault, SealedBody, Sealed
 pub use bucket_keys::BucketKeyCounters;
 pub use crypto::{ChecksumAlgorithm, ChecksumValue, Checksummer, OpenError, combine_crc, md5};
 pub use customer::CustomerKeySent;
+pub use dependents::{Dependent, DependentKind};
 pub use digests::{Digests, KeptChecksum};
 pub use envelope::{Envelope, Through};
 pub use error::{EncryptionField, SseError};
 pub use fingerprint::RequesterFingerprint;
 pub use keys::{BodyKeys, RecordAuth, etag_source};
-pub use kms::{CmkId, KeyUser};
+pub use kms::{CmkId, Dependents, KeyImpact, KeyUser};
 pub use plan::{EncryptionPlan, PlanInput, RequireHttps, check_bucket_encryption, plan};
 pub use request::{
     AppliedEncryption, BucketEncryption, CustomerHeaders, DefaultMethod, EncryptionHeaders, EncryptionRules, EtagRule,

@@ -7,10 +7,10 @@ use crate::envelope::{Envelope, Through};
 use crate::fingerprint::RequesterFingerprint;
 use crate::keys::{BodyKeys, RecordAuth, record_auth_from_escrow};
 use crate::plan::{EncryptionPlan, RequireHttps, require_tls_for_customer_key};
-use crate::{AppliedEncryption, CustomerHeaders, DefaultMethod, SseError, Transport, context};
+use crate::{AppliedEncryption, BucketEncryption, CustomerHeaders, DefaultMethod, SseError, Transport, context};
 use crypto::{Binding, Dek, Kek, MetadataKey, Suite, Wrapped};
 use kms::{CmkId, EncryptionContext, KeyService, KeyUser, KmsError};
-use model::{BucketName, BucketUid, Clock, Entropy, ObjectName, VersionUid};
+use model::{AccountId, BucketName, BucketUid, Clock, Entropy, ObjectName, VersionUid};
 use policy::Action;
 use policy::Principal;
 use std::sync::Arc;
@@ -265,6 +265,12 @@ impl SseService {
     /// Takes back a record key that an upload left for its completion.
     pub fn record_auth_from_escrow(&self, id: &[u8; 16], note: &[u8]) -> Result<RecordAuth, SseError> {
         record_auth_from_escrow(&self.metadata, id, note)
+    }
+
+    /// Whether a bucket's default names this CMK for what the bucket owner's account writes.
+    pub fn default_leads_to(&self, default: &BucketEncryption, owner: &AccountId, cmk: &CmkId) -> bool {
+        let key_ref = default.key_ref.as_deref().filter(|_| default.method == DefaultMethod::Kms);
+        key_ref.is_some_and(|key_ref| self.kms.leads_to(key_ref, owner, cmk))
     }
 
     /// Forgets a bucket's SSE-OBS key: the changes that remove it, to be committed with the bucket's own removal.

@@ -79,8 +79,8 @@ tables! {
     CmkGrants = 24, "cmk_grants";
     /// How many wraps each CMK version has made, counted ahead in blocks. Key: CMK uid, version (u32 BE). Value: count.
     CmkWraps = 25, "cmk_wraps";
-    /// What needs a CMK: index of object versions, uploads and bucket keys. Key: CMK uid, kind, bucket uid, id. Value: index
-    /// record.
+    /// What needs a CMK: index of object versions, uploads and bucket keys. Key: CMK uid, bucket uid, bucket key id, kind,
+    /// id. Value: index record.
     CmkDependents = 26, "cmk_dependents";
     /// Use of the KMS and of the store by day. Key: day (u32 BE), account id, what. Value: count.
     Metering = 27, "metering";

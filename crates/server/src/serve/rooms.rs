@@ -118,6 +118,7 @@ impl Rooms {
             accounts: Arc::new(DirectoryNames(Arc::clone(&directory))),
         };
         let objects = ObjectService::open(parts).await.map_err(|error| unopened("the objects", &error))?;
+        kms.set_dependents(objects.dependents());
         Ok(Self { meta, blobs, kms, directory, sse, objects, clock, entropy })
     }
 }

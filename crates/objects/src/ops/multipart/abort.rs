@@ -3,12 +3,13 @@
 use crate::Fail;
 use crate::api::RequestContext;
 use crate::bodies::{Removal, Upkeep};
-use crate::records::keys;
+use crate::dependents;
+use crate::records::{UploadRecord, keys};
 use crate::service::ObjectService;
 use bytes::Bytes;
 use model::{BucketName, BucketUid, ObjectName, UploadId};
 use policy::Action;
-use store::{CommitError, Expectation, Table, Transaction};
+use store::{Change, CommitError, Expectation, Table, Transaction};
 
 /// Uploads of a deleted bucket that are looked at in one go: there may be very many.
 const ROUND_MAX: usize = 100;
@@ -25,7 +26,8 @@ impl ObjectService {
     ) -> Result<(), Fail> {
         let bucket = self.bucket(bucket)?;
         let found = self.upload_to_manage(cx, Action::AbortMultipartUpload, &bucket, name, upload).await?;
-        self.end_upload(found.key, upload, None).await
+        let dependent = dependents::of_upload(bucket.uid(), name.as_str(), upload, &found.record);
+        self.end_upload(found.key, upload, dependent.map(|dependent| dependent.remove()), None).await
     }
 
     /// Aborts the uploads of a bucket that is about to be deleted, as long as it holds no objects: a bucket that is kept
@@ -37,20 +39,28 @@ impl ObjectService {
             let (prefix, start) = (prefix.clone(), from.take());
             let found = store::read(&self.meta, move |snapshot| {
                 let mut found = Vec::new();
-                snapshot.scan(Table::Uploads, &prefix, start.as_deref(), &mut |key, _| {
+                snapshot.scan(Table::Uploads, &prefix, start.as_deref(), &mut |key, row| {
                     // The key ends with the upload's id (docs/formats/record.md).
                     if let Some(id) = key.last_chunk() {
-                        found.push((Bytes::copy_from_slice(key), UploadId::from_bytes(*id)));
+                        let id = UploadId::from_bytes(*id);
+                        let index = match UploadRecord::decode(row) {
+                            Ok(record) => dependents::of_upload(bucket, "", id, &record).map(|d| d.remove()),
+                            Err(error) => {
+                                tracing::error!(%error, "an upload that ends is damaged");
+                                Some(dependents::rebuild_at_next_start())
+                            }
+                        };
+                        found.push((Bytes::copy_from_slice(key), id, index));
                     }
                     found.len() < ROUND_MAX
                 })?;
                 Ok(found)
             })
             .await?;
-            let Some((last, _)) = found.last() else { return Ok(()) };
+            let Some((last, ..)) = found.last() else { return Ok(()) };
             from = Some([last, &[0][..]].concat());
-            for (key, upload) in found {
-                match self.end_upload(key, upload, Some(bucket)).await {
+            for (key, upload, index) in found {
+                match self.end_upload(key, upload, index, Some(bucket)).await {
                     // Completed or aborted by somebody else.
                     Ok(()) | Err(Fail::NoSuchUpload) => {}
                     Err(fail) => return Err(fail),
@@ -59,9 +69,17 @@ impl ObjectService {
         }
     }
 
-    /// Ends an upload; `emptied`: only if this bucket, which is its own, holds no objects.
-    async fn end_upload(&self, key: Bytes, upload: UploadId, emptied: Option<BucketUid>) -> Result<(), Fail> {
+    /// Ends an upload; `index`: what its end changes in the index of CMKs; `emptied`: only if this bucket, which is its
+    /// own, holds no objects.
+    async fn end_upload(
+        &self,
+        key: Bytes,
+        upload: UploadId,
+        index: Option<Change>,
+        emptied: Option<BucketUid>,
+    ) -> Result<(), Fail> {
         let mut tx = Transaction::new();
+        tx.changes.extend(index);
         tx.expect(Expectation::Present(Table::Uploads, key.clone())).delete(Table::Uploads, key);
         if let Some(bucket) = emptied.map(keys::bucket_uid) {
             tx.expect(Expectation::EmptyPrefix(Table::Current, bucket.clone()))

@@ -7,6 +7,7 @@ use crate::Fail;
 use crate::api::{CompleteUpload, CompletedPart, RequestContext, StoredChecksum, WriteOutcome};
 use crate::bodies::{Removal, Upkeep};
 use crate::current::{Found, Replace};
+use crate::dependents;
 use crate::ops::put::etag_is_public;
 use crate::records::{Content, Layout, LayoutPart, ObjectVersion, StoredEtag, Version, keys};
 use crate::registry::Bucket;
@@ -173,6 +174,8 @@ impl ObjectService {
         let prepare = |tx: &mut Transaction| {
             tx.expect(Expectation::Equals(Table::Uploads, upload.key.clone(), upload.row.clone()));
             tx.delete(Table::Uploads, upload.key.clone());
+            let dependent = dependents::of_upload(bucket.uid(), request.name.as_str(), request.upload, &upload.record);
+            tx.changes.extend(dependent.map(|dependent| dependent.remove()));
             for c in &chosen {
                 // A part that is sent again in between is another part.
                 tx.expect(Expectation::Equals(Table::Parts, c.part.key.clone(), c.part.row.clone()));

@@ -2,6 +2,7 @@
 
 use crate::Fail;
 use crate::api::{CreateUpload, CreateUploadOutcome, RequestContext};
+use crate::dependents;
 use crate::ops::put::check_metadata;
 use crate::records::{UploadRecord, is_said, keys};
 use crate::service::{ObjectService, key_user, target};
@@ -42,6 +43,8 @@ impl ObjectService {
             keys::upload(bucket.uid(), &request.name, upload),
             record.encode(),
         );
+        let dependent = dependents::of_upload(bucket.uid(), request.name.as_str(), upload, &record);
+        tx.changes.extend(dependent.map(|dependent| dependent.enter()));
         match self.meta.commit(tx).await {
             Ok(()) => Ok(CreateUploadOutcome { upload, encryption: applied, checksum }),
             Err(CommitError::Conflict(_)) => Err(Fail::NoSuchBucket),
