@@ -9,7 +9,10 @@
 //! MGF1 uses the hash of OAEP, the label is empty. All failures look alike, and nothing is told of the plaintext before
 //! both layers have opened.
 
+use crate::mac::hmac_sha256;
 use crate::primitive::must;
+use crate::roles::SecretsKey;
+use crate::tree::import_digest_key;
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::key_wrap::{AES_128, AES_256, AesKek, KeyWrapPadded};
 use aws_lc_rs::rsa::{
@@ -116,6 +119,13 @@ impl ImportKeyPair {
     }
 }
 
+impl SecretsKey {
+    /// A digest by which the imported material of a CMK is known again. Keyed, as what people bring may be guessable.
+    pub fn import_digest(&self, cmk: &[u8; 16], material: &[u8]) -> [u8; 32] {
+        hmac_sha256(import_digest_key(self, cmk).expose(), &[material])
+    }
+}
+
 /// AES key wrap with padding, the way back (RFC 5649), under a key of 16 or 32 bytes. The plaintext is wiped when
 /// dropped.
 ///
@@ -216,6 +226,20 @@ mod tests {
         let pkcs8 = ImportKeyPair::generate(2048).unwrap().to_pkcs8();
         assert!(ImportKeyPair::from_pkcs8(&pkcs8[..pkcs8.len() - 1]).is_err());
         assert!(ImportKeyPair::from_pkcs8(b"").is_err());
+    }
+
+    #[test]
+    fn the_digest_knows_the_same_material_of_the_same_cmk_under_the_same_key() {
+        let key = |byte: u8| SecretsKey::from_secret(crate::SecretBytes::fill_with(|bytes| bytes.fill(byte)));
+        let digest = key(1).import_digest(&[2; 16], &[3; 32]);
+        assert_eq!(key(1).import_digest(&[2; 16], &[3; 32]), digest);
+        for other in [
+            key(9).import_digest(&[2; 16], &[3; 32]),
+            key(1).import_digest(&[9; 16], &[3; 32]),
+            key(1).import_digest(&[2; 16], &[3; 31]),
+        ] {
+            assert_ne!(other, digest);
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! salt    32 random bytes, fresh for each token
-//! K     = KDF(token key, "strongroom/v1/token/<session|identity>", u32 length of header || header || salt)
+//! K     = KDF(token key, "strongroom/v1/token/<session|identity|import>", u32 length of header || header || salt)
 //! token = salt (32) || AES-256-GCM(K, nonce = 0^96, claims, AAD = header)
 //! ```
 //!
@@ -31,6 +31,8 @@ pub enum TokenUse {
     Session,
     /// By itself, in place of a signature.
     Identity,
+    /// Between asking for a public key and importing key material under it.
+    Import,
 }
 
 impl TokenKey {

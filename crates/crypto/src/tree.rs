@@ -12,8 +12,9 @@
 //! KEK --wrap/<kek>/<key>--> (wrapping key, commitment key), once for each wrap
 //! DEK --dek/segment--> stream key      DEK --dek/meta--> record key      DEK --dek/note--> note keys
 //! metadata key --metadata/note--> note keys            secrets key --secrets/note--> note keys
+//! secrets key --secrets/import--> digest key of one CMK's imported material
 //! SM4 material --wrap/cmk-sm4/<key>--> (wrapping key, commitment key), once for each wrap
-//! token key --token/session, token/identity--> key of one token
+//! token key --token/session, token/identity, token/import--> key of one token
 //! ```
 //!
 //! Nothing else in the product derives a key. A label never changes its meaning; a new construction gets a new one.
@@ -38,11 +39,15 @@ const DEK_NOTE: &str = "strongroom/v1/dek/note";
 const METADATA_NOTE: &str = "strongroom/v1/metadata/note";
 /// Secrets key to the keys of one note.
 const SECRETS_NOTE: &str = "strongroom/v1/secrets/note";
+/// Secrets key to the key of the digest by which one CMK's imported material is known again.
+const SECRETS_IMPORT: &str = "strongroom/v1/secrets/import";
 
 /// Token key to the key of one session token.
 const TOKEN_SESSION: &str = "strongroom/v1/token/session";
 /// Token key to the key of one identity token.
 const TOKEN_IDENTITY: &str = "strongroom/v1/token/identity";
+/// Token key to the key of one import token.
+const TOKEN_IMPORT: &str = "strongroom/v1/token/import";
 
 /// The cipher key, then the MAC key, of one wrap or one note.
 pub(crate) struct KeyPair(SecretBytes<{ 2 * KEY_BYTES }>);
@@ -100,8 +105,14 @@ pub(crate) fn token_key(parent: &TokenKey, purpose: TokenUse, header: &[u8], sal
     let label = match purpose {
         TokenUse::Session => TOKEN_SESSION,
         TokenUse::Identity => TOKEN_IDENTITY,
+        TokenUse::Import => TOKEN_IMPORT,
     };
     derive(parent.as_secret(), &[label], &[&(header.len() as u32).to_be_bytes(), header, salt])
+}
+
+/// Secrets key to the digest key of one CMK's imported material.
+pub(crate) fn import_digest_key(parent: &SecretsKey, cmk: &[u8; 16]) -> SecretBytes<KEY_BYTES> {
+    derive(parent.as_secret(), &[SECRETS_IMPORT], &[cmk])
 }
 
 /// A key that seals notes: the arrow to a note's keys.
