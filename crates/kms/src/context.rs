@@ -7,6 +7,10 @@ use std::collections::BTreeMap;
 /// Most bytes of all keys and values of a context together. AWS KMS documents the same order of magnitude.
 pub const CONTEXT_BYTES_MAX: usize = 8192;
 
+/// What the keys of pairs begin with that an API makes by itself, for a binding that is not made of pairs. Callers cannot
+/// use such keys, so that what one API bound is never taken for the pairs of another.
+pub const RESERVED_CONTEXT_PREFIX: &str = "strongroom:";
+
 /// Key-value pairs authenticated with a wrap, never stored with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EncryptionContext(BTreeMap<String, String>);
@@ -20,7 +24,7 @@ impl EncryptionContext {
     /// A context from its pairs; a later pair replaces an earlier one with the same key.
     ///
     /// # Errors
-    /// [`KmsError::Validation`] when keys and values together exceed [`CONTEXT_BYTES_MAX`], or a key is empty.
+    /// [`KmsError::Validation`] when keys and values together exceed [`CONTEXT_BYTES_MAX`], or a key is empty or reserved.
     pub fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, KmsError> {
         let mut context = Self::new();
         for (key, value) in pairs {
@@ -29,12 +33,31 @@ impl EncryptionContext {
         Ok(context)
     }
 
+    /// A context of one pair that no caller can make: `name` is that of an API's own way of binding.
+    ///
+    /// # Errors
+    /// [`KmsError::Validation`] over [`CONTEXT_BYTES_MAX`].
+    pub fn reserved(name: &str, value: &str) -> Result<Self, KmsError> {
+        let mut context = Self::new();
+        context.put(format!("{RESERVED_CONTEXT_PREFIX}{name}"), value.to_owned())?;
+        Ok(context)
+    }
+
     /// Adds or replaces a pair.
     ///
     /// # Errors
     /// As [`EncryptionContext::from_pairs`]; the context is unchanged then.
     pub fn insert(&mut self, key: impl Into<String>, value: impl Into<String>) -> Result<(), KmsError> {
-        let (key, value) = (key.into(), value.into());
+        let key = key.into();
+        if key.starts_with(RESERVED_CONTEXT_PREFIX) {
+            return Err(KmsError::Validation(format!(
+                "encryption context keys that begin with {RESERVED_CONTEXT_PREFIX} are reserved"
+            )));
+        }
+        self.put(key, value.into())
+    }
+
+    fn put(&mut self, key: String, value: String) -> Result<(), KmsError> {
         if key.is_empty() {
             return Err(KmsError::Validation("an encryption context key is empty".to_owned()));
         }
@@ -104,6 +127,16 @@ mod tests {
                 assert_eq!(a.canonical() == b.canonical(), i == j, "{a:?} {b:?}");
             }
         }
+    }
+
+    #[test]
+    fn reserved_keys_are_not_for_callers() {
+        let reserved = EncryptionContext::reserved("x", "1").unwrap();
+        assert_eq!(reserved.iter().collect::<Vec<_>>(), [("strongroom:x", "1")]);
+        let pair = ("strongroom:x".to_owned(), "1".to_owned());
+        assert!(matches!(EncryptionContext::from_pairs([pair]), Err(KmsError::Validation(_))));
+        assert!(EncryptionContext::from_pairs([("strongroom".to_owned(), "1".to_owned())]).is_ok());
+        assert!(EncryptionContext::reserved("x", &"1".repeat(CONTEXT_BYTES_MAX)).is_err());
     }
 
     #[test]

@@ -74,7 +74,7 @@ pub enum KeyRef {
 
 impl KeyRef {
     /// Parses every form: `uuid`, `region:domain-id:key/uuid`, `arn:aws:kms:region:number:key/uuid`, `alias/name`,
-    /// `arn:aws:kms:region:number:alias/name`, and `obs/default` for the default key.
+    /// `region:domain-id:alias/name`, `arn:aws:kms:region:number:alias/name`, and `obs/default` for the default key.
     ///
     /// # Errors
     /// [`KmsError::InvalidArn`] for a text that begins with `arn:` and is not one of the two ARN forms;
@@ -93,12 +93,14 @@ impl KeyRef {
             return Ok(Self::Key(Place::Own, uid));
         }
         let mut parts = text.splitn(3, ':');
-        match (parts.next(), parts.next(), parts.next().and_then(|rest| rest.strip_prefix("key/"))) {
-            (Some(region), Some(account), Some(uuid)) => {
-                let uid = CmkUid::parse_uuid(uuid).ok_or(KmsError::NotFound)?;
-                Ok(Self::Key(Place::Obs { region: region.to_owned(), account: account.to_owned() }, uid))
-            }
-            _ => Err(KmsError::NotFound),
+        let (Some(region), Some(account), Some(rest)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(KmsError::NotFound);
+        };
+        let place = Place::Obs { region: region.to_owned(), account: account.to_owned() };
+        match (rest.strip_prefix("key/").and_then(CmkUid::parse_uuid), rest.strip_prefix("alias/")) {
+            (Some(uid), _) => Ok(Self::Key(place, uid)),
+            (None, Some(name)) => alias(place, name),
+            (None, None) => Err(KmsError::NotFound),
         }
     }
 
@@ -138,7 +140,8 @@ mod tests {
         let name = |n| AliasName::parse(n).unwrap();
         for (text, want) in [
             (UUID.to_owned(), KeyRef::Key(Place::Own, uid)),
-            (format!("local-1:abc:key/{UUID}"), KeyRef::Key(obs, uid)),
+            (format!("local-1:abc:key/{UUID}"), KeyRef::Key(obs.clone(), uid)),
+            ("local-1:abc:alias/a:b".into(), KeyRef::Alias(obs, name("a:b"))),
             (format!("arn:aws:kms:local-1:000000000001:key/{UUID}"), KeyRef::Key(arn.clone(), uid)),
             ("alias/a:b/c_-D".into(), KeyRef::Alias(Place::Own, name("a:b/c_-D"))),
             ("alias/aws/s3".into(), KeyRef::Alias(Place::Own, name("aws/s3"))),

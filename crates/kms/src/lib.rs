@@ -22,6 +22,7 @@ mod data;
 mod describe;
 mod embedded;
 mod error;
+mod glimpse;
 mod grants;
 mod impact;
 mod import;
@@ -56,7 +57,7 @@ pub use backup::{BACKUP_BYTES_MAX, BACKUP_TABLES, BackupError, BackupInfo, KeyBa
 pub use blob::{CIPHERTEXT_BYTES_MAX, CMK_WRAPPED_BYTES, Ciphertext, CmkWrapped};
 pub use cmk_id::CmkId;
 pub use config::{KmsConfig, ThrottleConfig};
-pub use context::{CONTEXT_BYTES_MAX, EncryptionContext};
+pub use context::{CONTEXT_BYTES_MAX, EncryptionContext, RESERVED_CONTEXT_PREFIX};
 pub use counters::{KmsCounters, Operation, Outcome};
 pub use create::CreateCmk;
 pub use data::{DATA_KEY_BYTES_MAX, Decrypted, Encrypted, PLAINTEXT_BYTES_MAX, Source};
