@@ -43,6 +43,9 @@ fn open(bytes: &[u8]) -> Result<Reader<'_>, DecodeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{AliasName, KeyManager, KeySpec, KeyState, Origin, ProviderName};
+    use model::{AccountId, AccountNumber, CmkUid, ProjectUid, RegionName, Timestamp};
+    use policy::{ContextConstraint, KeyGrant};
     use proptest::prelude::*;
 
     fn records() -> impl Strategy<Value = CmkRecord> {
@@ -92,7 +95,45 @@ mod tests {
         )
     }
 
+    fn grants() -> impl Strategy<Value = GrantRecord> {
+        let operations = proptest::sample::subsequence(KeyGrant::OPERATIONS, 1..=KeyGrant::OPERATIONS.len());
+        let pairs = proptest::collection::btree_map(".{1,9}", ".{0,9}", 0..4);
+        let constraint = proptest::option::of((any::<bool>(), pairs));
+        let texts = (".{0,20}", ".{0,20}", ".{1,20}", proptest::option::of(".{1,20}"), "[a-z]{0,9}");
+        (any::<u64>(), any::<[u8; 32]>(), operations, constraint, texts).prop_map(
+            |(created, token, operations, constraint, (issuer, issuer_urn, grantee, retiring, name))| GrantRecord {
+                created: Timestamp::from_millis(created),
+                issuer,
+                issuer_urn,
+                grantee,
+                retiring,
+                operations: GrantRecord::in_order(&operations).unwrap(),
+                constraint: constraint.map(|(exact, pairs)| match exact {
+                    true => ContextConstraint::Equals(pairs),
+                    false => ContextConstraint::Subset(pairs),
+                }),
+                name,
+                token,
+            },
+        )
+    }
+
+    #[test]
+    fn every_operation_of_a_grant_has_a_code() {
+        let all = GrantRecord::in_order(KeyGrant::OPERATIONS).unwrap();
+        assert_eq!(all.len(), KeyGrant::OPERATIONS.len());
+        assert_eq!(GrantRecord::in_order(&[policy::Action::KmsPutKeyPolicy]), None);
+    }
+
     proptest! {
+        #[test]
+        fn a_grant_record_comes_back_as_it_was(record in grants(), uid in any::<[u8; 16]>(), id in any::<[u8; 32]>()) {
+            prop_assert_eq!(GrantRecord::decode(&record.encode()), Ok(record));
+            let (uid, id) = (CmkUid::from_bytes(uid), GrantId(id));
+            prop_assert_eq!(GrantRecord::parts_of_key(&GrantRecord::key(uid, id)), Ok((uid, id)));
+            prop_assert_eq!(GrantId::parse(&id.to_hex()), Some(id));
+        }
+
         #[test]
         fn a_cmk_record_comes_back_as_it_was(record in records()) {
             prop_assert_eq!(CmkRecord::decode(&record.encode()), Ok(record));
@@ -111,6 +152,9 @@ mod tests {
                 prop_assert_eq!(CmkVersionRecord::decode(&record.encode()), Ok(record));
             }
             if let Ok(record) = AliasRecord::decode(&bytes) {
+                prop_assert_eq!(record.encode(), bytes.clone());
+            }
+            if let Ok(record) = GrantRecord::decode(&bytes) {
                 prop_assert_eq!(record.encode(), bytes.clone());
             }
             if let Ok(record) = InternalKeyRecord::decode(&bytes) {

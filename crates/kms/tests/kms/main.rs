@@ -2,18 +2,25 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests report by panicking")]
 
+mod aliases;
 mod at_rest;
 mod authority;
 mod backup;
+mod create;
 mod damage;
 mod default_key;
+mod deletion;
 mod faults;
 mod golden;
+mod grants;
 mod internal_keys;
+mod key_policy;
 mod lifecycle;
 mod provider;
+mod record_trail;
 mod root_change;
 mod root_key;
 mod setup;
+mod tags;
 mod token_keys;
 mod usage;

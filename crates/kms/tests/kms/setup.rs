@@ -1,15 +1,18 @@
 //! A key service, its store, its clock and its randomness, at the fingertips of a test.
 
 use async_trait::async_trait;
+use audit::{AuditFault, AuditTrail, Event, Outcome};
 use crypto::{Binding, KeyRole, RootKey, SecretBytes};
 use model::{AccountId, AccountNumber, CmkUid, Entropy, RegionName};
-use policy::{AccessRequest, Authorized, Authorizer, Caller, Denied, Identity, Permissions, Principal};
-use std::sync::atomic::{AtomicU64, Ordering};
+use policy::{
+    AccessRequest, Attached, Authorized, Authorizer, Caller, Denied, Grammar, Identity, Permissions, Policy, Principal,
+};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use store::engine::memory::MemoryStore;
 use store::{MetaStore, Table, Transaction};
 use strongroom_kms::{
-    Capabilities, EmbeddedProvider, KeyProvider, KeyService, KeyUser, KmsError, NewVersion, ProviderFault,
+    Capabilities, EmbeddedProvider, KeyProvider, KeyService, KeyUser, KmsConfig, KmsError, NewVersion, ProviderFault,
     ProviderName, RootSlot, VersionRef,
 };
 use testkit::{SeededEntropy, TestClock};
@@ -83,6 +86,21 @@ impl Setup {
         .await
     }
 
+    /// With other settings, and a log.
+    pub(crate) async fn open_with(&self, config: KmsConfig) -> (Arc<KeyService>, Arc<Log>) {
+        let parts = strongroom_kms::Parts::new(
+            Arc::clone(&self.store),
+            root_key(0x42),
+            Arc::new(Roots),
+            region(),
+            Arc::<TestClock>::clone(&self.clock),
+            Arc::<Recorder>::clone(&self.entropy),
+        );
+        let log = Arc::<Log>::default();
+        let audit = Arc::<Log>::clone(&log);
+        (KeyService::open(strongroom_kms::Parts { audit, config, ..parts }).await.unwrap(), log)
+    }
+
     pub(crate) async fn open_with_provider(&self, provider: Arc<dyn KeyProvider>) -> Arc<KeyService> {
         let parts = strongroom_kms::Parts::new(
             Arc::clone(&self.store),
@@ -150,6 +168,70 @@ pub(crate) fn low_user_of(account: &str) -> KeyUser {
     KeyUser { principal: Principal::Caller(Arc::new(low)), ..root }
 }
 
+/// A user of an account with one policy of its own, or without any.
+pub(crate) fn user_with(account: &str, name: &str, policy: Option<&str>) -> KeyUser {
+    caller_with(account, name, policy, None)
+}
+
+/// The same, narrowed by a session policy.
+pub(crate) fn narrowed(account: &str, name: &str, policy: &str, session: &str) -> KeyUser {
+    caller_with(account, name, Some(policy), Some(session))
+}
+
+fn caller_with(account: &str, name: &str, policy: Option<&str>, session: Option<&str>) -> KeyUser {
+    let root = root_of(account);
+    let caller = root.principal.caller().unwrap();
+    let mut uid = [0; 16];
+    uid[..name.len()].copy_from_slice(name.as_bytes());
+    let identity = Identity::User {
+        uid: model::UserUid::from_bytes(uid),
+        name: model::EntityName::parse(name).unwrap(),
+        path: model::EntityPath::default(),
+    };
+    let attached = |text: &str| Attached {
+        source: "test".into(),
+        policy: Arc::new(Policy::parse(text, Grammar::Identity).unwrap()),
+    };
+    let permissions = Permissions {
+        identity: policy.map(attached).into_iter().collect(),
+        boundary: None,
+        session: session.map(|text| vec![attached(text)]),
+    };
+    let (account, number, account_name) = (caller.account.clone(), caller.number.clone(), account.to_owned());
+    let caller = Caller::new(account, number, account_name, identity, None, permissions);
+    KeyUser { principal: Principal::Caller(Arc::new(caller)), ..root }
+}
+
+/// An identity policy that allows some actions on everything.
+pub(crate) fn allow(actions: &str) -> String {
+    format!(r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":[{actions}],"Resource":"*"}}]}}"#)
+}
+
+/// A log that keeps events in memory, and can be made to fail.
+#[derive(Default)]
+pub(crate) struct Log {
+    pub(crate) events: Mutex<Vec<Event>>,
+    pub(crate) full: AtomicBool,
+}
+
+impl Log {
+    /// What is on the log, and forgets it: operation, outcome, error.
+    pub(crate) fn take(&self) -> Vec<(&'static str, Outcome, Option<&'static str>)> {
+        self.events.lock().unwrap().drain(..).map(|event| (event.operation, event.outcome, event.error)).collect()
+    }
+}
+
+#[async_trait]
+impl AuditTrail for Log {
+    async fn record(&self, event: Event) -> Result<(), AuditFault> {
+        if self.full.load(Ordering::SeqCst) {
+            return Err(AuditFault("full".to_owned()));
+        }
+        self.events.lock().unwrap().push(event);
+        Ok(())
+    }
+}
+
 pub(crate) fn me() -> KeyUser {
     root_of("aa")
 }
@@ -163,6 +245,8 @@ pub(crate) struct Watched {
     inner: EmbeddedProvider,
     pub(crate) wraps: AtomicU64,
     pub(crate) unwraps: AtomicU64,
+    pub(crate) created: AtomicU64,
+    pub(crate) destroyed: AtomicU64,
     pub(crate) forgotten: Mutex<Vec<CmkUid>>,
     pub(crate) fault: Mutex<Option<ProviderFault>>,
 }
@@ -174,6 +258,8 @@ impl Watched {
             inner: EmbeddedProvider::new(RootSlot::new(root_key(0x42)), entropy),
             wraps: AtomicU64::default(),
             unwraps: AtomicU64::default(),
+            created: AtomicU64::default(),
+            destroyed: AtomicU64::default(),
             forgotten: Mutex::default(),
             fault: Mutex::default(),
         })
@@ -197,6 +283,7 @@ impl KeyProvider for Watched {
 
     async fn create_version(&self, new: NewVersion<'_>) -> Result<Vec<u8>, ProviderFault> {
         self.fails()?;
+        self.created.fetch_add(1, Ordering::SeqCst);
         self.inner.create_version(new).await
     }
 
@@ -225,6 +312,7 @@ impl KeyProvider for Watched {
     }
 
     async fn destroy(&self, version: VersionRef<'_>) -> Result<(), ProviderFault> {
+        self.destroyed.fetch_add(1, Ordering::SeqCst);
         self.inner.destroy(version).await
     }
 
