@@ -3,12 +3,19 @@
 //! docs/kms-api.md.
 
 mod aliases;
+mod crypt;
 mod data_keys;
 mod fault;
+mod grants;
+mod import;
 mod input;
 mod keys;
 mod lifecycle;
+mod members;
+mod policies;
+mod rotation;
 mod subject;
+mod tags;
 #[cfg(test)]
 mod tests;
 
@@ -43,41 +50,18 @@ impl fmt::Debug for JsonReply {
 const NOT_OFFERED: &[&str] = &[
     "ConnectCustomKeyStore",
     "CreateCustomKeyStore",
-    "CreateGrant",
     "DeleteCustomKeyStore",
-    "DeleteImportedKeyMaterial",
     "DeriveSharedSecret",
     "DescribeCustomKeyStores",
-    "DisableKeyRotation",
     "DisconnectCustomKeyStore",
-    "EnableKeyRotation",
-    "Encrypt",
     "GenerateDataKeyPair",
     "GenerateDataKeyPairWithoutPlaintext",
     "GenerateMac",
-    "GenerateRandom",
-    "GetKeyPolicy",
-    "GetKeyRotationStatus",
-    "GetParametersForImport",
+    "GetKeyLastUsage",
     "GetPublicKey",
-    "ImportKeyMaterial",
-    "ListGrants",
-    "ListKeyPolicies",
-    "ListKeyRotations",
-    "ListResourceTags",
-    "ListRetirableGrants",
-    "PutKeyPolicy",
-    "ReEncrypt",
     "ReplicateKey",
-    "RetireGrant",
-    "RevokeGrant",
-    "RotateKeyOnDemand",
     "Sign",
-    "TagResource",
-    "UntagResource",
-    "UpdateAlias",
     "UpdateCustomKeyStore",
-    "UpdateKeyDescription",
     "UpdatePrimaryRegion",
     "Verify",
     "VerifyMac",
@@ -106,19 +90,43 @@ impl Call<'_> {
     async fn serve(&self, target: &str, body: &[u8]) -> Output {
         let operation = target.strip_prefix(TARGET_PREFIX).unwrap_or_default();
         match operation {
-            "CreateKey" => self.create_key(input::parse(body)?).await,
-            "DescribeKey" => self.describe_key(input::parse(body)?).await,
-            "ListKeys" => self.list_keys(input::parse(body)?),
-            "CreateAlias" => self.create_alias(input::parse(body)?).await,
-            "DeleteAlias" => self.delete_alias(input::parse(body)?).await,
-            "ListAliases" => self.list_aliases(input::parse(body)?),
-            "EnableKey" => self.enable_key(input::parse(body)?).await,
-            "DisableKey" => self.disable_key(input::parse(body)?).await,
-            "ScheduleKeyDeletion" => self.schedule_key_deletion(input::parse(body)?).await,
             "CancelKeyDeletion" => self.cancel_key_deletion(input::parse(body)?).await,
+            "CreateAlias" => self.create_alias(input::parse(body)?).await,
+            "CreateGrant" => self.create_grant(input::parse(body)?).await,
+            "CreateKey" => self.create_key(input::parse(body)?).await,
+            "Decrypt" => self.decrypt(input::parse(body)?).await,
+            "DeleteAlias" => self.delete_alias(input::parse(body)?).await,
+            "DeleteImportedKeyMaterial" => self.delete_imported_key_material(input::parse(body)?).await,
+            "DescribeKey" => self.describe_key(input::parse(body)?).await,
+            "DisableKey" => self.disable_key(input::parse(body)?).await,
+            "DisableKeyRotation" => self.disable_key_rotation(input::parse(body)?).await,
+            "EnableKey" => self.enable_key(input::parse(body)?).await,
+            "EnableKeyRotation" => self.enable_key_rotation(input::parse(body)?).await,
+            "Encrypt" => self.encrypt(input::parse(body)?).await,
             "GenerateDataKey" => self.generate_data_key(input::parse(body)?, true).await,
             "GenerateDataKeyWithoutPlaintext" => self.generate_data_key(input::parse(body)?, false).await,
-            "Decrypt" => self.decrypt(input::parse(body)?).await,
+            "GenerateRandom" => self.generate_random(input::parse(body)?).await,
+            "GetKeyPolicy" => self.get_key_policy(input::parse(body)?).await,
+            "GetKeyRotationStatus" => self.get_key_rotation_status(input::parse(body)?).await,
+            "GetParametersForImport" => self.get_parameters_for_import(input::parse(body)?).await,
+            "ImportKeyMaterial" => self.import_key_material(input::parse(body)?).await,
+            "ListAliases" => self.list_aliases(input::parse(body)?).await,
+            "ListGrants" => self.list_grants(input::parse(body)?).await,
+            "ListKeyPolicies" => self.list_key_policies(input::parse(body)?).await,
+            "ListKeyRotations" => self.list_key_rotations(input::parse(body)?).await,
+            "ListKeys" => self.list_keys(input::parse(body)?).await,
+            "ListResourceTags" => self.list_resource_tags(input::parse(body)?).await,
+            "ListRetirableGrants" => self.list_retirable_grants(input::parse(body)?).await,
+            "PutKeyPolicy" => self.put_key_policy(input::parse(body)?).await,
+            "ReEncrypt" => self.re_encrypt(input::parse(body)?).await,
+            "RetireGrant" => self.retire_grant(input::parse(body)?).await,
+            "RevokeGrant" => self.revoke_grant(input::parse(body)?).await,
+            "RotateKeyOnDemand" => self.rotate_key_on_demand(input::parse(body)?).await,
+            "ScheduleKeyDeletion" => self.schedule_key_deletion(input::parse(body)?).await,
+            "TagResource" => self.tag_resource(input::parse(body)?).await,
+            "UntagResource" => self.untag_resource(input::parse(body)?).await,
+            "UpdateAlias" => self.update_alias(input::parse(body)?).await,
+            "UpdateKeyDescription" => self.update_key_description(input::parse(body)?).await,
             known if NOT_OFFERED.contains(&known) => {
                 Err(Fault::new(Kind::UnsupportedOperation, format!("{known} is not offered by this server.")))
             }

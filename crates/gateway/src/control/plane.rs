@@ -4,7 +4,7 @@
 //! one of four APIs, each with its own way to sign; over plain HTTP only from this machine, since replies carry data
 //! keys and secrets.
 
-use super::signed::{Refused, authenticate};
+use super::signed::{Refused, Signer, authenticate};
 use super::{admin, huawei, kms_json, query};
 use crate::body::ByteSource;
 use crate::data::{IncomingSource, Intake};
@@ -191,15 +191,21 @@ impl ControlRequest<'_> {
 
 async fn kms(request: ControlRequest<'_>) -> Reply {
     let ControlRequest { gateway, head, body, request_id, .. } = &request;
-    let principal = match authenticate(gateway, head, body, "kms") {
-        Ok(principal) => principal,
+    let Signer { principal, access_key } = match authenticate(gateway, head, body, "kms") {
+        Ok(signer) => signer,
         Err(refused) => {
             tracing::debug!(request_id, ?refused, "KMS request refused");
             return refused.reply();
         }
     };
     let conditions = Arc::new(request.conditions());
-    let user = KeyUser { principal, access_key: None, via: "kms", request_id: (*request_id).to_owned(), conditions };
+    let user = KeyUser {
+        principal,
+        access_key: Some(access_key),
+        via: "kms",
+        request_id: (*request_id).to_owned(),
+        conditions,
+    };
     // More than one target, or one that is no text, is no operation.
     let mut targets = head.headers.get_all("x-amz-target").iter();
     let target = match (targets.next(), targets.next()) {

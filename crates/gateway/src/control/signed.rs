@@ -10,6 +10,7 @@ use http::StatusCode;
 use http::request::Parts;
 use iam::CredentialError;
 use policy::Principal;
+use std::sync::Arc;
 
 /// Why a request of the control plane did not come to its operation.
 #[derive(Clone, Debug)]
@@ -73,13 +74,20 @@ impl Refused {
     }
 }
 
+/// Whose signature held.
+pub(super) struct Signer {
+    pub(super) principal: Principal,
+    /// The access key that signed, for the audit trail.
+    pub(super) access_key: Arc<str>,
+}
+
 /// Verifies the V4 signature over the head and the whole body, made for `service` (`kms`, `iam`, `sts`).
 pub(super) fn authenticate(
     gateway: &Gateway,
     head: &Parts,
     body: &[u8],
     service: &'static str,
-) -> Result<Principal, Refused> {
+) -> Result<Signer, Refused> {
     let request = SignedRequest {
         method: head.method.as_str(),
         raw_target: head.uri.path_and_query().map_or("/", |target| target.as_str()),
@@ -108,5 +116,5 @@ pub(super) fn authenticate(
     let secret = signing.secret.expose().as_bytes();
     credential.verify(&request, secret, now, &config).map_err(|_| Refused::Signature)?;
     gateway.directory.note_use(credential.access_key(), service, now);
-    Ok(signing.principal)
+    Ok(Signer { principal: signing.principal, access_key: credential.access_key().as_str().into() })
 }

@@ -9,11 +9,12 @@ mod explain;
 mod fault;
 mod identities;
 mod input;
+mod keys;
 mod resource;
 mod routes;
 
 use super::plane::ControlRequest;
-use super::signed::{Refused, authenticate};
+use super::signed::{Refused, Signer, authenticate};
 use crate::reply::{Reply, ReplyBody};
 use bytes::Bytes;
 use fault::Fault;
@@ -21,6 +22,7 @@ use http::StatusCode;
 use iam::Requester;
 use routes::{Operation, Route};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// The service that requests are signed for.
 const SERVICE: &str = "strongroom";
@@ -28,8 +30,8 @@ const SERVICE: &str = "strongroom";
 /// Serves one request.
 pub(super) async fn serve(request: ControlRequest<'_>) -> Reply {
     let ControlRequest { gateway, head, body, request_id, .. } = &request;
-    let principal = match authenticate(gateway, head, body, SERVICE) {
-        Ok(principal) => principal,
+    let Signer { principal, access_key } = match authenticate(gateway, head, body, SERVICE) {
+        Ok(signer) => signer,
         Err(why) => {
             tracing::debug!(request_id, ?why, "admin request refused");
             return refuse(&why, request_id);
@@ -38,7 +40,7 @@ pub(super) async fn serve(request: ControlRequest<'_>) -> Reply {
     let conditions = request.conditions();
     let requester = Requester { principal: &principal, conditions: &conditions };
     let answer = match Route::find(&head.method, head.uri.path()) {
-        Ok(route) => Call { request: &request, requester }.serve(&route).await,
+        Ok(route) => Call { request: &request, requester, access_key }.serve(&route).await,
         Err(no_route) => Err(no_route.into()),
     };
     answer.unwrap_or_else(|fault| fault.reply(request_id))
@@ -53,6 +55,7 @@ pub(super) fn refuse(why: &Refused, request_id: &str) -> Reply {
 struct Call<'a> {
     request: &'a ControlRequest<'a>,
     requester: Requester<'a>,
+    access_key: Arc<str>,
 }
 
 type Answer = Result<Reply, Fault>;
@@ -71,6 +74,7 @@ impl Call<'_> {
             Operation::RevokeRoleSessions => self.revoke_role_sessions(named).await,
             Operation::RotateTokenKey => self.rotate_token_key().await,
             Operation::Explain => self.explain().await,
+            Operation::KeyImpact => self.key_impact(named).await,
         }
     }
 }

@@ -16,6 +16,7 @@ pub(super) enum Operation {
     RevokeRoleSessions,
     RotateTokenKey,
     Explain,
+    KeyImpact,
 }
 
 /// Method, path below `/admin/v1/`, operation. `*` stands for a name, percent-encoded; there is at most one.
@@ -30,6 +31,7 @@ pub(super) const ROUTES: &[(&str, &str, Operation)] = &[
     ("POST", "roles/*/revoke-sessions", Operation::RevokeRoleSessions),
     ("POST", "token-key/rotate", Operation::RotateTokenKey),
     ("POST", "explain", Operation::Explain),
+    ("GET", "kms/keys/*/impact", Operation::KeyImpact),
 ];
 
 const PREFIX: &str = "/admin/v1/";

@@ -11,18 +11,27 @@ use serde_json::json;
 pub(super) enum Kind {
     AccessDenied,
     AlreadyExists,
+    Conflict,
     DependencyTimeout,
     Disabled,
     DryRunOperation,
+    ExpiredImportToken,
     IncorrectKey,
+    IncorrectKeyMaterial,
     Internal,
     InvalidAliasName,
     InvalidArn,
     InvalidCiphertext,
+    InvalidGrantId,
+    InvalidGrantToken,
+    InvalidImportToken,
     InvalidMarker,
     InvalidState,
+    LimitExceeded,
+    MalformedPolicyDocument,
     NotFound,
     Serialization,
+    Tag,
     Throttling,
     UnknownOperation,
     UnsupportedOperation,
@@ -34,18 +43,27 @@ impl Kind {
         match self {
             Self::AccessDenied => "AccessDeniedException",
             Self::AlreadyExists => "AlreadyExistsException",
+            Self::Conflict => "ConflictException",
             Self::DependencyTimeout => "DependencyTimeoutException",
             Self::Disabled => "DisabledException",
             Self::DryRunOperation => "DryRunOperationException",
+            Self::ExpiredImportToken => "ExpiredImportTokenException",
             Self::IncorrectKey => "IncorrectKeyException",
+            Self::IncorrectKeyMaterial => "IncorrectKeyMaterialException",
             Self::Internal => "KMSInternalException",
             Self::InvalidAliasName => "InvalidAliasNameException",
             Self::InvalidArn => "InvalidArnException",
             Self::InvalidCiphertext => "InvalidCiphertextException",
+            Self::InvalidGrantId => "InvalidGrantIdException",
+            Self::InvalidGrantToken => "InvalidGrantTokenException",
+            Self::InvalidImportToken => "InvalidImportTokenException",
             Self::InvalidMarker => "InvalidMarkerException",
             Self::InvalidState => "KMSInvalidStateException",
+            Self::LimitExceeded => "LimitExceededException",
+            Self::MalformedPolicyDocument => "MalformedPolicyDocumentException",
             Self::NotFound => "NotFoundException",
             Self::Serialization => "SerializationException",
+            Self::Tag => "TagException",
             Self::Throttling => "ThrottlingException",
             Self::UnknownOperation => "UnknownOperationException",
             Self::UnsupportedOperation => "UnsupportedOperationException",
@@ -95,6 +113,11 @@ impl Fault {
         )
     }
 
+    /// The request asked only whether it would succeed, and it would.
+    pub(super) fn dry_run() -> Self {
+        Self::new(Kind::DryRunOperation, "The request would have succeeded, but the DryRun option is set.")
+    }
+
     /// Raises an error of the key service about `subject`.
     pub(super) fn of(error: KmsError, subject: &Subject) -> Self {
         match error {
@@ -107,22 +130,32 @@ impl Fault {
             KmsError::Disabled => Self::new(Kind::Disabled, format!("{subject} is disabled.")),
             KmsError::PendingDeletion => Self::new(Kind::InvalidState, format!("{subject} is pending deletion.")),
             KmsError::PendingImport => Self::new(Kind::InvalidState, format!("{subject} is pending import.")),
-            KmsError::InUse(_) => Self::new(Kind::InvalidState, error.to_string()),
-            KmsError::Unsupported(_) | KmsError::Tag(_) => Self::new(Kind::UnsupportedOperation, error.to_string()),
-            KmsError::LimitExceeded(_) | KmsError::Conflict(_) | KmsError::MalformedPolicy(_) => {
-                Self::new(Kind::Validation, error.to_string())
-            }
-            KmsError::InvalidGrantId
-            | KmsError::InvalidGrantToken
-            | KmsError::InvalidImportToken
-            | KmsError::ExpiredImportToken
-            | KmsError::IncorrectMaterial => Self::new(Kind::Validation, error.to_string()),
+            KmsError::InUse(impact) => Self::new(
+                Kind::InvalidState,
+                format!(
+                    "{subject} is needed by {impact}, which could never be opened again; nothing was changed. To \
+                     schedule its deletion all the same, send \"ForceDeletion\": true (strongroom kms key \
+                     schedule-deletion --force).",
+                ),
+            ),
+            KmsError::Unsupported(_) => Self::new(Kind::UnsupportedOperation, sentence(&error)),
+            KmsError::Tag(_) => Self::new(Kind::Tag, sentence(&error)),
+            KmsError::LimitExceeded(_) => Self::new(Kind::LimitExceeded, sentence(&error)),
+            KmsError::Conflict(_) => Self::new(Kind::Conflict, sentence(&error)),
+            KmsError::MalformedPolicy(_) => Self::new(Kind::MalformedPolicyDocument, sentence(&error)),
+            KmsError::InvalidGrantId => Self::new(Kind::InvalidGrantId, sentence(&error)),
+            KmsError::InvalidGrantToken => Self::new(Kind::InvalidGrantToken, sentence(&error)),
+            KmsError::InvalidImportToken => Self::new(Kind::InvalidImportToken, sentence(&error)),
+            KmsError::ExpiredImportToken => Self::new(Kind::ExpiredImportToken, sentence(&error)),
+            KmsError::IncorrectMaterial => Self::new(Kind::IncorrectKeyMaterial, sentence(&error)),
             KmsError::NotPendingDeletion => {
                 Self::new(Kind::InvalidState, format!("{subject} is not pending deletion."))
             }
             KmsError::ServiceManaged => Self::new(
                 Kind::UnsupportedOperation,
-                format!("{subject} is managed by the service; it cannot be disabled, deleted or given an alias."),
+                format!(
+                    "{subject} is managed by the service; it cannot be changed, deleted, granted or given an alias."
+                ),
             ),
             KmsError::InvalidCiphertext => Self::bare(Kind::InvalidCiphertext),
             KmsError::IncorrectKey => Self::new(
@@ -161,5 +194,15 @@ impl Fault {
             None => json!({ "__type": self.kind.name() }),
         };
         JsonReply { status: self.kind.status(), body: body.to_string() }
+    }
+}
+
+/// The service's words as a sentence.
+fn sentence(error: &KmsError) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).chain(['.']).collect(),
+        None => text,
     }
 }

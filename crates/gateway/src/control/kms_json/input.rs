@@ -1,11 +1,17 @@
-//! Inputs: JSON of bounded size and depth into one struct per operation. Members nobody knows are ignored, as AWS does;
-//! members that would change the meaning and are not offered are read so that they can be refused.
+//! Inputs: JSON of bounded size into the structs of `members.rs`, and the rules that members of every operation follow.
 
 use super::BODY_BYTES_MAX;
 use super::fault::{Fault, Kind};
-use serde::Deserialize;
+use data_encoding::BASE64;
+use model::Timestamp;
 use serde::de::DeserializeOwned;
-use std::collections::BTreeMap;
+use zeroize::Zeroizing;
+
+/// Most bytes of a ciphertext, an import token or wrapped key material (AWS: 6144).
+pub(super) const BLOB_BYTES_MAX: usize = kms::CIPHERTEXT_BYTES_MAX;
+/// Most grant tokens of one request, and most characters of each (AWS).
+const GRANT_TOKENS_MAX: usize = 10;
+const GRANT_TOKEN_CHARS_MAX: usize = 8192;
 
 /// Parses a body; an empty one counts as `{}`.
 pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
@@ -17,7 +23,7 @@ pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
     if body.iter().find(|b| !b.is_ascii_whitespace()) != Some(&b'{') {
         return Err(Fault::new(Kind::Serialization, "The request body is not a JSON object."));
     }
-    // Nesting is harmless: known members are flat, unknown ones are skipped without recursion. The message tells the
+    // Nesting is harmless: known members nest two deep at most, unknown ones are skipped without recursion. The message tells the
     // place and not the value, which may be secret.
     serde_json::from_slice(body).map_err(|e| {
         Fault::new(
@@ -50,71 +56,63 @@ pub(super) fn limit(value: Option<i64>, default: usize, max: usize) -> Result<us
         .ok_or_else(|| Fault::constraint(&value.to_string(), "limit", &rule))
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct CreateKey {
-    pub(super) description: Option<String>,
-    pub(super) key_usage: Option<String>,
-    pub(super) key_spec: Option<String>,
-    pub(super) customer_master_key_spec: Option<String>,
-    pub(super) origin: Option<String>,
-    pub(super) multi_region: Option<bool>,
-    pub(super) policy: Option<String>,
-    pub(super) tags: Option<Vec<serde::de::IgnoredAny>>,
-    pub(super) custom_key_store_id: Option<String>,
+/// A number of days, bytes or the like within `min..=max`.
+pub(super) fn within(value: i64, member: &str, min: u32, max: u32) -> Result<u32, Fault> {
+    let rule = if value < i64::from(min) {
+        format!("Member must have value greater than or equal to {min}")
+    } else {
+        format!("Member must have value less than or equal to {max}")
+    };
+    u32::try_from(value)
+        .ok()
+        .filter(|given| (min..=max).contains(given))
+        .ok_or_else(|| Fault::constraint(&value.to_string(), member, &rule))
 }
 
-/// DescribeKey, EnableKey, DisableKey, CancelKeyDeletion.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct OneKey {
-    pub(super) key_id: Option<String>,
+/// A member of bytes that must be there, from base64. Never shown: it may be a secret.
+pub(super) fn blob(value: Option<String>, member: &str, bytes_max: usize) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    let text = Zeroizing::new(value.ok_or_else(|| Fault::missing(member))?);
+    let too_long = || {
+        let rule = format!("Member must have length less than or equal to {bytes_max}");
+        Fault::constraint("...", member, &rule)
+    };
+    // Refused before it is decoded.
+    if text.len() > BASE64.encode_len(bytes_max) {
+        return Err(too_long());
+    }
+    let bytes = BASE64
+        .decode(text.as_bytes())
+        .map(Zeroizing::new)
+        .map_err(|_| Fault::new(Kind::Serialization, format!("{member} is not valid base64.")))?;
+    match bytes.len() {
+        0 => Err(Fault::constraint("", member, "Member must have length greater than or equal to 1")),
+        length if length > bytes_max => Err(too_long()),
+        _ => Ok(bytes),
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct ScheduleKeyDeletion {
-    pub(super) key_id: Option<String>,
-    pub(super) pending_window_in_days: Option<i64>,
+/// A moment, from epoch seconds.
+pub(super) fn moment(seconds: f64, member: &str) -> Result<Timestamp, Fault> {
+    let millis = seconds * 1000.0;
+    if !(0.0..=253_402_300_799_000.0).contains(&millis) {
+        return Err(Fault::constraint("...", member, "Member must be a moment before the year 10000"));
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the bounds above")]
+    Ok(Timestamp::from_millis(millis as u64))
 }
 
-/// ListKeys, ListAliases.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct List {
-    pub(super) limit: Option<i64>,
-    pub(super) marker: Option<String>,
-    /// ListAliases only.
-    pub(super) key_id: Option<String>,
-}
-
-/// CreateAlias, DeleteAlias.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct Alias {
-    pub(super) alias_name: Option<String>,
-    /// CreateAlias only.
-    pub(super) target_key_id: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct GenerateDataKey {
-    pub(super) key_id: Option<String>,
-    pub(super) key_spec: Option<String>,
-    pub(super) number_of_bytes: Option<i64>,
-    pub(super) encryption_context: Option<BTreeMap<String, String>>,
-    pub(super) recipient: Option<serde::de::IgnoredAny>,
-    pub(super) dry_run: Option<bool>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct Decrypt {
-    pub(super) ciphertext_blob: Option<String>,
-    pub(super) key_id: Option<String>,
-    pub(super) encryption_context: Option<BTreeMap<String, String>>,
-    pub(super) encryption_algorithm: Option<String>,
-    pub(super) recipient: Option<serde::de::IgnoredAny>,
-    pub(super) dry_run: Option<bool>,
+/// The bounds of grant tokens.
+pub(super) fn check_grant_tokens(tokens: &Option<Vec<String>>) -> Result<(), Fault> {
+    let Some(tokens) = tokens else { return Ok(()) };
+    if tokens.len() > GRANT_TOKENS_MAX {
+        let rule = format!("Member must have length less than or equal to {GRANT_TOKENS_MAX}");
+        return Err(Fault::constraint("...", "grantTokens", &rule));
+    }
+    match tokens.iter().find(|token| token.is_empty() || token.len() > GRANT_TOKEN_CHARS_MAX) {
+        None => Ok(()),
+        Some(_) => {
+            let rule = format!("Member must have length between 1 and {GRANT_TOKEN_CHARS_MAX}");
+            Err(Fault::constraint("...", "grantTokens", &rule))
+        }
+    }
 }

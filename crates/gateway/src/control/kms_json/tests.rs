@@ -1,5 +1,7 @@
 //! JSON in, JSON out, against a real key service over a store in memory.
 
+mod families;
+
 use super::*;
 use model::{AccountId, AccountNumber, Entropy, RegionName};
 use policy::{Evaluator, Principal};
@@ -104,15 +106,29 @@ async fn a_key_is_created_and_described() {
 async fn what_create_key_cannot_do_is_refused() {
     let s = Setup::new().await;
     for (input, message) in [
-        (json!({ "KeySpec": "RSA_2048" }), "This server offers KeySpec SYMMETRIC_DEFAULT only."),
-        (json!({ "CustomerMasterKeySpec": "SM2" }), "This server offers KeySpec SYMMETRIC_DEFAULT only."),
+        (json!({ "KeySpec": "RSA_2048" }), "This server offers KeySpec SYMMETRIC_DEFAULT (AES-256) and SM4 only."),
+        (
+            json!({ "CustomerMasterKeySpec": "SM2" }),
+            "This server offers KeySpec SYMMETRIC_DEFAULT (AES-256) and SM4 only.",
+        ),
         (json!({ "KeyUsage": "SIGN_VERIFY" }), "This server offers KeyUsage ENCRYPT_DECRYPT only."),
-        (json!({ "Origin": "EXTERNAL" }), "This server offers Origin AWS_KMS only."),
+        (
+            json!({ "Origin": "MARS" }),
+            "This server offers Origin AWS_KMS, EXTERNAL, AWS_CLOUDHSM and EXTERNAL_KEY_STORE only.",
+        ),
         (json!({ "MultiRegion": true }), "MultiRegion is not offered by this server."),
-        (json!({ "Policy": "{}" }), "Policy is not offered by this server."),
-        (json!({ "Tags": [{ "TagKey": "a", "TagValue": "b" }] }), "Tags is not offered by this server."),
     ] {
         s.fails("CreateKey", input, "UnsupportedOperationException", message).await;
+    }
+    for input in [
+        json!({ "KeySpec": "SM4", "CustomerMasterKeySpec": "SM4" }),
+        json!({ "Origin": "EXTERNAL_KEY_STORE" }),
+        json!({ "XksKeyId": "a" }),
+        json!({ "CustomKeyStoreId": "No Name" }),
+        json!({ "Tags": [{ "TagKey": "a" }] }),
+    ] {
+        let (status, body) = s.call("CreateKey", input.clone()).await;
+        assert_eq!((status, &body["__type"]), (400, &json!("ValidationException")), "{input}");
     }
     assert_eq!(s.ok("ListKeys", json!({})).await, json!({ "Keys": [], "Truncated": false }));
     s.ok("CreateKey", json!({ "KeySpec": "SYMMETRIC_DEFAULT", "Tags": [], "MultiRegion": false })).await;
@@ -292,7 +308,7 @@ async fn the_default_key_is_made_when_described_and_cannot_be_changed() {
     assert_eq!(made["KeyMetadata"]["KeyManager"], "AWS");
     assert_eq!(s.ok("DescribeKey", json!({ "KeyId": "alias/obs/default" })).await, made);
     let (id, arn) = (&made["KeyMetadata"]["KeyId"], made["KeyMetadata"]["Arn"].as_str().unwrap());
-    let refusal = format!("{arn} is managed by the service; it cannot be disabled, deleted or given an alias.");
+    let refusal = format!("{arn} is managed by the service; it cannot be changed, deleted, granted or given an alias.");
     for operation in ["EnableKey", "DisableKey", "ScheduleKeyDeletion", "CancelKeyDeletion"] {
         s.fails(operation, json!({ "KeyId": id }), "UnsupportedOperationException", &refusal).await;
     }
@@ -314,8 +330,14 @@ async fn data_keys_go_round() {
     let opened = s.ok("Decrypt", json!({ "CiphertextBlob": blob, "EncryptionContext": context })).await;
     assert_eq!(
         opened,
-        json!({ "Plaintext": made["Plaintext"], "KeyId": arn, "EncryptionAlgorithm": "SYMMETRIC_DEFAULT" })
+        json!({
+            "Plaintext": made["Plaintext"],
+            "KeyId": arn,
+            "KeyMaterialId": made["KeyMaterialId"],
+            "EncryptionAlgorithm": "SYMMETRIC_DEFAULT",
+        })
     );
+    assert_eq!(made["KeyMaterialId"].as_str().unwrap().len(), 64);
     let with_key = json!({ "CiphertextBlob": blob, "EncryptionContext": context, "KeyId": arn });
     assert_eq!(s.ok("Decrypt", with_key).await, opened);
 
@@ -380,8 +402,10 @@ async fn data_keys_that_are_not_offered() {
     for (input, exception) in [
         (json!({ "KeyId": id }), "ValidationException"),
         (json!({ "KeyId": id, "KeySpec": "AES_256", "NumberOfBytes": 32 }), "ValidationException"),
-        (json!({ "KeyId": id, "KeySpec": "AES_128" }), "UnsupportedOperationException"),
-        (json!({ "KeyId": id, "NumberOfBytes": 64 }), "UnsupportedOperationException"),
+        (json!({ "KeyId": id, "KeySpec": "AES_512" }), "ValidationException"),
+        (json!({ "KeyId": id, "NumberOfBytes": 0 }), "ValidationException"),
+        (json!({ "KeyId": id, "NumberOfBytes": 1025 }), "ValidationException"),
+        (json!({ "KeyId": id, "NumberOfBytes": 32, "GrantTokens": ["x"] }), "InvalidGrantTokenException"),
         (json!({ "KeyId": id, "KeySpec": "AES_256", "Recipient": {} }), "UnsupportedOperationException"),
         (json!({ "KeyId": id, "KeySpec": "AES_256", "DryRun": true }), "DryRunOperationException"),
         (json!({ "KeyId": id, "KeySpec": "AES_256", "EncryptionContext": { "": "x" } }), "ValidationException"),
@@ -397,7 +421,7 @@ async fn data_keys_that_are_not_offered() {
 #[tokio::test]
 async fn targets_and_bodies_that_are_not_understood() {
     let s = Setup::new().await;
-    s.fails("Encrypt", json!({}), "UnsupportedOperationException", "Encrypt is not offered by this server.").await;
+    s.fails("Sign", json!({}), "UnsupportedOperationException", "Sign is not offered by this server.").await;
     let (_, body) = s.call("MakeCoffee", json!({})).await;
     assert_eq!(body, json!({ "__type": "UnknownOperationException" }));
     let raw = |target: &'static str, body: Vec<u8>| {

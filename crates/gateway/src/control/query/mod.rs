@@ -124,7 +124,7 @@ async fn answer(request: QueryRequest<'_>, only: Option<Api>) -> Reply {
     };
     // The signature comes first: whoever cannot sign learns nothing of what is offered.
     let principal = match authenticate(gateway, head, body, api.service()) {
-        Ok(principal) => principal,
+        Ok(signer) => signer.principal,
         Err(refused) => {
             tracing::debug!(request_id, ?refused, "request of the query API refused");
             return Fault::from(&refused).reply(api, request_id);
