@@ -6,6 +6,7 @@ use crate::data::{DataPlane, DocumentRoom};
 use crate::ids::Ids;
 use crate::listener::{self, Door, TlsSlot};
 use crate::metrics::Metrics;
+use crate::readiness::{Readiness, ReadinessSource};
 use iam::Directory;
 use kms::KeyService;
 use model::{Clock, Entropy};
@@ -43,6 +44,7 @@ pub struct Gateway {
     pub(crate) config: GatewayConfig,
     pub(crate) ids: Ids,
     pub(crate) documents: DocumentRoom,
+    pub(crate) readiness: ReadinessSource,
 }
 
 impl Gateway {
@@ -50,7 +52,14 @@ impl Gateway {
     pub fn new(parts: Parts) -> Arc<Self> {
         let Parts { objects, keys, directory, clock, entropy, metrics, config } = parts;
         let documents = DocumentRoom::new(config.limits.documents_bytes_max);
-        Arc::new(Self { objects, keys, directory, clock, metrics, config, ids: Ids::new(entropy), documents })
+        let (ids, readiness) = (Ids::new(entropy), ReadinessSource::default());
+        Arc::new(Self { objects, keys, directory, clock, metrics, config, ids, documents, readiness })
+    }
+
+    /// Lets readiness depend on what the rooms behind say; the first source counts. It is asked on every request for it,
+    /// and answers from memory.
+    pub fn set_readiness(&self, source: impl Fn() -> Readiness + Send + Sync + 'static) {
+        self.readiness.set(source);
     }
 
     /// The counters, to register those of other rooms.

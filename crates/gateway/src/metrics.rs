@@ -8,7 +8,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::{MetricType, TypedMetric};
 use prometheus_client::registry::Registry;
@@ -111,6 +111,18 @@ impl Metrics {
         self.registry().register_collector(Box::new(source));
     }
 
+    /// As [`Metrics::register_counter_source`], for values that go up and down; `name` is the whole name.
+    pub fn register_gauge_source(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        labels: &'static [&'static str],
+        read: impl Fn() -> Vec<Sample> + Send + Sync + 'static,
+    ) {
+        let source = GaugeSource(CounterSource { name, help, labels, read: Box::new(read) });
+        self.registry().register_collector(Box::new(source));
+    }
+
     /// A request was answered.
     pub fn request_done(&self, dialect: &'static str, operation: &'static str, status: u16, took: Duration) {
         self.requests.get_or_create(&RequestLabels { dialect, operation, status }).inc();
@@ -191,6 +203,22 @@ impl Collector for CounterSource {
     }
 }
 
+/// The same, shown as a gauge.
+#[derive(Debug)]
+struct GaugeSource(CounterSource);
+
+impl Collector for GaugeSource {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let source = &self.0;
+        let mut metric = encoder.encode_descriptor(source.name, source.help, None, MetricType::Gauge)?;
+        for (values, value) in (source.read)() {
+            let labels: Vec<(&str, String)> = source.labels.iter().copied().zip(values).collect();
+            ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)).encode(metric.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+}
+
 #[expect(dead_code, reason = "asserts at compile time that a source is shown as a counter")]
 const IS_A_COUNTER: () = assert!(matches!(<ConstCounter<u64> as TypedMetric>::TYPE, MetricType::Counter));
 
@@ -206,12 +234,14 @@ mod tests {
         metrics.register_counter_source("strongroom_kms_requests", "KMS requests", &["operation", "outcome"], || {
             vec![(vec!["GenerateDataKey".into(), "ok".into()], 7), (vec!["Decrypt".into(), "denied".into()], 1)]
         });
+        metrics.register_gauge_source("strongroom_provider_up", "Up", &["provider"], || vec![(vec!["cloud".into()], 0)]);
         let text = metrics.render().unwrap();
         for line in [
             "strongroom_requests_total{dialect=\"obs\",operation=\"PutObject\",status=\"200\"} 2",
             "strongroom_kms_requests_total{operation=\"GenerateDataKey\",outcome=\"ok\"} 7",
             "strongroom_kms_requests_total{operation=\"Decrypt\",outcome=\"denied\"} 1",
             "strongroom_requests_in_flight 0",
+            "strongroom_provider_up{provider=\"cloud\"} 0",
         ] {
             assert!(text.contains(line), "{line} in\n{text}");
         }

@@ -12,6 +12,7 @@ use crate::gateway::Gateway;
 use crate::ids::RequestIds;
 use crate::listener::{Peer, Serve};
 use crate::proxies::Client;
+use crate::readiness::Readiness;
 use crate::reply::{Reply, ReplyBody, WireReplyBody, safe_value};
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, SERVER};
@@ -86,10 +87,19 @@ impl Serve for ControlPlane {
 impl ControlPlane {
     fn ready(&self) -> Reply {
         if *self.stop.borrow() {
-            health(StatusCode::SERVICE_UNAVAILABLE, "stopping")
-        } else {
-            health(StatusCode::OK, "ready")
+            return health(StatusCode::SERVICE_UNAVAILABLE, "stopping");
         }
+        let Readiness { missing, degraded } = self.gateway.readiness.ask();
+        let (status, word) = match (missing.is_empty(), degraded.is_empty()) {
+            (true, true) => return health(StatusCode::OK, "ready"),
+            (true, false) => (StatusCode::OK, "degraded"),
+            (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "not ready"),
+        };
+        let mut reply = health(status, word);
+        let without = [missing, degraded].concat();
+        let body = serde_json::json!({ "status": word, "without": without });
+        reply.body = ReplyBody::Full(Bytes::from(body.to_string()));
+        reply
     }
 
     fn metrics(&self) -> Reply {

@@ -2,6 +2,7 @@
 //! a `strongroom.toml` that can be kept.
 
 use super::layers::{FILE_NAME, Layers, Origin};
+use super::providers::PROVIDER_SETTINGS;
 use super::table::SETTINGS;
 use std::fmt::Write;
 
@@ -35,7 +36,41 @@ pub(crate) fn explain(layers: &Layers) -> String {
         let comment = if origin == Origin::Default || !setting.in_file { "# " } else { "" };
         let _ = writeln!(out, "{comment}{name} = {value}");
     }
+    explain_providers(&mut out, &layers.providers);
     out
+}
+
+/// The key providers of the file, and what may stand in such a table.
+fn explain_providers(out: &mut String, providers: &toml::Table) {
+    out.push('\n');
+    wrap(
+        out,
+        "Key providers outside this server stand in tables [provider.NAME], in this file only; docs/providers.md tells \
+         more. NAME is what CMKs call it: 1 to 64 lower-case letters, digits and hyphens.",
+    );
+    let none = toml::Table::new();
+    let example = ("NAME".to_owned(), toml::Value::Table(none.clone()));
+    let shown = if providers.is_empty() { vec![(&example.0, &example.1)] } else { providers.iter().collect() };
+    for (name, table) in shown {
+        let table = table.as_table().unwrap_or(&none);
+        let kind = table.get("kind").and_then(toml::Value::as_str);
+        let comment = if providers.is_empty() { "# " } else { "" };
+        let _ = write!(out, "\n{comment}[provider.{name}]\n");
+        for setting in PROVIDER_SETTINGS.iter().filter(|setting| kind.is_none_or(|kind| setting.is_of(kind))) {
+            out.push('\n');
+            wrap(out, setting.doc);
+            if kind.is_none() && !setting.kinds.is_empty() {
+                let _ = writeln!(out, "# of kinds: {}", setting.kinds.join(", "));
+            }
+            match (table.get(setting.key), setting.default) {
+                (Some(toml::Value::String(text)), _) => _ = writeln!(out, "{} = {}", setting.key, quote(text)),
+                (Some(toml::Value::Integer(number)), _) => _ = writeln!(out, "{} = {number}", setting.key),
+                // Not a value that any of them takes; the server's start says so.
+                (Some(_), _) => {}
+                (None, default) => _ = writeln!(out, "# {} = {}", setting.key, quote(default.unwrap_or_default())),
+            }
+        }
+    }
 }
 
 /// A TOML basic string. JSON's escapes are a subset of TOML's.
@@ -72,7 +107,16 @@ mod tests {
             "STRONGROOM_SSE_REQUIRE_HTTPS" => Some("off".to_owned()),
             _ => None,
         };
-        let text = explain(&Layers::gather(&SettingFlags::default(), &env).unwrap());
+        let mut layers = Layers::gather(&SettingFlags::default(), &env).unwrap();
+        let text = explain(&layers);
+        for setting in PROVIDER_SETTINGS {
+            assert!(text.contains(&format!("\n# {} = ", setting.key)), "{}", setting.key);
+        }
+        let vault = "[bao]\nkind = \"vault\"\ntimeout_ms = 500".parse().unwrap();
+        layers.providers = vault;
+        let with: toml::Table = explain(&layers).parse().unwrap();
+        assert_eq!(with["provider"]["bao"]["kind"].as_str(), Some("vault"));
+        assert_eq!(with["provider"]["bao"]["timeout_ms"].as_integer(), Some(500));
         for setting in SETTINGS {
             assert!(text.contains(&format!("--{}, variable {}", setting.flag, setting.env)), "{}", setting.key);
         }

@@ -82,6 +82,8 @@ pub(crate) struct Layers {
     values: BTreeMap<&'static str, (Vec<String>, Origin)>,
     /// The data directory, which decides where the file layer is read.
     pub(crate) data_dir: PathBuf,
+    /// The `[provider.NAME]` tables of the file, as they stand there.
+    pub(crate) providers: toml::Table,
 }
 
 impl Layers {
@@ -114,7 +116,8 @@ impl Layers {
         if data_dir.as_os_str().is_empty() {
             return Err(Failure::usage("the data directory's name is empty"));
         }
-        for (key, from_file) in read_file(&data_dir.join(FILE_NAME))? {
+        let (from_file, providers) = read_file(&data_dir.join(FILE_NAME))?;
+        for (key, from_file) in from_file {
             values.entry(key).or_insert((from_file, Origin::File));
         }
         for setting in SETTINGS {
@@ -122,7 +125,7 @@ impl Layers {
                 values.entry(setting.key).or_insert_with(|| (vec![default.to_owned()], Origin::Default));
             }
         }
-        Ok(Self { values, data_dir })
+        Ok(Self { values, data_dir, providers })
     }
 
     /// The value of a setting that is given once, if any layer or default says one.
@@ -150,10 +153,13 @@ fn split(setting: &Setting, text: &str) -> Vec<String> {
     }
 }
 
-fn read_file(path: &Path) -> Result<Vec<(&'static str, Vec<String>)>, Failure> {
+/// Settings of the table, and providers.
+type FileContent = (Vec<(&'static str, Vec<String>)>, toml::Table);
+
+fn read_file(path: &Path) -> Result<FileContent, Failure> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(FileContent::default()),
         Err(error) => return Err(Failure::io("read", path, &error)),
     };
     parse_file(&text).map_err(|why| Failure::usage(format!("`{}`: {why}", path.display())))
@@ -161,11 +167,16 @@ fn read_file(path: &Path) -> Result<Vec<(&'static str, Vec<String>)>, Failure> {
 
 /// Parses the file's text into settings. An unknown name is an error that names it: a misspelt setting must not be
 /// silently without effect.
-fn parse_file(text: &str) -> Result<Vec<(&'static str, Vec<String>)>, String> {
-    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| error.message().to_owned())?;
+fn parse_file(text: &str) -> Result<FileContent, String> {
+    let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| error.message().to_owned())?;
+    let providers = match table.remove("provider") {
+        None => toml::Table::new(),
+        Some(toml::Value::Table(providers)) => providers,
+        Some(_) => return Err("`provider` is written as a table: `[provider.NAME]`".to_owned()),
+    };
     let mut found = Vec::new();
     flatten("", &table, &mut found)?;
-    Ok(found)
+    Ok((found, providers))
 }
 
 fn flatten(prefix: &str, table: &toml::Table, found: &mut Vec<(&'static str, Vec<String>)>) -> Result<(), String> {
@@ -261,7 +272,7 @@ mod tests {
 
     #[test]
     fn tables_and_numbers_are_read() {
-        let found = parse_file("bucket_key_ttl_seconds = 60\n[sse]\nrequire_https = \"ssec\"").unwrap();
+        let (found, _) = parse_file("bucket_key_ttl_seconds = 60\n[sse]\nrequire_https = \"ssec\"").unwrap();
         assert!(found.contains(&("bucket_key_ttl_seconds", vec!["60".to_owned()])));
         assert!(found.contains(&("sse.require_https", vec!["ssec".to_owned()])));
     }

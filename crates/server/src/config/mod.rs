@@ -3,11 +3,14 @@
 
 mod explain;
 mod layers;
+mod providers;
 mod table;
 
+pub(crate) use self::providers::{AWS_KMS, HUAWEI_DEW, ProviderSettings, VAULT};
 use crate::failure::Failure;
 pub(crate) use explain::explain;
 use gateway::TrustedProxies;
+use kms::ProviderName;
 pub(crate) use layers::{Layers, SettingFlags};
 use model::RegionName;
 use policy::Ownership;
@@ -83,6 +86,10 @@ pub(crate) struct Settings {
     pub(crate) domains: Vec<String>,
     pub(crate) root_key_file: PathBuf,
     pub(crate) certificate: CertificateSource,
+    /// Key providers outside the process.
+    pub(crate) providers: Vec<ProviderSettings>,
+    /// Who keeps CMKs that name no provider.
+    pub(crate) kms_default_provider: ProviderName,
     pub(crate) require_https: RequireHttps,
     pub(crate) bucket_key_ttl: Duration,
     pub(crate) default_encryption: DefaultEncryption,
@@ -120,6 +127,8 @@ impl Settings {
             domains: layers.many("domain").iter().map(|text| domain(text)).collect::<Result<_, _>>()?,
             root_key_file: file("root_key_file").unwrap_or_else(|| data_dir.join("root.key")),
             certificate,
+            providers: ProviderSettings::parse_all(&layers.providers)?,
+            kms_default_provider: parsed(layers, "kms_default_provider", ProviderName::parse)?,
             require_https: parsed(layers, "sse.require_https", |text| match text {
                 "strict" => Some(RequireHttps::Strict),
                 "ssec" => Some(RequireHttps::SseC),

@@ -129,6 +129,15 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "How long a bucket key serves new objects before the next one is asked of the KMS; 1 to 86400.",
     ),
     setting(
+        "kms_default_provider",
+        "kms-default-provider",
+        "STRONGROOM_KMS_DEFAULT_PROVIDER",
+        "NAME",
+        Some("embedded"),
+        "Who keeps the material of new CMKs that name no provider: `embedded`, this server under its root key, or the \
+         NAME of a `[provider.NAME]` table of the configuration file. CMKs that exist stay where they are.",
+    ),
+    setting(
         "default_encryption",
         "default-encryption",
         "STRONGROOM_DEFAULT_ENCRYPTION",

@@ -8,19 +8,23 @@ mod banner;
 mod counters;
 mod memory;
 mod process;
+mod providers;
 mod rooms;
 mod root_credentials;
 mod sealers;
 mod signals;
 mod upkeep;
 
+use crate::clock::SystemClock;
 use crate::config::{Compat, Settings};
 use crate::data_dir::DataDir;
 use crate::failure::Failure;
 use crate::logging;
 use crate::tls::{Authority, Certificates};
+use self::providers::Providers;
 use banner::Banner;
 use gateway::{Gateway, GatewayConfig, Limits, Metrics, TlsSlot};
+use model::Clock;
 use rooms::Rooms;
 use signals::Signals;
 use std::future::Future;
@@ -52,6 +56,7 @@ async fn serve(mut settings: Settings, env: Env<'_>, held: &mut Option<DirLock>)
     let listening = [settings.address.ip(), settings.control_address.ip()];
     let given = root_credentials::given(env, &listening)?;
     let given_by_operator = given.is_some();
+    let outside = Providers::open(&settings, env, &(Arc::new(SystemClock) as Arc<dyn Clock>))?;
     let dir = DataDir::prepare(&settings.data_dir)?;
     if settings.root_key_file == settings.data_dir.join("root.key") {
         settings.root_key_file = dir.path().join("root.key");
@@ -68,9 +73,10 @@ async fn serve(mut settings: Settings, env: Env<'_>, held: &mut Option<DirLock>)
     let (data_listener, data_address) = listen("address", settings.address).await?;
     let (control_listener, control_address) = listen("control_address", settings.control_address).await?;
 
-    let rooms = Rooms::open(&settings, &dir, given).await?;
+    let rooms = Rooms::open(&settings, &dir, given, &outside).await?;
     let metrics = Arc::new(Metrics::new());
     counters::register(&metrics, &rooms);
+    outside.register(&metrics);
     let gateway = Gateway::new(gateway::Parts {
         objects: Arc::clone(&rooms.objects),
         keys: Arc::clone(&rooms.kms),
@@ -82,6 +88,9 @@ async fn serve(mut settings: Settings, env: Env<'_>, held: &mut Option<DirLock>)
     });
 
     let upkeep = tokio::spawn(upkeep::run(Arc::clone(&rooms.kms), Arc::clone(&rooms.directory)));
+    let shown = outside.clone();
+    gateway.set_readiness(move || shown.readiness());
+    let watch = tokio::spawn(outside.watch(Arc::clone(&rooms.kms)));
     let signals = Signals::install()?;
     let (stop, stopping) = watch::channel(false);
     let data = spawn({
@@ -96,6 +105,7 @@ async fn serve(mut settings: Settings, env: Env<'_>, held: &mut Option<DirLock>)
 
     let ended = signals.obey(&certificates, &tls, data, control, stop).await;
     upkeep.abort();
+    watch.abort();
     ended
 }
 

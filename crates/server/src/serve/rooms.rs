@@ -10,6 +10,7 @@ use crate::config::{DefaultEncryption, RequireHttps, Settings};
 use crate::data_dir::DataDir;
 use crate::failure::Failure;
 use crate::root_key;
+use crate::serve::providers::Providers;
 use crate::serve::sealers::{Argon2id, KmsSealer, KmsTokens};
 use crypto::SystemEntropy;
 use iam::{Directory, GivenRoot};
@@ -41,7 +42,12 @@ impl Rooms {
     ///
     /// # Errors
     /// What stops the server from starting, in the operator's words.
-    pub(super) async fn open(settings: &Settings, dir: &DataDir, given: Option<GivenRoot>) -> Result<Self, Failure> {
+    pub(super) async fn open(
+        settings: &Settings,
+        dir: &DataDir,
+        given: Option<GivenRoot>,
+        providers: &Providers,
+    ) -> Result<Self, Failure> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let authorizer: Arc<dyn Authorizer> = Arc::new(Evaluator);
@@ -57,16 +63,18 @@ impl Rooms {
         let meta_seam: Arc<dyn MetaStore> = Arc::<FjallStore>::clone(&meta);
         let blob_seam: Arc<dyn BlobStore> = Arc::<FileBlobs>::clone(&blobs);
 
-        let kms = KeyService::open(kms::Parts::new(
+        let mut parts = kms::Parts::new(
             Arc::clone(&meta_seam),
             root,
             Arc::clone(&authorizer),
             settings.region.clone(),
             Arc::clone(&clock),
             Arc::clone(&entropy),
-        ))
-        .await
-        .map_err(|error| unopened("the key management service", &error))?;
+        );
+        parts.providers = providers.as_key_providers();
+        parts.config.default_provider = settings.kms_default_provider.clone();
+        let kms =
+            KeyService::open(parts).await.map_err(|error| unopened("the key management service", &error))?;
 
         let no_keys = |error: kms::KmsError| unopened("the accounts and access keys", &error);
         let directory = iam::Parts {
