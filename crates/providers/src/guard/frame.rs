@@ -188,4 +188,24 @@ mod tests {
             assert_eq!(*frame.open(&[5; 32], KeyRole::Data, &bound).unwrap(), vec![3; len]);
         }
     }
+
+    /// Bytes as the documents draw them, worked out once and kept: what is stored today must open in ten years.
+    #[test]
+    fn the_golden_frame_opens_and_is_made_again() {
+        struct Counting;
+        impl Entropy for Counting {
+            fn fill(&self, out: &mut [u8]) {
+                out.iter_mut().zip(0..).for_each(|(byte, at)| *byte = at);
+            }
+        }
+        let golden: String =
+            include_str!("../../../../vectors/kms/provider-frame.hex").lines().filter(|l| !l.starts_with('#')).collect();
+        let golden = data_encoding::HEXLOWER.decode(golden.as_bytes()).unwrap();
+        let bound = bound(0x0102_0304, KeyRole::BucketKey, "golden");
+        let frame = Frame::parse(&golden, &bound).ok().unwrap();
+        assert_eq!(frame.outer, b"what the service made");
+        assert_eq!(*frame.open(&[5; 32], KeyRole::BucketKey, &bound).unwrap(), [9; 32]);
+        let again = seal(&fresh(5), frame.outer, KeyRole::BucketKey, &[9; 32], &bound, &Counting).unwrap();
+        assert_eq!(again, golden);
+    }
 }

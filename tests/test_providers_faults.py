@@ -1,0 +1,195 @@
+"""DESIGN's table "when parts fail" for a key provider outside: slow, down, throttling, answering with garbage, half answers
+or another key's data. Whatever it does, nobody gets a wrong key or a wrong byte, what needs no key goes on, and when the
+service is itself again, so is the server."""
+
+import uuid
+
+import pytest
+import requests
+from botocore.exceptions import ClientError
+
+from harness import clients
+from harness.providers import FaultProxy, Moto, aws_settings, configure, wait_until
+from harness.sse import CustomerKey
+
+BODY = b"\x00\x01needs a key that is elsewhere" * 5000
+
+
+@pytest.fixture(scope="module")
+def moto(tmp_path_factory):
+    moto = Moto(tmp_path_factory.mktemp("moto"))
+    yield moto
+    moto.stop()
+
+
+@pytest.fixture(scope="module")
+def proxy(moto):
+    proxy = FaultProxy(moto.url)
+    yield proxy
+    proxy.stop()
+
+
+@pytest.fixture(scope="module")
+def server(make_server, proxy):
+    server = make_server("--bucket-key-ttl-seconds", "5", start=False)
+    settings = aws_settings(server, "cloud", proxy.url, timeout_ms=300, tries_max=2, probe_interval_seconds=1)
+    return configure(server, 'kms_default_provider = "cloud"', settings).start()
+
+
+@pytest.fixture(autouse=True)
+def healthy(request):
+    """Each test begins and ends with a service that works and a server that knows it."""
+    yield
+    if "proxy" in request.fixturenames and "server" in request.fixturenames:
+        request.getfixturevalue("proxy").be("pass")
+        server = request.getfixturevalue("server")
+        wait_until(lambda: ready(server)[0] == 200, "the server is ready again")
+
+
+def ready(server):
+    reply = requests.get(f"{server.control()}/health/ready", timeout=5)
+    return reply.status_code, reply.json()
+
+
+def put(s3, bucket, key, cmk, **more):
+    s3.put_object(Bucket=bucket, Key=key, Body=BODY, ServerSideEncryption="aws:kms", SSEKMSKeyId=cmk, **more)
+
+
+def get(s3, bucket, key, **more):
+    return s3.get_object(Bucket=bucket, Key=key, **more)["Body"].read()
+
+
+def status_of(call, *arguments, **more):
+    try:
+        call(*arguments, **more)
+    except ClientError as error:
+        return error.response["ResponseMetadata"]["HTTPStatusCode"]
+    return 200
+
+
+@pytest.mark.parametrize("fault", FaultProxy.FAULTS)
+def test_what_needs_the_key_is_refused_and_the_rest_goes_on(proxy, server, s3, bucket, cmk, fault):
+    customer = CustomerKey()
+    put(s3, bucket, "sealed", cmk)
+    s3.put_object(Bucket=bucket, Key="plain", Body=BODY)
+    proxy.be(fault)
+    assert status_of(get, s3, bucket, "sealed") == 503
+    if fault != "another":
+        # A wrap that is garbage looks like any other; of bucket keys it is found out, see below.
+        assert status_of(put, s3, bucket, "new", cmk) == 503
+        assert status_of(s3.head_object, Bucket=bucket, Key="new") == 404, "nothing half-written"
+    assert s3.head_object(Bucket=bucket, Key="sealed")["ContentLength"] == len(BODY)
+    assert {item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]} >= {"sealed", "plain"}
+    assert get(s3, bucket, "plain") == BODY
+    s3.put_object(Bucket=bucket, Key="ssec", Body=BODY, **customer.arguments())
+    assert get(s3, bucket, "ssec", **customer.arguments()) == BODY
+    s3.put_object(Bucket=bucket, Key="sse-s3", Body=BODY, ServerSideEncryption="AES256")
+    assert get(s3, bucket, "sse-s3") == BODY
+    s3.delete_object(Bucket=bucket, Key="plain")
+
+    proxy.be("pass")
+    wait_until(lambda: status_of(get, s3, bucket, "sealed") == 200, "it reads again by itself")
+    assert get(s3, bucket, "sealed") == BODY
+    wait_until(lambda: status_of(put, s3, bucket, "new", cmk) == 200, "it writes again by itself")
+    assert get(s3, bucket, "new") == BODY
+
+
+@pytest.mark.parametrize("fault", FaultProxy.FAULTS)
+def test_no_bucket_key_is_used_that_the_service_could_not_give_back(proxy, server, s3, bucket, kms, fault):
+    cmk = kms.create_key()["KeyMetadata"]["Arn"]
+    proxy.be(fault)
+    assert status_of(put, s3, bucket, "k", cmk, BucketKeyEnabled=True) == 503
+    proxy.be("pass")
+    wait_until(lambda: status_of(put, s3, bucket, "k", cmk, BucketKeyEnabled=True) == 200, "it writes again by itself")
+    assert get(s3, bucket, "k") == BODY
+
+
+def test_what_is_cached_serves_its_time_and_not_longer(proxy, server, s3, bucket, kms):
+    cmk = kms.create_key()["KeyMetadata"]["Arn"]
+    put(s3, bucket, "before", cmk, BucketKeyEnabled=True)
+    assert get(s3, bucket, "before") == BODY
+    proxy.be("down")
+    put(s3, bucket, "meanwhile", cmk, BucketKeyEnabled=True)
+    assert get(s3, bucket, "before") == BODY and get(s3, bucket, "meanwhile") == BODY
+    wait_until(lambda: status_of(put, s3, bucket, "later", cmk, BucketKeyEnabled=True) == 503, "the bucket key has ended")
+    wait_until(lambda: status_of(get, s3, bucket, "before") == 503, "the cached unwrap has ended")
+    proxy.be("pass")
+    wait_until(lambda: status_of(get, s3, bucket, "meanwhile") == 200, "it reads again by itself")
+    assert get(s3, bucket, "before") == BODY and get(s3, bucket, "meanwhile") == BODY
+
+
+def test_a_dead_service_is_left_alone_and_found_again(proxy, server, s3, bucket, cmk):
+    put(s3, bucket, "k", cmk)
+    proxy.be("down")
+    wait_until(
+        lambda: status_of(get, s3, bucket, "k") == 503
+        and server.metrics()["strongroom_provider_breaker|provider=cloud"] > 0,
+        "the breaker opens",
+    )
+    not_sent = server.counted("strongroom_provider_calls_total", provider="cloud", outcome="not_sent")
+    proxy.taken()
+    refused = 0
+    while refused < 200:
+        assert status_of(get, s3, bucket, "k") == 503
+        refused += 1
+    assert len(proxy.taken()) < refused / 2, "most requests are answered without a call"
+    assert server.counted("strongroom_provider_calls_total", provider="cloud", outcome="not_sent") > not_sent
+    proxy.be("pass")
+    wait_until(lambda: server.metrics()["strongroom_provider_breaker|provider=cloud"] == 0, "the probe closes it")
+    assert get(s3, bucket, "k") == BODY
+
+
+@pytest.mark.parametrize("fault", [fault for fault in FaultProxy.FAULTS if fault != "throttling"])
+def test_readiness_follows_the_default_provider_and_liveness_does_not(proxy, server, s3, bucket, cmk, fault):
+    proxy.be(fault)
+    wait_until(lambda: ready(server)[0] == 503, "the server is not ready")
+    assert ready(server)[1] == {"status": "not ready", "without": ["cloud"]}
+    assert server.metrics()["strongroom_provider_up|provider=cloud"] == 0
+    assert requests.get(f"{server.control()}/health/live", timeout=5).status_code == 200
+    proxy.be("pass")
+    wait_until(lambda: ready(server) == (200, {"status": "ready"}), "it is ready again by itself")
+
+
+def test_another_provider_than_the_default_only_lowers_readiness(make_server, moto):
+    proxy = FaultProxy(moto.url)
+    server = make_server(start=False)
+    settings = aws_settings(server, "other", proxy.url, probe_interval_seconds=1, timeout_ms=300)
+    configure(server, settings).start()
+    kms, s3 = clients.kms(server), clients.s3(server)
+    kms.create_key(CustomKeyStoreId="other")
+    proxy.be("down")
+    wait_until(lambda: ready(server) == (200, {"status": "degraded", "without": ["other"]}), "it is shown")
+    s3.create_bucket(Bucket="embedded")
+    s3.put_object(Bucket="embedded", Key="k", Body=BODY, ServerSideEncryption="aws:kms")
+    assert get(s3, "embedded", "k") == BODY, "the embedded provider knows nothing of it"
+    proxy.be("pass")
+    wait_until(lambda: ready(server) == (200, {"status": "ready"}), "it is back")
+    proxy.stop()
+
+
+def test_the_server_starts_while_the_service_is_down(make_server, moto):
+    proxy = FaultProxy(moto.url)
+    server = make_server(start=False)
+    settings = aws_settings(server, "other", proxy.url, timeout_ms=300)
+    configure(server, settings).start()
+    kms, s3 = clients.kms(server), clients.s3(server)
+    cmk = kms.create_key(CustomKeyStoreId="other")["KeyMetadata"]["Arn"]
+    s3.create_bucket(Bucket="restarted")
+    put(s3, "restarted", "k", cmk)
+    proxy.be("down")
+    server.restart()
+    assert status_of(get, s3, "restarted", "k") == 503
+    proxy.be("pass")
+    wait_until(lambda: status_of(get, s3, "restarted", "k") == 200, "it reads without another restart")
+    assert get(s3, "restarted", "k") == BODY
+    proxy.stop()
+
+
+def test_no_cmk_comes_of_a_service_that_cannot_keep_one(proxy, server, kms):
+    name = f"alias/{uuid.uuid4()}"
+    for fault in FaultProxy.FAULTS:
+        proxy.be(fault)
+        assert status_of(kms.create_key, Description=name) in (400, 500, 503), fault
+    proxy.be("pass")
+    described = [kms.describe_key(KeyId=k["KeyId"])["KeyMetadata"]["Description"] for k in kms.list_keys()["Keys"]]
+    assert name not in described
