@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote
 
 import huaweicloudsdkiam.v3 as v3
 import huaweicloudsdkiam.v5 as v5
+import huaweicloudsdkkms.v2 as kms2
 import huaweicloudsdksts.v1 as sts1
 import requests
 from huaweicloudsdkcore.auth.credentials import BasicCredentials, Credentials, GlobalCredentials
@@ -48,6 +49,33 @@ def iam5(server, keys=None, **more) -> v5.IamClient:
 
 def sts(server, keys=None, **more) -> sts1.StsClient:
     return client(server, sts1.StsClient, keys, basic=True, **more)
+
+
+def kms(server, keys=None, project=None) -> kms2.KmsClient:
+    """A client of the KMS, scoped to the account's default project unless another one's id is given."""
+    made = credentials(server, keys, basic=True)
+    if project:
+        made.with_project_id(project)
+    return client(server, kms2.KmsClient, made=made)
+
+
+def ask(client, operation, path=None, **body):
+    """Calls an operation of the KMS by its SDK's name: `path` goes into the request, the rest into its body."""
+    name = "".join(word.capitalize() for word in operation.split("_"))
+    request = getattr(kms2, f"{name}Request")(**path or {})
+    if "body" in request.openapi_types:
+        request.body = getattr(kms2, request.openapi_types["body"])(**body)
+    return getattr(client, operation)(request)
+
+
+def identity_token(server, keys, domain, user, password, project=None):
+    """An identity token of a user, scoped to a project (an id) or to the account."""
+    identity = {"methods": ["password"], "password": {"user": {
+        "name": user, "password": password, "domain": {"name": domain}}}}  # fmt: skip
+    scope = {"project": {"id": project}} if project else {"domain": {"name": domain}}
+    reply = call(server, "POST", "/v3/auth/tokens", {"auth": {"identity": identity, "scope": scope}})
+    assert reply.status_code == 201, reply.text
+    return reply.headers["X-Subject-Token"]
 
 
 def obs(server, keys):

@@ -2,6 +2,7 @@
 
 mod admin;
 mod huawei;
+mod huawei_kms;
 pub mod kms_json;
 mod plane;
 pub(crate) mod query;

@@ -1,11 +1,11 @@
 //! The control plane's door: which requests it knows, and who may make them.
 //!
 //! Unauthenticated: `/health/live`, `/health/ready`, `/metrics`. They tell counts and nothing else. Everything else is
-//! one of four APIs, each with its own way to sign; over plain HTTP only from this machine, since replies carry data
+//! one of five APIs, each with its own way to sign; over plain HTTP only from this machine, since replies carry data
 //! keys and secrets.
 
 use super::signed::{Refused, Signer, authenticate};
-use super::{admin, huawei, kms_json, query};
+use super::{admin, huawei, huawei_kms, kms_json, query};
 use crate::body::ByteSource;
 use crate::data::{IncomingSource, Intake};
 use crate::gateway::Gateway;
@@ -130,6 +130,8 @@ impl ControlPlane {
             (Face::AwsQuery, Err(why)) => query::refuse(&why, &ids.request_id),
             (Face::Huawei, Ok(body)) => huawei::serve(request(body)).await,
             (Face::Huawei, Err(why)) => huawei::refuse(&why, &ids.request_id),
+            (Face::HuaweiKms, Ok(body)) => huawei_kms::serve(request(body)).await,
+            (Face::HuaweiKms, Err(why)) => huawei_kms::refuse(&why, &ids.request_id),
             (Face::Admin, Ok(body)) => admin::serve(request(body)).await,
             (Face::Admin, Err(why)) => admin::refuse(&why, &ids.request_id),
         }
@@ -145,6 +147,8 @@ enum Face {
     AwsQuery,
     /// Huawei IAM and STS: `/v3/…`, `/v3.0/…`, `/v5/…`.
     Huawei,
+    /// Huawei KMS: `/v1.0/…`, `/v2/…`, and its versions at `GET /`.
+    HuaweiKms,
     /// This server's own: `/admin/v1/…`.
     Admin,
 }
@@ -158,6 +162,9 @@ impl Face {
         if ["/v3/", "/v3.0/", "/v5/"].iter().any(|prefix| path.starts_with(prefix)) {
             return Some(Self::Huawei);
         }
+        if huawei_kms::owns(&head.method, path) {
+            return Some(Self::HuaweiKms);
+        }
         path.starts_with("/admin/v1/").then_some(Self::Admin)
     }
 
@@ -166,6 +173,7 @@ impl Face {
             Self::Kms => "KmsApi",
             Self::AwsQuery => "IamApi",
             Self::Huawei => "HuaweiIamApi",
+            Self::HuaweiKms => "HuaweiKmsApi",
             Self::Admin => "AdminApi",
         }
     }

@@ -7,6 +7,7 @@ use http::HeaderMap;
 use iam::{CredentialError, IdentityToken, Requester};
 use model::ProjectUid;
 use policy::{Conditions, Principal};
+use std::sync::Arc;
 
 /// Who asks, and in what scope.
 #[derive(Debug)]
@@ -15,8 +16,9 @@ pub(in super::super) struct Bearer {
     pub(in super::super) principal: Principal,
     /// Whether an identity token showed it, and not a signature.
     pub(in super::super) by_token: bool,
+    /// The access key that signed; none if a token showed who asks.
+    pub(in super::super) access_key: Option<Arc<str>>,
     /// The project the request is made in: that of `X-Project-Id`, or the one its token is scoped to.
-    #[expect(dead_code, reason = "for the APIs that are scoped to a project; this one is not")]
     pub(in super::super) project: Option<ProjectUid>,
 }
 
@@ -34,10 +36,14 @@ pub(in super::super) async fn authenticate(
     let headers = &request.head.headers;
     let credential = SdkCredential::find(headers).map_err(|error| refused(&error))?;
     let token = single(headers, "x-auth-token")?;
+    let mut access_key = None;
     let (principal, token) = match (credential, token) {
         (Some(_), Some(_)) => return Err(refused(&AuthError::MultipleCredentials)),
         (None, None) => return Ok(None),
-        (Some(credential), None) => (signed(request, &credential, services)?, None),
+        (Some(credential), None) => {
+            access_key = Some(credential.access_key().as_str().into());
+            (signed(request, &credential, services)?, None)
+        }
         (None, Some(text)) => {
             let now = request.gateway.clock.now();
             let token = request.gateway.directory.identity_token(text, now).map_err(unaccepted)?;
@@ -46,7 +52,7 @@ pub(in super::super) async fn authenticate(
     };
     let by_token = token.is_some();
     let project = scope(request, &principal, token.as_ref(), conditions).await?;
-    Ok(Some(Bearer { principal, by_token, project }))
+    Ok(Some(Bearer { principal, by_token, access_key, project }))
 }
 
 fn signed(

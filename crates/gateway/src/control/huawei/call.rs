@@ -33,7 +33,7 @@ pub(super) struct Call<'a> {
 }
 
 /// The query, decoded; a repeated name is refused, since one of its values would be ignored.
-pub(super) fn query(head: &Parts) -> Result<Vec<(String, String)>, Fault> {
+pub(in super::super) fn query(head: &Parts) -> Result<Vec<(String, String)>, Fault> {
     let target = Target::parse(head.uri.path_and_query().map_or("/", |target| target.as_str()));
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| Fault::parameter("query", "it is no text"));
     let mut pairs: Vec<(String, String)> = Vec::new();
@@ -172,7 +172,7 @@ pub(super) fn name(parameter: &'static str, text: &str) -> Result<EntityName, Fa
 }
 
 /// A document.
-pub(super) fn show(status: StatusCode, document: &Value) -> Reply {
+pub(in super::super) fn show(status: StatusCode, document: &Value) -> Reply {
     let mut reply = Reply::new(status).with("content-type", "application/json;charset=utf-8");
     reply.body = ReplyBody::Full(Bytes::from(document.to_string()));
     reply

@@ -28,7 +28,7 @@ impl Style {
 
 /// Why a request is refused.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(in super::super) enum Fault {
     /// Before the operation was known.
     Door(Refused),
     /// No credential, or one that is not accepted.

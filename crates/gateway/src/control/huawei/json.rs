@@ -10,7 +10,7 @@ use std::fmt;
 ///
 /// # Errors
 /// [`Fault::Body`].
-pub(super) fn parse(bytes: &[u8]) -> Result<Value, Fault> {
+pub(in super::super) fn parse(bytes: &[u8]) -> Result<Value, Fault> {
     match serde_json::from_slice::<Strict>(bytes) {
         Ok(Strict(value @ Value::Object(_))) => Ok(value),
         Ok(_) => Err(Fault::Body("it is not an object".to_owned())),
@@ -84,24 +84,24 @@ impl<'de> Visitor<'de> for Strictly {
 
 /// An object of the request, by the path it was found at. `null` counts as absent throughout.
 #[derive(Clone, Copy)]
-pub(super) struct Object<'v> {
+pub(in super::super) struct Object<'v> {
     value: &'v Value,
     name: &'static str,
 }
 
 impl<'v> Object<'v> {
     /// The whole body; empty if there was none.
-    pub(super) fn whole(value: &'v Value) -> Self {
+    pub(in super::super) fn whole(value: &'v Value) -> Self {
         Self { value, name: "body" }
     }
 
     /// A member that must be an object.
-    pub(super) fn object(self, name: &'static str) -> Result<Self, Fault> {
+    pub(in super::super) fn object(self, name: &'static str) -> Result<Self, Fault> {
         self.maybe_object(name)?.ok_or(Fault::Missing(name))
     }
 
     /// A member that must be an object if it is there.
-    pub(super) fn maybe_object(self, name: &'static str) -> Result<Option<Self>, Fault> {
+    pub(in super::super) fn maybe_object(self, name: &'static str) -> Result<Option<Self>, Fault> {
         match self.member(name) {
             None => Ok(None),
             Some(value @ Value::Object(_)) => Ok(Some(Self { value, name })),
@@ -110,12 +110,12 @@ impl<'v> Object<'v> {
     }
 
     /// A member that must be a text.
-    pub(super) fn text(self, name: &'static str) -> Result<&'v str, Fault> {
+    pub(in super::super) fn text(self, name: &'static str) -> Result<&'v str, Fault> {
         self.maybe_text(name)?.ok_or(Fault::Missing(name))
     }
 
     /// A member that must be a text if it is there.
-    pub(super) fn maybe_text(self, name: &'static str) -> Result<Option<&'v str>, Fault> {
+    pub(in super::super) fn maybe_text(self, name: &'static str) -> Result<Option<&'v str>, Fault> {
         match self.member(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -124,7 +124,7 @@ impl<'v> Object<'v> {
     }
 
     /// A member that must be true or false if it is there.
-    pub(super) fn maybe_bool(self, name: &'static str) -> Result<Option<bool>, Fault> {
+    pub(in super::super) fn maybe_bool(self, name: &'static str) -> Result<Option<bool>, Fault> {
         match self.member(name) {
             None => Ok(None),
             Some(Value::Bool(value)) => Ok(Some(*value)),
@@ -133,7 +133,7 @@ impl<'v> Object<'v> {
     }
 
     /// A member that must be a whole number if it is there; as a text as well, as this API's clients send them.
-    pub(super) fn maybe_number(self, name: &'static str) -> Result<Option<u32>, Fault> {
+    pub(in super::super) fn maybe_number(self, name: &'static str) -> Result<Option<u32>, Fault> {
         let number = match self.member(name) {
             None => return Ok(None),
             Some(Value::Number(number)) => number.as_u64().and_then(|number| u32::try_from(number).ok()),
@@ -144,7 +144,7 @@ impl<'v> Object<'v> {
     }
 
     /// Texts of a list; empty if the member is absent.
-    pub(super) fn texts(self, name: &'static str) -> Result<Vec<&'v str>, Fault> {
+    pub(in super::super) fn texts(self, name: &'static str) -> Result<Vec<&'v str>, Fault> {
         match self.member(name) {
             None => Ok(Vec::new()),
             Some(Value::Array(items)) => items
@@ -156,12 +156,25 @@ impl<'v> Object<'v> {
     }
 
     /// A policy document, which is an object here and a text elsewhere.
-    pub(super) fn maybe_document(self, name: &'static str) -> Result<Option<String>, Fault> {
+    pub(in super::super) fn maybe_document(self, name: &'static str) -> Result<Option<String>, Fault> {
         Ok(self.maybe_object(name)?.map(|document| document.value.to_string()))
     }
 
     fn member(self, name: &str) -> Option<&'v Value> {
         self.value.get(name).filter(|value| !value.is_null())
+    }
+}
+
+/// The objects of a list; none if the member is absent.
+pub(in super::super) fn objects<'v>(of: Object<'v>, name: &'static str) -> Result<Vec<Object<'v>>, Fault> {
+    let wrong = || Fault::parameter(name, "it must be a list of objects");
+    match of.member(name) {
+        None => Ok(Vec::new()),
+        Some(Value::Array(items)) => items
+            .iter()
+            .map(|value| if value.is_object() { Ok(Object { value, name }) } else { Err(wrong()) })
+            .collect(),
+        Some(_) => Err(wrong()),
     }
 }
 

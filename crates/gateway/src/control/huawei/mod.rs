@@ -8,16 +8,16 @@
 
 mod agencies;
 mod assignments;
-mod authenticate;
-mod call;
+pub(super) mod authenticate;
+pub(super) mod call;
 mod credentials;
-mod fault;
+pub(super) mod fault;
 mod groups;
-mod json;
+pub(super) mod json;
 mod places;
 mod projects;
 mod roles;
-mod routes;
+pub(super) mod routes;
 mod security_tokens;
 mod shapes;
 #[cfg(test)]

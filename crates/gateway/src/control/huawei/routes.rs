@@ -37,17 +37,25 @@ pub(super) struct Route {
 impl Route {
     /// The route of a request, and what stands for its `{}`s.
     pub(super) fn find(method: &str, raw_path: &str) -> Option<(&'static Self, Vec<String>)> {
-        let path = String::from_utf8(decode(raw_path, false).into_owned()).ok()?;
-        let path = path.strip_suffix('/').unwrap_or(&path);
+        let path = as_signed(raw_path)?;
         ROUTES.iter().find_map(|route| {
             let fits = route.method == method;
-            fits.then(|| parameters(route.path, path)).flatten().map(|parameters| (route, parameters))
+            fits.then(|| parameters(route.path, &path)).flatten().map(|parameters| (route, parameters))
         })
     }
 }
 
+/// A path as its signature reads it: decoded once, without the slash at its end. `None` if it is no text.
+pub(in super::super) fn as_signed(raw_path: &str) -> Option<String> {
+    let mut path = String::from_utf8(decode(raw_path, false).into_owned()).ok()?;
+    if path.ends_with('/') {
+        path.pop();
+    }
+    Some(path)
+}
+
 /// The parts of `path` where the pattern has `{}`; `None` if it does not fit.
-fn parameters(pattern: &str, path: &str) -> Option<Vec<String>> {
+pub(in super::super) fn parameters(pattern: &str, path: &str) -> Option<Vec<String>> {
     let (mut expected, mut parts) = (pattern.split('/'), path.split('/'));
     let mut found = Vec::new();
     loop {

@@ -1,0 +1,44 @@
+//! Who asks, and in which project: the one of the path, which must be the caller's (kms-iam-api §1.2.3).
+
+use super::super::huawei::authenticate::authenticate;
+use super::super::plane::ControlRequest;
+use super::code::Code;
+use super::fault::Fault;
+use iam::Requester;
+use kms::KeyUser;
+use model::ProjectUid;
+use std::sync::Arc;
+
+/// Who asks, in which project.
+pub(super) struct Scope {
+    /// Who.
+    pub(super) user: KeyUser,
+    /// The project of the path; `None` for the account's default one, as the catalogue writes it.
+    pub(super) project: Option<ProjectUid>,
+}
+
+/// Verifies the credential and the project. A token must be scoped to the project of the path; a signature may be made
+/// for any enabled one of the caller's account, and for no other than `X-Project-Id` says.
+pub(super) async fn find(request: &ControlRequest<'_>, path_project: &str) -> Result<Scope, Fault> {
+    let conditions = request.conditions();
+    let bearer = authenticate(request, &["kms"], &conditions).await?.ok_or(Code::Unauthenticated)?;
+    let project = ProjectUid::parse_hex(path_project).ok_or(Code::WrongProject)?;
+    match (bearer.by_token, bearer.project) {
+        (true, None) => return Err(Fault::said(Code::WrongProject, "the token is not scoped to a project")),
+        (true, Some(of_token)) if of_token != project => return Err(Code::TokenProject.into()),
+        (false, Some(said)) if said != project => return Err(Code::WrongProject.into()),
+        _ => {}
+    }
+    let requester = Requester { principal: &bearer.principal, conditions: &conditions };
+    let projects = request.gateway.directory.list_projects(requester).await?;
+    let found = projects.iter().find(|found| found.uid == project && found.enabled).ok_or(Code::WrongProject)?;
+    let is_default = found.name == request.gateway.config.region.as_str();
+    let user = KeyUser {
+        principal: bearer.principal,
+        access_key: bearer.access_key,
+        via: "huawei-kms",
+        request_id: request.request_id.to_owned(),
+        conditions: Arc::new(conditions),
+    };
+    Ok(Scope { user, project: (!is_default).then_some(project) })
+}
