@@ -38,6 +38,11 @@ impl Failure {
         Self::new("the server's answer was not understood")
     }
 
+    /// The same failure, and what can be done about it.
+    pub(crate) fn advising(self, advice: &str) -> Self {
+        Self { message: format!("{} ({advice})", self.message), ..self }
+    }
+
     /// Whether a service refused with this code.
     pub(crate) fn is(&self, code: &str) -> bool {
         self.code == code

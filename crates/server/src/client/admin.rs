@@ -5,7 +5,7 @@ use super::kms::json_error;
 use super::signed::Ask;
 use crate::failure::Failure;
 use bytes::Bytes;
-use http::Method;
+use http::{Method, StatusCode};
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -21,8 +21,41 @@ impl ControlClient {
         path: &[&str],
         input: Option<&Value>,
     ) -> Result<Value, Failure> {
+        let (status, body) = self.admin_ask(method.clone(), path, "", input).await?;
+        let parsed: Option<Value> =
+            if body.is_empty() { Some(Value::Object(Default::default())) } else { serde_json::from_slice(&body).ok() };
         let shown = format!("{method} {}", path.join("/"));
-        let path = path.iter().fold("/admin/v1".to_owned(), |path, part| path + "/" + &segment(part));
+        match parsed {
+            Some(value) if status.is_success() => Ok(value),
+            Some(error) => Err(json_error(&shown, status, &error)),
+            None => Err(Failure::new(format!("{shown}: status {status} and an answer that is not JSON"))),
+        }
+    }
+
+    /// Reads a report of the admin API as text, in the form that the query asks for.
+    ///
+    /// # Errors
+    /// As [`ControlClient::admin`].
+    pub(crate) async fn admin_text(&mut self, path: &[&str], query: &str) -> Result<String, Failure> {
+        let (status, body) = self.admin_ask(Method::GET, path, query, None).await?;
+        if status.is_success() {
+            return String::from_utf8(body.into()).map_err(|_| Failure::not_understood());
+        }
+        let error = serde_json::from_slice(&body).unwrap_or_default();
+        Err(json_error(&format!("GET {}", path.join("/")), status, &error))
+    }
+
+    async fn admin_ask(
+        &mut self,
+        method: Method,
+        path: &[&str],
+        query: &str,
+        input: Option<&Value>,
+    ) -> Result<(StatusCode, Bytes), Failure> {
+        let mut path = path.iter().fold("/admin/v1".to_owned(), |path, part| path + "/" + &segment(part));
+        if !query.is_empty() {
+            path = path + "?" + query;
+        }
         let ask = Ask {
             service: "strongroom",
             method,
@@ -31,14 +64,7 @@ impl ControlClient {
             header: None,
             body: input.map(|input| Bytes::from(input.to_string())).unwrap_or_default(),
         };
-        let (status, body) = self.send(ask).await?;
-        let parsed: Option<Value> =
-            if body.is_empty() { Some(Value::Object(Default::default())) } else { serde_json::from_slice(&body).ok() };
-        match parsed {
-            Some(value) if status.is_success() => Ok(value),
-            Some(error) => Err(json_error(&shown, status, &error)),
-            None => Err(Failure::new(format!("{shown}: status {status} and an answer that is not JSON"))),
-        }
+        self.send(ask).await
     }
 }
 

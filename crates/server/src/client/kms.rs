@@ -27,9 +27,29 @@ impl ControlClient {
             if body.is_empty() { Some(Value::Object(Default::default())) } else { serde_json::from_slice(&body).ok() };
         match parsed {
             Some(value) if status.is_success() => Ok(value),
-            Some(error) => Err(json_error(operation, status, &error)),
+            Some(error) => Err(advised(json_error(operation, status, &error))),
             None => Err(Failure::new(format!("{operation}: status {status} and an answer that is not JSON"))),
         }
+    }
+}
+
+/// What to do about a refusal, where one thing is the likely one.
+fn advised(refusal: Failure) -> Failure {
+    let advice = [
+        ("AccessDeniedException", "`strongroom policy explain` says why"),
+        ("DisabledException", "`strongroom kms key enable` lets the key be used again"),
+        ("IncorrectKeyException", "leave --key out to use the key that the bytes name"),
+        (
+            "InvalidCiphertextException",
+            "the bytes were changed, or --context is not what it was when they were wrapped",
+        ),
+        ("ThrottlingException", "wait a moment and repeat the command"),
+        ("DependencyTimeoutException", "wait a moment and repeat the command"),
+        ("ExpiredImportTokenException", "fetch another one with `strongroom kms import parameters`"),
+    ];
+    match advice.iter().find(|(code, _)| refusal.is(code)) {
+        Some((_, advice)) => refusal.advising(advice),
+        None => refusal,
     }
 }
 
@@ -44,6 +64,17 @@ pub(super) fn json_error(operation: &str, status: http::StatusCode, error: &Valu
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_names_what_to_do_and_keeps_its_code() {
+        let refusal = advised(Failure::service("Decrypt", "DisabledException", Some("arn:x is disabled.")));
+        assert_eq!(
+            refusal.to_string(),
+            "Decrypt: DisabledException: arn:x is disabled. (`strongroom kms key enable` lets the key be used again)"
+        );
+        assert!(refusal.is("DisabledException"));
+        assert_eq!(advised(Failure::service("Op", "Other", None)).to_string(), "Op: Other");
+    }
 
     #[test]
     fn errors_are_one_line_whatever_form_they_have() {

@@ -12,6 +12,7 @@ mod input;
 mod keys;
 mod resource;
 mod routes;
+mod usage;
 
 use super::plane::ControlRequest;
 use super::signed::{Refused, Signer, authenticate};
@@ -75,6 +76,7 @@ impl Call<'_> {
             Operation::RotateTokenKey => self.rotate_token_key().await,
             Operation::Explain => self.explain().await,
             Operation::KeyImpact => self.key_impact(named).await,
+            Operation::KeyUsage => self.key_usage().await,
         }
     }
 }

@@ -17,6 +17,7 @@ pub(super) enum Operation {
     RotateTokenKey,
     Explain,
     KeyImpact,
+    KeyUsage,
 }
 
 /// Method, path below `/admin/v1/`, operation. `*` stands for a name, percent-encoded; there is at most one.
@@ -32,6 +33,7 @@ pub(super) const ROUTES: &[(&str, &str, Operation)] = &[
     ("POST", "token-key/rotate", Operation::RotateTokenKey),
     ("POST", "explain", Operation::Explain),
     ("GET", "kms/keys/*/impact", Operation::KeyImpact),
+    ("GET", "kms/usage", Operation::KeyUsage),
 ];
 
 const PREFIX: &str = "/admin/v1/";
