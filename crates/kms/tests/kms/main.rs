@@ -16,6 +16,7 @@ mod grants;
 mod internal_keys;
 mod key_policy;
 mod lifecycle;
+mod model_check;
 mod provider;
 mod record_trail;
 mod root_change;
