@@ -113,6 +113,20 @@ impl Setup {
         KeyService::open(strongroom_kms::Parts { providers: vec![provider], ..parts }).await.unwrap()
     }
 
+    /// Opened with other parts than the usual ones.
+    pub(crate) async fn open_as(&self, change: impl FnOnce(&mut strongroom_kms::Parts)) -> Arc<KeyService> {
+        let mut parts = strongroom_kms::Parts::new(
+            Arc::clone(&self.store),
+            root_key(0x42),
+            Arc::new(Roots),
+            region(),
+            Arc::<TestClock>::clone(&self.clock),
+            Arc::<Recorder>::clone(&self.entropy),
+        );
+        change(&mut parts);
+        KeyService::open(parts).await.unwrap()
+    }
+
     pub(crate) fn rows(&self, table: Table) -> Vec<(Vec<u8>, Vec<u8>)> {
         let mut rows = Vec::new();
         self.store
@@ -249,19 +263,36 @@ pub(crate) struct Watched {
     pub(crate) destroyed: AtomicU64,
     pub(crate) forgotten: Mutex<Vec<CmkUid>>,
     pub(crate) fault: Mutex<Option<ProviderFault>>,
+    name: ProviderName,
+    capabilities: Capabilities,
 }
 
 impl Watched {
     pub(crate) fn new(setup: &Setup) -> Arc<Self> {
+        Self::with(setup, |_| ())
+    }
+
+    /// One that says something else of what it can do.
+    pub(crate) fn with(setup: &Setup, change: impl FnOnce(&mut Capabilities)) -> Arc<Self> {
+        Self::named(setup, "embedded", change)
+    }
+
+    /// One beside the embedded provider.
+    pub(crate) fn named(setup: &Setup, name: &str, change: impl FnOnce(&mut Capabilities)) -> Arc<Self> {
         let entropy = Arc::<Recorder>::clone(&setup.entropy);
+        let inner = EmbeddedProvider::new(RootSlot::new(root_key(0x42)), entropy);
+        let mut capabilities = inner.capabilities();
+        change(&mut capabilities);
         Arc::new(Self {
-            inner: EmbeddedProvider::new(RootSlot::new(root_key(0x42)), entropy),
+            inner,
             wraps: AtomicU64::default(),
             unwraps: AtomicU64::default(),
             created: AtomicU64::default(),
             destroyed: AtomicU64::default(),
             forgotten: Mutex::default(),
             fault: Mutex::default(),
+            name: ProviderName::parse(name).unwrap(),
+            capabilities,
         })
     }
 
@@ -274,11 +305,11 @@ impl Watched {
 impl KeyProvider for Watched {
     /// In the place of the provider it watches.
     fn name(&self) -> &ProviderName {
-        self.inner.name()
+        &self.name
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
+        self.capabilities
     }
 
     async fn create_version(&self, new: NewVersion<'_>) -> Result<Vec<u8>, ProviderFault> {
