@@ -5,6 +5,8 @@ use crate::backend::Backend;
 use crate::client::{Client, EndpointUrl};
 use crate::guard::{GuardConfig, Guarded};
 use crate::huawei_dew::HuaweiDew;
+use crate::kmip::{self, Kmip};
+use crate::pkcs11::Pkcs11;
 use crate::secret::Secret;
 use crate::timer::Timer;
 use crate::vault::VaultTransit;
@@ -66,6 +68,28 @@ pub enum Kind {
         /// The token.
         token: Secret,
     },
+    /// A token behind a PKCS#11 module.
+    Pkcs11 {
+        /// The vendor's module, a shared library.
+        module: PathBuf,
+        /// The token's label.
+        token: String,
+        /// The user's PIN.
+        pin: Secret,
+    },
+    /// A KMIP server.
+    Kmip {
+        /// Its name, which its certificate must bear.
+        host: String,
+        /// Its port.
+        port: u16,
+        /// Who signed its certificate, PEM.
+        ca_file: PathBuf,
+        /// The certificate by which it knows us, PEM.
+        certificate_file: PathBuf,
+        /// That certificate's key, PEM.
+        key_file: PathBuf,
+    },
 }
 
 impl fmt::Debug for Kind {
@@ -74,6 +98,8 @@ impl fmt::Debug for Kind {
             Self::AwsKms { .. } => "AwsKms",
             Self::HuaweiDew { .. } => "HuaweiDew",
             Self::Vault { .. } => "Vault",
+            Self::Pkcs11 { .. } => "Pkcs11",
+            Self::Kmip { .. } => "Kmip",
         })
     }
 }
@@ -99,6 +125,11 @@ pub fn open(
         }
         Kind::Vault { endpoint, mount, namespace, token } => {
             Box::new(VaultTransit::new(endpoint.client()?, mount, namespace, token))
+        }
+        Kind::Pkcs11 { module, token, pin } => Box::new(Pkcs11::open(&module, &token, &pin.get())?),
+        Kind::Kmip { host, port, ca_file, certificate_file, key_file } => {
+            let tls = kmip::client_config(&ca_file, &certificate_file, &key_file)?;
+            Box::new(Kmip::new(&host, port, tls, Arc::clone(&entropy))?)
         }
     };
     Ok(Guarded::new(name, backend, guard, timer, entropy))

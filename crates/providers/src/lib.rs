@@ -1,6 +1,6 @@
 //! Key providers outside this process, each behind the seam [`kms::KeyProvider`].
 //!
-//! One file per provider (`aws_kms.rs`, `huawei_dew.rs`, `vault.rs`) speaks its protocol and nothing else: it is a
+//! One file per provider (`aws_kms.rs`, `huawei_dew.rs`, `vault.rs`, `pkcs11/`, `kmip/`) speaks its protocol and nothing else: it is a
 //! [`Backend`]. [`Guarded`] makes a key provider of a backend; everything that remote services have in common stands
 //! there once: time limits, retries, circuit breaker, and the envelope by which no wrong key is ever handed out.
 //! docs/providers.md is the operator's page, docs/formats/provider-records.md draws the stored bytes.
@@ -14,6 +14,8 @@ mod client;
 mod config;
 mod guard;
 mod huawei_dew;
+mod kmip;
+mod pkcs11;
 mod reference;
 mod secret;
 mod sign;
@@ -25,6 +27,8 @@ pub use backend::{Backend, Bound, FRESH_KEY_BYTES};
 pub use config::{Endpoint, Kind, open};
 pub use guard::{BreakerState, Call, GuardConfig, Guarded, Outcome, Statistics, VerifyWraps};
 pub use huawei_dew::HuaweiDew;
+pub use kmip::Kmip;
+pub use pkcs11::Pkcs11;
 pub use secret::Secret;
 pub use timer::{SystemTimer, Timer};
 pub use vault::VaultTransit;

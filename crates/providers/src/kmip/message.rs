@@ -79,9 +79,15 @@ pub(super) fn request(operation: Operation, payload: impl FnOnce(&mut Writer)) -
 pub(super) fn create(name: &str) -> Vec<u8> {
     request(Operation::Create, |w| {
         w.enumeration(tag::OBJECT_TYPE, SYMMETRIC_KEY).structure(tag::TEMPLATE, |w| {
-            attribute(w, "Cryptographic Algorithm", |w| drop(w.enumeration(tag::ATTRIBUTE_VALUE, AES)));
-            attribute(w, "Cryptographic Length", |w| drop(w.integer(tag::ATTRIBUTE_VALUE, 256)));
-            attribute(w, "Cryptographic Usage Mask", |w| drop(w.integer(tag::ATTRIBUTE_VALUE, ENCRYPT_AND_DECRYPT)));
+            attribute(w, "Cryptographic Algorithm", |w| {
+                w.enumeration(tag::ATTRIBUTE_VALUE, AES);
+            });
+            attribute(w, "Cryptographic Length", |w| {
+                w.integer(tag::ATTRIBUTE_VALUE, 256);
+            });
+            attribute(w, "Cryptographic Usage Mask", |w| {
+                w.integer(tag::ATTRIBUTE_VALUE, ENCRYPT_AND_DECRYPT);
+            });
             attribute(w, "Name", |w| {
                 w.structure(tag::ATTRIBUTE_VALUE, |w| {
                     w.text(tag::NAME_VALUE, name).enumeration(tag::NAME_TYPE, UNINTERPRETED_TEXT);
@@ -93,7 +99,9 @@ pub(super) fn create(name: &str) -> Vec<u8> {
 
 /// An operation on a key that has no arguments.
 pub(super) fn of_key(operation: Operation, id: &str) -> Vec<u8> {
-    request(operation, |w| drop(w.text(tag::UNIQUE_IDENTIFIER, id)))
+    request(operation, |w| {
+        w.text(tag::UNIQUE_IDENTIFIER, id);
+    })
 }
 
 /// Ends a key's use, so that it may be destroyed.

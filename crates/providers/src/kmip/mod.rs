@@ -12,6 +12,7 @@ mod connection;
 mod message;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod ttlv;
 
 use crate::backend::{Backend, Bound, FRESH_KEY_BYTES};
@@ -23,6 +24,7 @@ use message::{Failed, Operation, tag};
 use model::Entropy;
 use rustls::ClientConfig;
 use std::sync::Arc;
+pub(crate) use tls::client_config;
 use ttlv::Item;
 use zeroize::Zeroizing;
 

@@ -163,17 +163,36 @@ mod tests {
             fill(&mut w);
             hex(&w.finish())
         };
-        assert_eq!(written(&|w| drop(w.integer(0x42_0020, 8))), "42002002000000040000000800000000");
-        assert_eq!(written(&|w| drop(w.enumeration(0x42_0020, 255))), "4200200500000004000000FF00000000");
         assert_eq!(
-            written(&|w| drop(w.text(0x42_0020, "Hello World"))),
+            written(&|w| {
+                w.integer(0x42_0020, 8);
+            }),
+            "42002002000000040000000800000000"
+        );
+        assert_eq!(
+            written(&|w| {
+                w.enumeration(0x42_0020, 255);
+            }),
+            "4200200500000004000000FF00000000"
+        );
+        assert_eq!(
+            written(&|w| {
+                w.text(0x42_0020, "Hello World");
+            }),
             "420020070000000B48656C6C6F20576F726C640000000000"
         );
-        assert_eq!(written(&|w| drop(w.bytes(0x42_0020, &[1, 2, 3]))), "42002008000000030102030000000000");
         assert_eq!(
-            written(&|w| drop(w.structure(0x42_0020, |w| {
-                w.enumeration(0x42_0004, 254).integer(0x42_0005, 255);
-            }))),
+            written(&|w| {
+                w.bytes(0x42_0020, &[1, 2, 3]);
+            }),
+            "42002008000000030102030000000000"
+        );
+        assert_eq!(
+            written(&|w| {
+                w.structure(0x42_0020, |w| {
+                    w.enumeration(0x42_0004, 254).integer(0x42_0005, 255);
+                });
+            }),
             "42002001000000204200040500000004000000FE000000004200050200000004000000FF00000000"
         );
     }
@@ -182,7 +201,9 @@ mod tests {
     fn reads_back_what_was_written_and_nothing_that_was_cut_or_stuffed() {
         let mut w = Writer::default();
         w.structure(1, |w| {
-            w.text(2, "name").bytes(3, &[9; 5]).enumeration(4, 7).structure(5, |w| drop(w.text(2, "inner")));
+            w.text(2, "name").bytes(3, &[9; 5]).enumeration(4, 7).structure(5, |w| {
+                w.text(2, "inner");
+            });
         });
         let bytes = w.finish();
         let item = Item::read(&bytes).unwrap();

@@ -6,7 +6,7 @@ mod layers;
 mod providers;
 mod table;
 
-pub(crate) use self::providers::{AWS_KMS, HUAWEI_DEW, ProviderSettings, VAULT};
+pub(crate) use self::providers::{AWS_KMS, HUAWEI_DEW, KMIP, PKCS11, ProviderSettings, VAULT};
 use crate::failure::Failure;
 pub(crate) use explain::explain;
 use gateway::TrustedProxies;

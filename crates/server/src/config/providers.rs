@@ -40,7 +40,14 @@ pub(crate) const HUAWEI_DEW: &str = "huawei-dew";
 /// Vault or OpenBao transit.
 pub(crate) const VAULT: &str = "vault";
 
-const KINDS: &[&str] = &[AWS_KMS, HUAWEI_DEW, VAULT];
+/// A token behind a PKCS#11 module.
+pub(crate) const PKCS11: &str = "pkcs11";
+/// A KMIP server.
+pub(crate) const KMIP: &str = "kmip";
+
+const KINDS: &[&str] = &[AWS_KMS, HUAWEI_DEW, VAULT, PKCS11, KMIP];
+/// Those that speak HTTP.
+const HTTP: &[&str] = &[AWS_KMS, HUAWEI_DEW, VAULT];
 
 const fn text(
     key: &'static str,
@@ -72,21 +79,25 @@ pub(crate) const PROVIDER_SETTINGS: &[ProviderSetting] = &[
         ..text(
             "kind",
             &[],
-            "aws-kms|huawei-dew|vault",
+            "aws-kms|huawei-dew|vault|pkcs11|kmip",
             None,
-            "What the provider is: AWS KMS; Huawei DEW or another Strongroom; the transit engine of Vault or OpenBao. \
-             Required.",
+            "What the provider is: AWS KMS; Huawei DEW or another Strongroom; the transit engine of Vault or OpenBao; an \
+             HSM or a software token by PKCS#11; a key manager by KMIP 1.4. Required.",
         )
     },
     text(
         "endpoint",
-        &[],
+        HTTP,
         "URL",
         None,
         "Where the service is: https://HOST[:PORT][/PREFIX], plain http for loopback only. By default the service of the \
          region, where there is one.",
     ),
-    file("ca_file", &[], "Certificates to trust there (PEM). By default those that the system trusts."),
+    file(
+        "ca_file",
+        &[AWS_KMS, HUAWEI_DEW, VAULT, KMIP],
+        "Certificates to trust there (PEM). By default those that the system trusts; required for kmip.",
+    ),
     text("region", &[AWS_KMS], "NAME", None, "The region that signatures name. Required."),
     text("project_id", &[HUAWEI_DEW], "ID", None, "The project that keeps the keys. Required."),
     text("access_key", &[AWS_KMS, HUAWEI_DEW], "ID", None, "The access key that signs. Required."),
@@ -106,6 +117,17 @@ pub(crate) const PROVIDER_SETTINGS: &[ProviderSetting] = &[
         "File with the token, mode 0600. Read again when the service refuses it. This or token_env is required.",
     ),
     text("token_env", &[VAULT], "VARIABLE", None, "Environment variable with the token."),
+    file("module", &[PKCS11], "The vendor's PKCS#11 module, a shared library. Required."),
+    text("token_label", &[PKCS11], "LABEL", None, "The label of the token that keeps the keys. Required."),
+    file("pin_file", &[PKCS11], "File with the user's PIN, mode 0600. This or pin_env is required."),
+    text("pin_env", &[PKCS11], "VARIABLE", None, "Environment variable with the user's PIN."),
+    text("host", &[KMIP], "HOST", None, "The name of the KMIP server, which its certificate must bear. Required."),
+    ProviderSetting {
+        takes: Takes::Number(1..=65_535),
+        ..text("port", &[KMIP], "NUMBER", Some("5696"), "The port of the KMIP server.")
+    },
+    file("certificate_file", &[KMIP], "The certificate by which the KMIP server knows this one (PEM). Required."),
+    file("key_file", &[KMIP], "The key of that certificate (PEM), mode 0600. Required."),
     number("timeout_ms", 10..=60_000, "2000", "Longest time of one call, in milliseconds."),
     number(
         "tries_max",
@@ -296,6 +318,8 @@ mod tests {
             ("[provider.c]\nkind = \"vault\"\ntimeout_ms = true", "a text or a number"),
             ("[provider.c]\nkind = \"vault\"\nverify_wraps = \"none\"", "bucket-keys|all"),
             ("[provider.c]\nkind = \"vault\"\nmount = \"\"", "PATH"),
+            ("[provider.c]\nkind = \"kmip\"\nport = 0", "1 to 65535"),
+            ("[provider.c]\nkind = \"pkcs11\"\nendpoint = \"https://x\"", "no setting `endpoint`"),
             ("[provider]\nc = 1", "must be a table"),
         ] {
             let complaint = parse(text).unwrap_err();

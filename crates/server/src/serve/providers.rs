@@ -5,7 +5,7 @@
 //! server cannot do without counts: taken out of service, it would serve nothing, where without one provider it still
 //! serves all that this provider's CMKs do not seal.
 
-use crate::config::{AWS_KMS, HUAWEI_DEW, ProviderSettings, Settings, VAULT};
+use crate::config::{AWS_KMS, HUAWEI_DEW, KMIP, PKCS11, ProviderSettings, Settings, VAULT};
 use crate::failure::Failure;
 use ::providers::{
     BreakerState, Call, Endpoint, GuardConfig, Guarded, Kind, Outcome, Secret, SystemTimer, VerifyWraps,
@@ -245,6 +245,22 @@ fn kind(of: &ProviderSettings, env: Env<'_>) -> Result<Kind, Failure> {
             namespace: of.text("namespace").map(str::to_owned),
             token: secret(of, "token_file", "token_env", env)?,
         }),
+        PKCS11 => Ok(Kind::Pkcs11 {
+            module: owned("module")?.into(),
+            token: owned("token_label")?,
+            pin: secret(of, "pin_file", "pin_env", env)?,
+        }),
+        KMIP => {
+            let key_file = std::path::PathBuf::from(owned("key_file")?);
+            crate::private_file::refuse_if_open_to_others(&key_file, "chmod 600")?;
+            Ok(Kind::Kmip {
+                host: owned("host")?,
+                port: u16::try_from(of.number("port")?).map_err(|_| of.wrong("`port` is not a port"))?,
+                ca_file: owned("ca_file")?.into(),
+                certificate_file: owned("certificate_file")?.into(),
+                key_file,
+            })
+        }
         other => Err(of.wrong(&format!("there is no kind `{other}`"))),
     }
 }
