@@ -93,6 +93,15 @@ impl Directory {
             .await
     }
 
+    /// Asks for a right to what belongs to the server as a whole: only identities of the operator's account can have it.
+    ///
+    /// # Errors
+    /// [`IamError::AccessDenied`].
+    pub fn permit_operator(&self, rq: Requester<'_>, action: Action) -> Result<(), IamError> {
+        let account = self.shared.operator_account(&rq, action)?;
+        self.shared.permit(&rq, action, &account, "root-key", &[])
+    }
+
     /// Seals new tokens under a fresh key. Tokens sealed under the former keys live out their time.
     ///
     /// # Errors

@@ -290,9 +290,9 @@ impl KeyService {
     pub async fn back_up(
         self: &Arc<Self>,
         passphrase: Zeroizing<Vec<u8>>,
-        cost: PassphraseCost,
         program: &str,
     ) -> Result<Vec<u8>, BackupError> {
+        let cost = self.root.keeper().map(|keeper| keeper.passphrase_cost()).unwrap_or_default();
         let info = BackupInfo {
             created: self.clock.now(),
             program: program.to_owned(),

@@ -18,10 +18,12 @@ use crate::embedded::material_binding;
 use crate::internal::row_binding;
 use crate::ledger::Vet;
 use crate::record::{CmkVersionRecord, InternalKeyRecord};
-use crate::{KeyService, KmsError, ProviderName, RootSlot, root_check};
+use crate::trail::Act;
+use crate::{KeyService, KeyUser, KmsError, ProviderName, RootSlot, root_check};
 use async_trait::async_trait;
-use crypto::{Binding, KeyRole, RootKey};
+use crypto::{Binding, KeyRole, PassphraseCost, RootKey};
 use model::Entropy;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Change, CommitError, Expectation, Snapshot, StoreFault, Table, Transaction};
@@ -62,6 +64,9 @@ pub trait RootKeeper: Send + Sync + 'static {
 
     /// Removes the staged key.
     async fn discard(&self) -> Result<(), RootKeeperError>;
+
+    /// What a guess of a passphrase is to cost, for what is sealed from now on.
+    fn passphrase_cost(&self) -> PassphraseCost;
 }
 
 /// Why a root key was not kept.
@@ -92,6 +97,24 @@ pub struct RootChanged {
 }
 
 impl KeyService {
+    /// Tells the service who keeps the root key. Until then it cannot be changed. To be called once.
+    pub fn set_root_keeper(&self, keeper: Arc<dyn RootKeeper>) {
+        self.root.set_keeper(keeper);
+    }
+
+    /// Runs an operation on the key store as a whole and puts it on record, refused or not, before it is answered.
+    ///
+    /// # Errors
+    /// Those of the operation; [`KmsError::AuditUnavailable`].
+    pub async fn on_record<T>(
+        &self,
+        user: &KeyUser,
+        operation: &'static str,
+        work: impl Future<Output = Result<T, KmsError>> + Send,
+    ) -> Result<T, KmsError> {
+        self.perform(user, Act::changing(operation), work).await
+    }
+
     /// Changes the root key. Whether the caller may is decided by whoever calls this. Runs to its end even if the caller
     /// goes away.
     ///
@@ -99,11 +122,8 @@ impl KeyService {
     /// [`KmsError::Validation`] for what the source does not take; [`KmsError::Unavailable`]: nothing has changed, unless the
     /// store failed in the middle; then nothing more is stored under the root key until the next start.
     /// [`KmsError::Damaged`] when a row does not open under the present root key; nothing has changed.
-    pub async fn change_root(
-        self: &Arc<Self>,
-        keeper: Arc<dyn RootKeeper>,
-        from: NewRoot,
-    ) -> Result<RootChanged, KmsError> {
+    pub async fn change_root(self: &Arc<Self>, from: NewRoot) -> Result<RootChanged, KmsError> {
+        let keeper = Arc::clone(self.root.keeper()?);
         let service = Arc::clone(self);
         tokio::spawn(async move { service.change_root_now(&*keeper, &from).await })
             .await

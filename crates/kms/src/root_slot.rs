@@ -1,10 +1,10 @@
 //! Where the root key stands while the server runs. It can be changed under way: whoever uses it takes it from here each
 //! time.
 
-use crate::KmsError;
+use crate::{KmsError, RootKeeper};
 use crypto::RootKey;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 /// The present root key.
 pub struct RootSlot {
@@ -13,6 +13,8 @@ pub struct RootSlot {
     former: RwLock<Option<Arc<RootKey>>>,
     /// Set when a change of the root key ended nobody knows how: which key the rows are under shows at the next start.
     unsettled: AtomicBool,
+    /// Who keeps the key outside the store.
+    keeper: OnceLock<Arc<dyn RootKeeper>>,
 }
 
 impl RootSlot {
@@ -22,7 +24,16 @@ impl RootSlot {
             key: RwLock::new(Arc::new(root)),
             former: RwLock::default(),
             unsettled: AtomicBool::new(false),
+            keeper: OnceLock::new(),
         })
+    }
+
+    pub(crate) fn set_keeper(&self, keeper: Arc<dyn RootKeeper>) {
+        let _ = self.keeper.set(keeper);
+    }
+
+    pub(crate) fn keeper(&self) -> Result<&Arc<dyn RootKeeper>, KmsError> {
+        self.keeper.get().ok_or(KmsError::Unsupported("another root key"))
     }
 
     /// The key for one use.

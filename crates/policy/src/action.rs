@@ -341,6 +341,10 @@ actions! {
     ServerDeleteAccount = "strongroom:DeleteAccount", "";
     /// Seal new session tokens under a fresh key.
     ServerRotateTokenKey = "strongroom:RotateTokenKey", "";
+    /// Change the root key.
+    ServerChangeRootKey = "strongroom:ChangeRootKey", "";
+    /// Take a backup of every key, account and right.
+    ServerBackUpKeys = "strongroom:BackUpKeys", "";
     /// Ask why anybody may or may not do something.
     ServerExplainAccess = "strongroom:ExplainAccess", "";
 }

@@ -104,7 +104,9 @@ impl Action {
             | A::ServerCreateAccount
             | A::ServerUpdateAccount
             | A::ServerDeleteAccount
-            | A::ServerRotateTokenKey => true,
+            | A::ServerRotateTokenKey
+            | A::ServerChangeRootKey
+            | A::ServerBackUpKeys => true,
             A::ListAllMyBuckets
             | A::CreateBucket
             | A::DeleteBucket

@@ -209,6 +209,8 @@ impl Action {
             | A::ServerUpdateAccount
             | A::ServerDeleteAccount
             | A::ServerRotateTokenKey
+            | A::ServerChangeRootKey
+            | A::ServerBackUpKeys
             | A::ServerExplainAccess => &[],
             A::ListAllMyBuckets
             | A::CreateBucket

@@ -1,19 +1,19 @@
 //! A backup gives back every key, under its passphrase alone, and shows nothing without it.
 
+use crate::root_change::Source;
 use crate::setup::{Setup, me, new_key, region, root_key};
-use crypto::{PassphraseCost, Wrappable};
+use crypto::Wrappable;
 use model::BucketUid;
 use std::sync::Arc;
 use store::engine::memory::MemoryStore;
 use store::{MetaStore, Table};
-use strongroom_kms::{BackupError, EncryptionContext, KeyBackup, KeyService, KmsError, Source};
+use strongroom_kms::{BackupError, EncryptionContext, KeyBackup, KeyService, KmsError, Source as Wrapped};
 use zeroize::Zeroizing;
 
 const PASSPHRASE: &[u8] = b"correct horse battery";
-const CHEAP: PassphraseCost = PassphraseCost { memory_kib: 64, passes: 1, lanes: 1 };
-
 async fn backup(service: &Arc<KeyService>) -> Vec<u8> {
-    service.back_up(Zeroizing::new(PASSPHRASE.to_vec()), CHEAP, "0.1.0").await.unwrap()
+    service.set_root_keeper(Arc::<Source>::default());
+    service.back_up(Zeroizing::new(PASSPHRASE.to_vec()), "0.1.0").await.unwrap()
 }
 
 fn wrong(file: &[u8], passphrase: &[u8]) -> BackupError {
@@ -48,7 +48,7 @@ async fn an_empty_node_opens_what_the_old_one_wrapped() {
     }));
     let again = empty.open_with_root(root).await.unwrap();
     let context = EncryptionContext::new();
-    let source = Source { ciphertext: &sealed, context: &context, cmk: None };
+    let source = Wrapped { ciphertext: &sealed, context: &context, cmk: None };
     let opened = again.decrypt(&me(), source).await.unwrap();
     assert_eq!(opened.plaintext[..], *b"plain");
     assert_eq!(again.sse_obs_key(bucket).await.unwrap().as_secret().expose(), sse_obs.as_secret().expose());
@@ -115,7 +115,7 @@ async fn rows_that_do_not_fit_the_root_key_make_no_backup() {
     let middle = row.len() / 2;
     row[middle] ^= 1;
     setup.put(Table::CmkVersions, &key, &row).await;
-    let made = service.back_up(Zeroizing::new(PASSPHRASE.to_vec()), CHEAP, "0").await;
+    let made = service.back_up(Zeroizing::new(PASSPHRASE.to_vec()), "0").await;
     assert!(matches!(made, Err(BackupError::Content(_))));
     let empty: Arc<dyn MetaStore> = MemoryStore::shared();
     let info = strongroom_kms::BackupInfo {

@@ -3,7 +3,7 @@
 
 use crate::setup::{Setup, me, new_key, root_key};
 use async_trait::async_trait;
-use crypto::{RootKey, SecretBytes, Wrappable};
+use crypto::{PassphraseCost, RootKey, SecretBytes, Wrappable};
 use model::BucketUid;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ use testkit::FaultyMeta;
 
 /// A source in memory: the present key, the staged one, and what fails.
 #[derive(Default)]
-struct Source {
+pub(crate) struct Source {
     present: Mutex<Vec<u8>>,
     staged: Mutex<Option<Vec<u8>>>,
     fails: Mutex<Option<&'static str>>,
@@ -57,6 +57,10 @@ impl RootKeeper for Source {
         *self.staged.lock().unwrap() = None;
         Ok(())
     }
+
+    fn passphrase_cost(&self) -> PassphraseCost {
+        PassphraseCost { memory_kib: 64, passes: 1, lanes: 1 }
+    }
 }
 
 /// The source of the root key that the setup opens with.
@@ -67,7 +71,8 @@ fn source() -> Arc<Source> {
 }
 
 async fn change(service: &Arc<KeyService>, source: &Arc<Source>) -> Result<strongroom_kms::RootChanged, KmsError> {
-    service.change_root(Arc::<Source>::clone(source), NewRoot::SameSource(None)).await
+    service.set_root_keeper(Arc::<Source>::clone(source));
+    service.change_root(NewRoot::SameSource(None)).await
 }
 
 /// Starts again with whichever key at the source fits; exactly one does.

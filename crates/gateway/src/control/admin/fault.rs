@@ -13,7 +13,7 @@ use iam::IamError;
 pub(super) struct Fault {
     status: StatusCode,
     code: &'static str,
-    message: String,
+    pub(super) message: String,
     /// What goes to the log instead of the caller.
     detail: Option<String>,
 }

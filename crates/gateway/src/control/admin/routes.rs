@@ -18,6 +18,8 @@ pub(super) enum Operation {
     Explain,
     KeyImpact,
     KeyUsage,
+    ChangeRootKey,
+    BackUpKeys,
 }
 
 /// Method, path below `/admin/v1/`, operation. `*` stands for a name, percent-encoded; there is at most one.
@@ -34,6 +36,8 @@ pub(super) const ROUTES: &[(&str, &str, Operation)] = &[
     ("POST", "explain", Operation::Explain),
     ("GET", "kms/keys/*/impact", Operation::KeyImpact),
     ("GET", "kms/usage", Operation::KeyUsage),
+    ("POST", "kms/root/rewrap", Operation::ChangeRootKey),
+    ("POST", "kms/backup", Operation::BackUpKeys),
 ];
 
 const PREFIX: &str = "/admin/v1/";
