@@ -2,11 +2,12 @@
 
 use crate::config::GatewayConfig;
 use crate::control::ControlPlane;
-use crate::data::{DataPlane, DocumentRoom};
+use crate::data::{DataPlane, DocumentRoom, ObjectAudit, ObjectTrail};
 use crate::ids::Ids;
 use crate::listener::{self, Door, TlsSlot};
 use crate::metrics::Metrics;
 use crate::readiness::{Readiness, ReadinessSource};
+use audit::AuditTrail;
 use iam::Directory;
 use kms::KeyService;
 use model::{Clock, Entropy};
@@ -45,6 +46,7 @@ pub struct Gateway {
     pub(crate) ids: Ids,
     pub(crate) documents: DocumentRoom,
     pub(crate) readiness: ReadinessSource,
+    pub(crate) object_trail: ObjectTrail,
 }
 
 impl Gateway {
@@ -52,14 +54,19 @@ impl Gateway {
     pub fn new(parts: Parts) -> Arc<Self> {
         let Parts { objects, keys, directory, clock, entropy, metrics, config } = parts;
         let documents = DocumentRoom::new(config.limits.documents_bytes_max);
-        let (ids, readiness) = (Ids::new(entropy), ReadinessSource::default());
-        Arc::new(Self { objects, keys, directory, clock, metrics, config, ids, documents, readiness })
+        let (ids, readiness, object_trail) = (Ids::new(entropy), ReadinessSource::default(), ObjectTrail::default());
+        Arc::new(Self { objects, keys, directory, clock, metrics, config, ids, documents, readiness, object_trail })
     }
 
     /// Lets readiness depend on what the rooms behind say; the first source counts. It is asked on every request for it,
     /// and answers from memory.
     pub fn set_readiness(&self, source: impl Fn() -> Readiness + Send + Sync + 'static) {
         self.readiness.set(source);
+    }
+
+    /// Puts requests about objects on an audit log, before they are answered. To be called once, before the first one.
+    pub fn set_object_audit(&self, which: ObjectAudit, trail: Arc<dyn AuditTrail>) {
+        self.object_trail.set(which, trail);
     }
 
     /// The counters, to register those of other rooms.

@@ -29,6 +29,7 @@ pub mod route;
 pub mod xml;
 
 pub use config::{GatewayConfig, Limits};
+pub use data::ObjectAudit;
 pub use errors::Compat;
 pub use gateway::{Gateway, Parts};
 pub use listener::TlsSlot;

@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use hyper::body::{Body, Frame, SizeHint};
 use objects::Fail;
 use objects::api::ResponseBody;
+use sse::AppliedEncryption;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -24,6 +25,8 @@ pub struct Reply {
     pub headers: HeaderMap,
     /// Body.
     pub body: ReplyBody,
+    /// How the object that the answer is about is sealed, for the audit log.
+    pub encryption: Option<AppliedEncryption>,
 }
 
 /// A reply's body.
@@ -49,7 +52,7 @@ impl fmt::Debug for ReplyBody {
 impl Reply {
     /// A reply without headers and body.
     pub fn new(status: StatusCode) -> Self {
-        Self { status, headers: HeaderMap::new(), body: ReplyBody::Empty }
+        Self { status, headers: HeaderMap::new(), body: ReplyBody::Empty, encryption: None }
     }
 
     /// 200.

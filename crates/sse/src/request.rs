@@ -4,6 +4,7 @@
 //! sees the request as it was sent and an invalid value does not answer before a denial.
 
 use kms::CmkId;
+use model::BucketKeyId;
 use std::fmt;
 use zeroize::Zeroizing;
 
@@ -170,6 +171,8 @@ pub enum AppliedEncryption {
         cmk: CmkId,
         /// Whether a bucket key was used.
         bucket_key: bool,
+        /// Which one, for the audit log.
+        bucket_key_id: Option<BucketKeyId>,
     },
     /// SSE-OBS (SSE-S3).
     Obs,

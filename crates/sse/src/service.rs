@@ -112,7 +112,8 @@ impl SseService {
                     None => self.kms.default_key(user, Action::KmsGenerateDataKey).await?,
                 };
                 let (dek, through) = self.kms_dek(&cmk, bucket_key, &context, target, user).await?;
-                let applied = AppliedEncryption::Kms { cmk: cmk.clone(), bucket_key };
+                let bucket_key_id = through.bucket_key_id();
+                let applied = AppliedEncryption::Kms { cmk: cmk.clone(), bucket_key, bucket_key_id };
                 (Some(dek), Envelope::Kms { cmk, context, through }, applied)
             }
         };
@@ -238,7 +239,8 @@ impl SseService {
             Envelope::Plain => AppliedEncryption::None,
             Envelope::Obs { .. } => AppliedEncryption::Obs,
             Envelope::Kms { cmk, through, .. } => {
-                AppliedEncryption::Kms { cmk: cmk.clone(), bucket_key: matches!(through, Through::BucketKey { .. }) }
+                let bucket_key_id = through.bucket_key_id();
+                AppliedEncryption::Kms { cmk: cmk.clone(), bucket_key: bucket_key_id.is_some(), bucket_key_id }
             }
             Envelope::Customer { .. } => {
                 AppliedEncryption::Customer { key_md5: customer_key_md5.unwrap_or_default().to_owned() }

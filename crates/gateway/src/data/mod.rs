@@ -6,10 +6,13 @@
 mod documents;
 pub(crate) mod identity;
 mod intake;
+mod object_audit;
 mod sts;
 
 pub(crate) use documents::DocumentRoom;
 pub(crate) use intake::{IncomingSource, Intake};
+pub use object_audit::ObjectAudit;
+pub(crate) use object_audit::ObjectTrail;
 
 use crate::auth::{self, SignedRequest};
 use crate::dialect::{Dialect, Family, HeaderView};
@@ -28,6 +31,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
 use hyper::body::Incoming;
 use objects::Fail;
+use policy::Principal;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -41,6 +45,10 @@ struct Progress {
     dialect: &'static Dialect,
     operation: &'static str,
     access_key: Option<String>,
+    /// What the request is about.
+    place: Option<Place>,
+    /// Who asks, once the signature is verified.
+    principal: Option<Principal>,
 }
 
 impl DataPlane {
@@ -57,9 +65,16 @@ impl Serve for DataPlane {
         let ids = gateway.ids.draw();
         let (head, body) = request.into_parts();
         let intake = Intake::new(body, &gateway.config.limits, gateway.metrics.received());
-        let mut progress = Progress { dialect: dialect_hint(&head.headers), operation: "Unknown", access_key: None };
+        let mut progress = Progress {
+            dialect: dialect_hint(&head.headers),
+            operation: "Unknown",
+            access_key: None,
+            place: None,
+            principal: None,
+        };
         let client = Client::of(&peer, &head.headers, &gateway.config.trusted_proxies);
         let result = answer(gateway, &head, &client, &ids, &intake, &mut progress).await;
+        let result = gateway.object_trail.recorded(gateway, &head, &client, &ids, &progress, result).await;
         let is_head = head.method == Method::HEAD;
         let dialect = progress.dialect;
         let mut reply = match result {
@@ -143,6 +158,7 @@ async fn answer(
         PlaceError::Path => Refusal::Wire(WireFault::BadTarget),
         PlaceError::Name(error) => Refusal::Fail(Fail::Name(error)),
     })?;
+    progress.place = Some(place.clone());
     if sts::asked(head, &place) {
         progress.operation = "Sts";
         return Ok(sts::serve(gateway, head, client, ids, intake).await);
@@ -167,12 +183,14 @@ async fn answer(
         let virtual_hosted = matches!(style, HostStyle::Bucket(_));
         let form = opened.admit(gateway, headers, bucket, virtual_hosted)?;
         let (place, identity, posted) = (Place::Object(bucket.clone(), form.name), form.identity, Some(form.posted));
+        (progress.place, progress.principal) = (Some(place.clone()), Some(identity.principal.clone()));
         let view = HeaderView::new(dialect, &form.headers, &query, false)?;
         let cx = ops::context(gateway, dialect, &identity, client, ids, &view);
         let call = Call { gateway, dialect, cx, view, query, place, identity, intake, host, client, posted };
         return ops::dispatch(Operation::PostObject, call).await;
     }
     let identity = identity::establish(gateway, dialect, credential?, &signed)?;
+    progress.principal = Some(identity.principal.clone());
     let operation = operation?;
     let view = HeaderView::new(dialect, headers, &query, identity.is_presigned())?;
     let cx = ops::context(gateway, dialect, &identity, client, ids, &view);

@@ -80,10 +80,11 @@ impl<'a> Repeated<'a> {
 /// key is never sent back.
 pub(super) fn show(reply: &mut Reply, dialect: &'static Dialect, applied: &AppliedEncryption, repeated: Repeated<'_>) {
     let names = &dialect.names;
+    reply.encryption = Some(applied.clone());
     match applied {
         AppliedEncryption::None => {}
         AppliedEncryption::Obs => reply.set(names.sse, "AES256"),
-        AppliedEncryption::Kms { cmk, bucket_key } => {
+        AppliedEncryption::Kms { cmk, bucket_key, .. } => {
             reply.set(names.sse, dialect.kms_word);
             let id = match dialect.key_id_form {
                 KeyIdForm::Obs => cmk.to_obs(),
@@ -184,7 +185,7 @@ mod tests {
 
     #[test]
     fn each_dialect_names_the_cmk_in_its_own_form() {
-        let kms = AppliedEncryption::Kms { cmk: cmk(), bucket_key: false };
+        let kms = AppliedEncryption::Kms { cmk: cmk(), bucket_key: false, bucket_key_id: None };
         assert_eq!(
             shown(Dialect::S3, &kms, Repeated::default()),
             pairs(&[
@@ -210,7 +211,7 @@ mod tests {
     #[test]
     fn a_bucket_key_shows_only_when_there_is_one() {
         let show = |bucket_key| {
-            shown(Dialect::OBS, &AppliedEncryption::Kms { cmk: cmk(), bucket_key }, Repeated::default())
+            shown(Dialect::OBS, &AppliedEncryption::Kms { cmk: cmk(), bucket_key, bucket_key_id: None }, Repeated::default())
                 .iter()
                 .any(|(name, value)| name.ends_with("-bucket-key-enabled") && value == "true")
         };
