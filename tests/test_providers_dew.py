@@ -77,7 +77,7 @@ def test_objects_of_one_under_a_key_of_the_other(head_office, branch):
 def test_faults_of_the_wire(make_server, head_office, fault):
     proxy = FaultProxy(head_office.control())
     server = make_server(start=False)
-    settings = dew_settings(server, "office", head_office, endpoint=proxy.url, timeout_ms=300, tries_max=2)
+    settings = dew_settings(server, "office", head_office, endpoint=proxy.url, timeout_ms=4000, tries_max=2)
     configure(server, 'kms_default_provider = "office"', settings).start()
     kms, s3 = clients.kms(server), clients.s3(server)
     s3.create_bucket(Bucket="branch")

@@ -32,7 +32,7 @@ def proxy(moto):
 @pytest.fixture(scope="module")
 def server(make_server, proxy):
     server = make_server("--bucket-key-ttl-seconds", "5", start=False)
-    settings = aws_settings(server, "cloud", proxy.url, timeout_ms=300, tries_max=2, probe_interval_seconds=1)
+    settings = aws_settings(server, "cloud", proxy.url, timeout_ms=4000, tries_max=2, probe_interval_seconds=1)
     return configure(server, 'kms_default_provider = "cloud"', settings).start()
 
 
@@ -153,7 +153,7 @@ def test_readiness_follows_the_default_provider_and_liveness_does_not(proxy, ser
 def test_another_provider_than_the_default_only_lowers_readiness(make_server, moto):
     proxy = FaultProxy(moto.url)
     server = make_server(start=False)
-    settings = aws_settings(server, "other", proxy.url, probe_interval_seconds=1, timeout_ms=300)
+    settings = aws_settings(server, "other", proxy.url, probe_interval_seconds=1, timeout_ms=4000)
     configure(server, settings).start()
     kms, s3 = clients.kms(server), clients.s3(server)
     kms.create_key(CustomKeyStoreId="other")
@@ -170,7 +170,7 @@ def test_another_provider_than_the_default_only_lowers_readiness(make_server, mo
 def test_the_server_starts_while_the_service_is_down(make_server, moto):
     proxy = FaultProxy(moto.url)
     server = make_server(start=False)
-    settings = aws_settings(server, "other", proxy.url, timeout_ms=300)
+    settings = aws_settings(server, "other", proxy.url, timeout_ms=4000)
     configure(server, settings).start()
     kms, s3 = clients.kms(server), clients.s3(server)
     cmk = kms.create_key(CustomKeyStoreId="other")["KeyMetadata"]["Arn"]

@@ -21,7 +21,7 @@ import boto3
 import requests
 
 from . import huawei, secrets
-from .server import clean_environment
+from .server import REPOSITORY, clean_environment
 
 START_SECONDS_MAX = 60
 AWS_ACCESS_KEY, AWS_SECRET_KEY = "AKIAPROVIDERTESTS000", "the-secret-at-the-other-service-0123456789"
@@ -52,6 +52,10 @@ class Moto:
         command = [Path(sys.executable).parent / "moto_server", "-H", "127.0.0.1", "-p", str(self.port)]
         self.process = subprocess.Popen(command, env=clean_environment(), stdout=self.log, stderr=self.log)
         wait_until(self._answers, "moto listens", START_SECONDS_MAX)
+        # It loads what an operation needs at its first use, which takes seconds.
+        kms = self.client()
+        key = kms.create_key()["KeyMetadata"]["Arn"]
+        kms.decrypt(CiphertextBlob=kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"])
 
     def _answers(self):
         assert self.process.poll() is None, "moto has ended"
@@ -204,11 +208,11 @@ def private_file(directory, name, text) -> Path:
 
 
 def aws_settings(server, name, endpoint, **more) -> str:
-    """A `[provider.NAME]` table for AWS KMS at an address, short of patience so that tests need not wait."""
+    """A `[provider.NAME]` table for AWS KMS at an address, with a short pause of the breaker so that tests need not wait."""
     settings = {
         "kind": "aws-kms", "endpoint": endpoint, "region": AWS_REGION, "access_key": AWS_ACCESS_KEY,
         "secret_file": str(private_file(server.directory, f"{name}.secret", AWS_SECRET_KEY)),
-        "timeout_ms": 1000, "breaker_pause_ms": 100, "probe_interval_seconds": 0, **more,
+        "timeout_ms": 5000, "breaker_pause_ms": 100, "probe_interval_seconds": 0, **more,
     }  # fmt: skip
     return table(name, settings)
 
@@ -225,7 +229,7 @@ def dew_settings(server, name, other, **more) -> str:
         "kind": "huawei-dew", "endpoint": other.control(tls=True), "project_id": project_of(other),
         "access_key": other.access_key,
         "secret_file": str(private_file(server.directory, f"{name}.secret", other.secret_key)),
-        "timeout_ms": 1000, "breaker_pause_ms": 100, "probe_interval_seconds": 0, **more,
+        "timeout_ms": 5000, "breaker_pause_ms": 100, "probe_interval_seconds": 0, **more,
     }  # fmt: skip
     if settings["endpoint"].startswith("https:"):
         settings["ca_file"] = str(other.ca)
@@ -241,3 +245,11 @@ def configure(server, *texts):
     server.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     (server.data / "strongroom.toml").write_text("\n".join(texts))
     return server
+
+
+def suite(name, **environment):
+    """Runs the suite of all key providers against a service that the environment names."""
+    command = ["cargo", "test", "--workspace", "--locked", "--test", "services", "--", name]
+    return subprocess.run(
+        command, cwd=REPOSITORY, env=clean_environment(**environment), capture_output=True, text=True, timeout=280
+    )  # fmt: skip

@@ -138,7 +138,8 @@ impl AwsKms {
         let mut authorization = HeaderValue::from_str(&authorization).map_err(unsendable)?;
         authorization.set_sensitive(true);
         wire.push((AUTHORIZATION, authorization));
-        self.client.exchange(Ask { method: Method::POST, target: path.to_owned(), headers: wire, body }).await
+        let once = operation == "CreateKey";
+        self.client.exchange(Ask { method: Method::POST, target: path.to_owned(), headers: wire, body, once }).await
     }
 
     async fn make(&self, uid: CmkUid, version: u32) -> Result<String, ProviderFault> {

@@ -104,7 +104,8 @@ impl HuaweiDew {
         let mut authorization = HeaderValue::from_str(&authorization).map_err(unsendable)?;
         authorization.set_sensitive(true);
         wire.push((AUTHORIZATION, authorization));
-        self.client.exchange(Ask { method: Method::POST, target: path, headers: wire, body }).await
+        let once = operation == "create-key";
+        self.client.exchange(Ask { method: Method::POST, target: path, headers: wire, body, once }).await
     }
 
     async fn make(&self, new: NewVersion<'_>) -> Result<String, ProviderFault> {

@@ -95,7 +95,7 @@ impl VaultTransit {
             headers.push((HeaderName::from_static("x-vault-namespace"), value));
         }
         let target = format!("{}/v1/{}/{path}", self.client.prefix(), self.mount);
-        self.client.exchange(Ask { method: method.clone(), target, headers, body }).await
+        self.client.exchange(Ask { method: method.clone(), target, headers, body, once: false }).await
     }
 
     async fn take_up(&self, existing: &str) -> Result<String, ProviderFault> {

@@ -32,6 +32,9 @@ pub(crate) struct Ask {
     pub(crate) target: String,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) body: Zeroizing<Vec<u8>>,
+    /// Over a connection of its own: a kept one may be closing, and then whether the service has done what was asked is
+    /// not known. For what must not be asked twice.
+    pub(crate) once: bool,
 }
 
 /// A service's answer.
@@ -68,6 +71,7 @@ impl Client {
     /// # Errors
     /// [`ProviderFault::Unavailable`] when there is no whole answer; [`ProviderFault::Garbage`] for one that is too long.
     pub(crate) async fn exchange(&self, ask: Ask) -> Result<Answer, ProviderFault> {
+        let once = ask.once;
         let mut request = Request::builder().method(ask.method).uri(ask.target);
         if let Some(headers) = request.headers_mut() {
             *headers = ask.headers.into_iter().collect::<HeaderMap>();
@@ -75,7 +79,7 @@ impl Client {
         let mut request = request
             .body(Full::new(Bytes::from_owner(Wiped(ask.body))))
             .map_err(|_| ProviderFault::Unsupported("such a request"))?;
-        while let Some(mut sender) = self.kept() {
+        while let Some(mut sender) = if once { None } else { self.kept() } {
             match sender.try_send_request(request).await {
                 Ok(response) => return self.read(sender, response).await,
                 Err(mut failed) => match failed.take_message() {

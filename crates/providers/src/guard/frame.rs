@@ -198,8 +198,10 @@ mod tests {
                 out.iter_mut().zip(0..).for_each(|(byte, at)| *byte = at);
             }
         }
-        let golden: String =
-            include_str!("../../../../vectors/kms/provider-frame.hex").lines().filter(|l| !l.starts_with('#')).collect();
+        let golden: String = include_str!("../../../../vectors/kms/provider-frame.hex")
+            .lines()
+            .filter(|l| !l.starts_with('#'))
+            .collect();
         let golden = data_encoding::HEXLOWER.decode(golden.as_bytes()).unwrap();
         let bound = bound(0x0102_0304, KeyRole::BucketKey, "golden");
         let frame = Frame::parse(&golden, &bound).ok().unwrap();
