@@ -6,6 +6,7 @@
 //! DIR/tls/               local authority and server certificate
 //! DIR/meta/              metadata engine
 //! DIR/blobs/             sealed bodies
+//! DIR/audit/             the audit log, unless --audit-dir says another place
 //! ```
 
 use crate::failure::Failure;
@@ -37,6 +38,18 @@ impl DataDir {
         // Absolute, so that what is printed can be pasted anywhere.
         let path = fs::canonicalize(path).map_err(|error| Failure::io("resolve", path, &error))?;
         Ok(Self { path })
+    }
+
+    /// Checks a directory that a server has used.
+    ///
+    /// # Errors
+    /// When it does not exist, has never been used, or gives the group or others any right.
+    pub(crate) fn existing(path: &Path) -> Result<Self, Failure> {
+        if !path.is_dir() {
+            return Err(Failure::new(format!("`{}` is not a data directory", path.display())));
+        }
+        let dir = Self::prepare(path)?;
+        if dir.is_in_use() { Ok(dir) } else { Err(Failure::new(format!("`{}` holds no data", path.display()))) }
     }
 
     /// The directory itself, absolute.

@@ -22,11 +22,34 @@ pub(crate) fn write_public(path: &Path, content: &[u8]) -> Result<(), Failure> {
     write(path, content, Mode::from_raw_mode(0o644)).map_err(|error| Failure::io("write", path, &error))
 }
 
-fn write(path: &Path, content: &[u8], mode: Mode) -> io::Result<()> {
-    let directory = match path.parent() {
+/// Puts a file in the place of another, durably.
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), Failure> {
+    fs::rename(from, to).and_then(|()| sync_directory(to)).map_err(|error| Failure::io("rename to", to, &error))
+}
+
+/// Removes a file, durably; one that is not there is fine.
+pub(crate) fn remove(path: &Path) -> Result<(), Failure> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        removed => removed,
+    }
+    .and_then(|()| sync_directory(path))
+    .map_err(|error| Failure::io("remove", path, &error))
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
-    };
+    }
+}
+
+fn sync_directory(of: &Path) -> io::Result<()> {
+    File::open(directory_of(of))?.sync_all()
+}
+
+fn write(path: &Path, content: &[u8], mode: Mode) -> io::Result<()> {
+    let directory = directory_of(path);
     let mut name = path.file_name().ok_or_else(|| io::Error::other("the path names no file"))?.to_owned();
     name.push(".new");
     let fresh = directory.join(name);
@@ -41,7 +64,7 @@ fn write(path: &Path, content: &[u8], mode: Mode) -> io::Result<()> {
     file.write_all(content)?;
     file.sync_all()?;
     fs::rename(&fresh, path)?;
-    File::open(directory)?.sync_all()
+    sync_directory(path)
 }
 
 /// Refuses a file or directory on which the group or others have any right. `remedy` is what to type.

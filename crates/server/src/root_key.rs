@@ -1,128 +1,235 @@
-//! The root key's file: 64 hexadecimal digits and a line feed, mode 0600.
+//! Where the root key comes from, and which of two keys is the right one after a change that did not end.
 //!
-//! A missing file is replaced by a fresh key only in a data directory that has never been used. Where data exists, a
-//! new key could open none of it, and starting with one would hide the loss: the server refuses.
+//! ```text
+//! first start      a fresh key is drawn and kept at the source
+//! every start      the source gives the present key, and the staged one if a change was under way (kms, root_change.rs);
+//!                  the store's check value tells which of them fits, and the other is dropped
+//! ```
+//!
+//! A missing key is replaced by a fresh one only in a data directory that has never been used. Where data exists, a new key
+//! could open none of it, and starting with one would hide the loss: the server refuses.
+
+mod file;
+mod keeper;
+mod passphrase;
+
+pub(crate) use file::FileSource;
+pub(crate) use keeper::Keeper;
+pub(crate) use passphrase::{GivenPassphrase, PassphraseSource};
 
 use crate::failure::Failure;
-use crate::private_file::{refuse_if_open_to_others, write_private};
-use crypto::{RootKey, SecretBytes};
-use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+use crypto::{PassphraseCost, RootKey};
+use kms::root_fits;
 use model::Entropy;
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
-use zeroize::{Zeroize, Zeroizing};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use store::MetaStore;
 
-const KEY_BYTES: usize = 32;
-const HEX_BYTES: usize = 2 * KEY_BYTES;
-
-/// Reads the root key, or makes it when `may_create` and there is no file.
-pub(crate) fn load_or_create(path: &Path, may_create: bool, entropy: &dyn Entropy) -> Result<RootKey, Failure> {
-    match path.try_exists() {
-        Ok(true) => load(path),
-        Ok(false) if may_create => {
-            create(path, entropy)?;
-            load(path)
-        }
-        Ok(false) => Err(Failure::new(format!(
-            "the root key file `{}` is missing, and the data directory holds data sealed under it; restore the file from \
-             your copy, or name its place with --root-key-file",
-            path.display()
-        ))),
-        Err(error) => Err(Failure::io("look for the root key file", path, &error)),
-    }
+/// Which of the two keys a source may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// The one that was in use last.
+    Present,
+    /// The one that a change was about to put in its place.
+    Staged,
 }
 
-fn create(path: &Path, entropy: &dyn Entropy) -> Result<(), Failure> {
-    let mut key = Zeroizing::new([0; KEY_BYTES]);
-    entropy.fill(&mut *key);
-    let mut text = Zeroizing::new([b'\n'; HEX_BYTES + 1]);
-    HEXLOWER.encode_mut(&*key, &mut text[..HEX_BYTES]);
-    write_private(path, &*text)
+/// Why a source gives no key, or does not take one.
+#[derive(Debug)]
+pub(crate) enum SourceFault {
+    /// It may later: a passphrase is missing or wrong, a file is not there, a device does not answer.
+    Locked(String),
+    /// What it holds, or what is asked, is wrong; trying again will not help.
+    Broken(Failure),
 }
 
-fn load(path: &Path) -> Result<RootKey, Failure> {
-    refuse_if_open_to_others(path, "chmod 600")?;
-    // A fixed buffer, one byte larger than any good file, so that the key is copied by no growing vector.
-    let mut buffer = Zeroizing::new([0; HEX_BYTES + 2]);
-    let mut len = 0;
-    let mut file = File::open(path).map_err(|error| Failure::io("read the root key file", path, &error))?;
-    loop {
-        match file.read(&mut buffer[len..]) {
-            Ok(0) => break,
-            Ok(read) => len += read,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Failure::io("read the root key file", path, &error)),
+impl From<SourceFault> for Failure {
+    fn from(fault: SourceFault) -> Self {
+        match fault {
+            SourceFault::Locked(why) => Self::new(why),
+            SourceFault::Broken(failure) => failure,
         }
     }
-    let text = buffer[..len].strip_suffix(b"\n").unwrap_or(&buffer[..len]);
-    parse(text).ok_or_else(|| {
-        Failure::new(format!("`{}` is not a root key: it must hold {HEX_BYTES} hexadecimal digits", path.display()))
-    })
 }
 
-fn parse(text: &[u8]) -> Option<RootKey> {
-    if text.len() != HEX_BYTES {
-        return None;
+/// A place outside the store that keeps the root key. All methods may block.
+///
+/// Guarantees: what [`write`](RootSource::write) was given is durable when it returns, and [`read`](RootSource::read) gives
+/// it back; [`promote`](RootSource::promote) is one step, after which the staged key is the present one and the former is
+/// gone; no message holds a key or a passphrase.
+pub(crate) trait RootSource: Send + Sync {
+    /// What the setting `root_key_source` calls it.
+    fn name(&self) -> &'static str;
+
+    /// The key; `None` when there is none.
+    fn read(&self, which: Which, passphrase: Option<&GivenPassphrase>) -> Result<Option<RootKey>, SourceFault>;
+
+    /// Keeps a key.
+    fn write(&self, which: Which, key: &RootKey, passphrase: Option<&GivenPassphrase>) -> Result<(), SourceFault>;
+
+    /// The staged key takes the present one's place.
+    fn promote(&self) -> Result<(), SourceFault>;
+
+    /// Removes a key; none is fine.
+    fn remove(&self, which: Which) -> Result<(), SourceFault>;
+}
+
+/// What the settings say about the root key.
+#[derive(Clone, Debug)]
+pub(crate) struct RootKeyPlace {
+    /// `root_key_source`.
+    pub(crate) source: SourceName,
+    /// `root_key_file`: the key in clear, or sealed under the passphrase.
+    pub(crate) path: PathBuf,
+    /// What a guess of the passphrase costs, for keys sealed from now on.
+    pub(crate) cost: PassphraseCost,
+}
+
+/// The sources there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SourceName {
+    /// A file with the key in clear.
+    File,
+    /// A file with the key sealed under a passphrase.
+    Passphrase,
+}
+
+impl SourceName {
+    /// As the setting spells it.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        match text {
+            "file" => Some(Self::File),
+            "passphrase" => Some(Self::Passphrase),
+            _ => None,
+        }
     }
-    let secret = SecretBytes::<KEY_BYTES>::try_fill_with(|out| {
-        HEXLOWER_PERMISSIVE.decode_mut(text, out).map(|_| ()).map_err(|partial| {
-            out.zeroize();
-            partial.error
-        })
-    });
-    secret.ok().map(RootKey::from_secret)
+
+    /// The name of the file in the data directory where the setting says none.
+    pub(crate) const fn default_file(self) -> &'static str {
+        match self {
+            Self::File => "root.key",
+            Self::Passphrase => "root.sealed",
+        }
+    }
+}
+
+impl RootKeyPlace {
+    /// The source at this place.
+    pub(crate) fn open(&self) -> Arc<dyn RootSource> {
+        self.open_as(self.source, &self.path)
+    }
+
+    fn open_as(&self, source: SourceName, path: &Path) -> Arc<dyn RootSource> {
+        match source {
+            SourceName::File => Arc::new(FileSource::new(path)),
+            SourceName::Passphrase => Arc::new(PassphraseSource::new(path, self.cost)),
+        }
+    }
+
+    /// Another kind of source, in the same directory.
+    pub(crate) fn beside(&self, source: SourceName) -> Arc<dyn RootSource> {
+        if source == self.source {
+            return self.open();
+        }
+        self.open_as(source, &self.path.with_file_name(source.default_file()))
+    }
+}
+
+/// The keys that a source gave at a start: one or two.
+pub(crate) struct Candidates {
+    present: Option<RootKey>,
+    staged: Option<RootKey>,
+}
+
+impl fmt::Debug for Candidates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Candidates(..)")
+    }
+}
+
+/// Asks the source for its keys; makes the first one where there is none and `may_create`. Blocks.
+pub(crate) fn find(
+    source: &dyn RootSource,
+    passphrase: Option<&GivenPassphrase>,
+    may_create: bool,
+    entropy: &dyn Entropy,
+) -> Result<Candidates, SourceFault> {
+    let staged = source.read(Which::Staged, passphrase);
+    let present = match source.read(Which::Present, passphrase) {
+        // The passphrase may have been changed with the key.
+        Err(SourceFault::Locked(_)) if matches!(staged, Ok(Some(_))) => None,
+        Err(fault) => return Err(fault),
+        Ok(None) if may_create && matches!(staged, Ok(None)) => {
+            source.write(Which::Present, &RootKey::generate(entropy), passphrase)?;
+            source.read(Which::Present, passphrase)?
+        }
+        Ok(present) => present,
+    };
+    match (present, staged) {
+        (None, Ok(None)) => Err(missing(source)),
+        (None, Err(fault)) => Err(fault),
+        (present, staged) => Ok(Candidates { present, staged: staged.ok().flatten() }),
+    }
+}
+
+fn missing(source: &dyn RootSource) -> SourceFault {
+    SourceFault::Locked(format!(
+        "the root key file is missing (root_key_source = {}), and the data directory holds data sealed under it; restore the \
+         file from your copy, or name its place with --root-key-file",
+        source.name()
+    ))
+}
+
+impl Candidates {
+    /// The key that the data directory is under; puts the source in order after a change that did not end.
+    ///
+    /// # Errors
+    /// When neither fits, or the store does not tell.
+    pub(crate) async fn choose(
+        self,
+        source: &Arc<dyn RootSource>,
+        store: &Arc<dyn MetaStore>,
+    ) -> Result<RootKey, Failure> {
+        let unread = |error: kms::KmsError| Failure::new(format!("cannot open the key management service: {error}"));
+        let Self { present, staged } = self;
+        if let Some(staged) = staged {
+            if root_fits(store, &staged).await.map_err(unread)? == Some(true) {
+                tracing::info!("a change of the root key is finished");
+                blocking(source, |source| source.promote()).await?;
+                return Ok(staged);
+            }
+            drop(staged);
+        }
+        let Some(present) = present else {
+            return Err(Failure::new(
+                "this passphrase opens a root key that never came into use; start with the passphrase before it",
+            ));
+        };
+        match root_fits(store, &present).await.map_err(unread)? {
+            Some(false) => Err(Failure::new(
+                "cannot open the key management service: the root key does not match this data directory",
+            )),
+            Some(true) => {
+                // A staged key that does not fit, or does not open, never came into use.
+                blocking(source, |source| source.remove(Which::Staged)).await?;
+                Ok(present)
+            }
+            None => Ok(present),
+        }
+    }
+}
+
+/// Runs a step of a source where it may block.
+pub(crate) async fn blocking<T: Send + 'static>(
+    source: &Arc<dyn RootSource>,
+    step: impl FnOnce(&dyn RootSource) -> Result<T, SourceFault> + Send + 'static,
+) -> Result<T, SourceFault> {
+    let source = Arc::clone(source);
+    tokio::task::spawn_blocking(move || step(&*source))
+        .await
+        .unwrap_or_else(|error| Err(SourceFault::Broken(Failure::new(format!("the root key's source: {error}")))))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crypto::SystemEntropy;
-    use std::fs;
-    use std::os::unix::fs::PermissionsExt;
-
-    #[test]
-    fn made_once_with_mode_0600_and_kept() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("root.key");
-        load_or_create(&path, true, &SystemEntropy).unwrap();
-        let first = fs::read_to_string(&path).unwrap();
-        assert_eq!(first.len(), HEX_BYTES + 1);
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
-        load_or_create(&path, true, &SystemEntropy).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), first);
-    }
-
-    #[test]
-    fn a_missing_key_beside_data_is_not_replaced() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("root.key");
-        assert!(load_or_create(&path, false, &SystemEntropy).is_err());
-        assert!(!path.exists());
-    }
-
-    #[test]
-    fn what_is_not_a_key_is_refused_without_showing_it() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("root.key");
-        for wrong in
-            ["", "00", &"0".repeat(63), &"0".repeat(65), &"0".repeat(66), &format!("{}zz", "c0ffee".repeat(11))]
-        {
-            write_private(&path, wrong.as_bytes()).unwrap();
-            let complaint = load_or_create(&path, true, &SystemEntropy).err().unwrap().to_string();
-            assert!(complaint.contains("64 hexadecimal digits"), "{complaint}");
-            assert!(!complaint.contains("c0ffee"));
-        }
-        write_private(&path, format!("{}\n", "0A".repeat(32)).as_bytes()).unwrap();
-        assert!(load_or_create(&path, false, &SystemEntropy).is_ok());
-    }
-
-    #[test]
-    fn a_key_open_to_others_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("root.key");
-        load_or_create(&path, true, &SystemEntropy).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(load_or_create(&path, true, &SystemEntropy).err().unwrap().to_string().contains("chmod 600"));
-    }
-}
+mod tests;

@@ -7,8 +7,10 @@ mod kms;
 mod options;
 mod query;
 mod signed;
+mod unlock;
 
 pub(crate) use connection::Connection;
 pub(crate) use endpoint::Endpoint;
 pub(crate) use options::{ClientOptions, Credentials};
 pub(crate) use signed::ControlClient;
+pub(crate) use unlock::unlock;

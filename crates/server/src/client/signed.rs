@@ -11,8 +11,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri}
 use http_body_util::{BodyExt, Full, Limited};
 use model::{Clock, RegionName};
 
-/// Answers are small documents or pages of lists; more is not one of them.
-const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Answers are small documents and pages of lists; the largest is a backup of the key store.
+const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// A connection to a server's control address.
 pub(crate) struct ControlClient {

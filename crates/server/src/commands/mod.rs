@@ -3,11 +3,14 @@
 
 mod access_key;
 mod account;
+mod backup;
 mod document;
 mod group;
 mod kms;
+mod passphrase_arg;
 mod policy;
 mod role;
+mod root;
 mod secret_arg;
 mod shown;
 mod target;

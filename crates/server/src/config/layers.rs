@@ -39,6 +39,13 @@ impl fmt::Display for Origin {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SettingFlags(BTreeMap<&'static str, Vec<String>>);
 
+impl SettingFlags {
+    /// The flags of somebody who names the data directory and nothing else.
+    pub(crate) fn of_data(path: &Path) -> Self {
+        Self(BTreeMap::from([("data", vec![path.display().to_string()])]))
+    }
+}
+
 impl Args for SettingFlags {
     fn augment_args(mut command: Command) -> Command {
         for setting in SETTINGS {

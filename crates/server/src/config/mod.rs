@@ -8,6 +8,8 @@ mod table;
 
 pub(crate) use self::providers::{AWS_KMS, HUAWEI_DEW, KMIP, PKCS11, ProviderSettings, VAULT};
 use crate::failure::Failure;
+use crate::root_key::{RootKeyPlace, SourceName};
+use crypto::PassphraseCost;
 pub(crate) use explain::explain;
 use gateway::TrustedProxies;
 use kms::ProviderName;
@@ -84,7 +86,9 @@ pub(crate) struct Settings {
     pub(crate) region: RegionName,
     /// Lower case, without outer dots.
     pub(crate) domains: Vec<String>,
-    pub(crate) root_key_file: PathBuf,
+    pub(crate) root_key: RootKeyPlace,
+    pub(crate) root_passphrase_file: Option<PathBuf>,
+    pub(crate) allow_locked: bool,
     pub(crate) certificate: CertificateSource,
     /// Key providers outside the process.
     pub(crate) providers: Vec<ProviderSettings>,
@@ -125,7 +129,9 @@ impl Settings {
             control_address: parsed(layers, "control_address", |text| text.parse().ok())?,
             region: parsed(layers, "region", RegionName::parse)?,
             domains: layers.many("domain").iter().map(|text| domain(text)).collect::<Result<_, _>>()?,
-            root_key_file: file("root_key_file").unwrap_or_else(|| data_dir.join("root.key")),
+            root_key: root_key(layers, file("root_key_file"))?,
+            root_passphrase_file: file("root_passphrase_file"),
+            allow_locked: switch(layers, "allow_locked")?,
             certificate,
             providers: ProviderSettings::parse_all(&layers.providers)?,
             kms_default_provider: parsed(layers, "kms_default_provider", ProviderName::parse)?,
@@ -180,6 +186,16 @@ fn parsed<T>(layers: &Layers, key: &str, parse: impl Fn(&str) -> Option<T>) -> R
     parse(text).ok_or_else(|| Failure::usage(format!("`{key}` is `{text}` (from {origin}); it takes {placeholder}")))
 }
 
+/// Where the root key comes from.
+fn root_key(layers: &Layers, file: Option<PathBuf>) -> Result<RootKeyPlace, Failure> {
+    let source = parsed(layers, "root_key_source", SourceName::parse)?;
+    let memory_kib = parsed(layers, "root_passphrase_memory_mib", |text| {
+        text.parse().ok().filter(|mib| (1..=4096).contains(mib)).map(|mib: u32| mib * 1024)
+    })?;
+    let path = file.unwrap_or_else(|| layers.data_dir.join(source.default_file()));
+    Ok(RootKeyPlace { source, path, cost: PassphraseCost { memory_kib, ..PassphraseCost::default() } })
+}
+
 fn switch(layers: &Layers, key: &str) -> Result<bool, Failure> {
     parsed(layers, key, |text| match text {
         "on" => Some(true),
@@ -221,7 +237,7 @@ mod tests {
         assert_eq!(settings.address.to_string(), "127.0.0.1:9000");
         assert_eq!(settings.control_address.to_string(), "127.0.0.1:9001");
         assert_eq!(settings.region.as_str(), "local-1");
-        assert_eq!(settings.root_key_file, PathBuf::from("/nowhere/root.key"));
+        assert_eq!(settings.root_key.path, PathBuf::from("/nowhere/root.key"));
         assert_eq!(settings.certificate, CertificateSource::Local);
         assert_eq!(settings.require_https, RequireHttps::Strict);
         assert_eq!(settings.bucket_key_ttl, Duration::from_secs(180));

@@ -86,13 +86,51 @@ pub(crate) const SETTINGS: &[Setting] = &[
         )
     },
     setting(
+        "root_key_source",
+        "root-key-source",
+        "STRONGROOM_ROOT_KEY_SOURCE",
+        "file|passphrase",
+        Some("file"),
+        "Where the root key comes from: `file`, a file that holds it in clear; `passphrase`, a file that holds it sealed \
+         under a passphrase, which is given at each start with root_passphrase_file or in STRONGROOM_ROOT_PASSPHRASE.",
+    ),
+    setting(
         "root_key_file",
         "root-key-file",
         "STRONGROOM_ROOT_KEY_FILE",
         "FILE",
         None,
-        "File with the root key, 64 hexadecimal digits, mode 0600. Made at the first start; by default `root.key` in \
-         the data directory. Keep a copy apart from the data: without it nothing sealed can be opened.",
+        "File with the root key, mode 0600: 64 hexadecimal digits, or the key sealed under a passphrase. Made at the first \
+         start; by default `root.key` or `root.sealed` in the data directory. Keep a copy apart from the data: without it \
+         nothing sealed can be opened.",
+    ),
+    setting(
+        "root_passphrase_file",
+        "root-passphrase-file",
+        "STRONGROOM_ROOT_PASSPHRASE_FILE",
+        "FILE",
+        None,
+        "File with the passphrase of root_key_source = passphrase, mode 0600; 12 to 1024 bytes, a line feed at the end does \
+         not count. Read once at start: it may lie on a medium that is taken away again.",
+    ),
+    setting(
+        "root_passphrase_memory_mib",
+        "root-passphrase-memory-mib",
+        "STRONGROOM_ROOT_PASSPHRASE_MEMORY_MIB",
+        "MIB",
+        Some("256"),
+        "Memory that one guess of a passphrase costs (Argon2id, three passes), for root keys and backups sealed from now \
+         on; 1 to 4096. Opening takes what was set when it was sealed.",
+    ),
+    setting(
+        "allow_locked",
+        "allow-locked",
+        "STRONGROOM_ALLOW_LOCKED",
+        "on|off",
+        Some("off"),
+        "With `on`, a server that cannot get its root key starts locked: it lives, is not ready, refuses everything, and \
+         asks the source again until it has the key or `strongroom kms root unlock` brings the passphrase. With `off` it \
+         does not start.",
     ),
     setting(
         "tls_cert",

@@ -1,6 +1,7 @@
 //! Shows what the rooms count on the metrics page. The rooms keep their own counters and know nothing of metrics.
 
 use super::rooms::Rooms;
+use crypto::LockedMemory;
 use gateway::{Metrics, Sample};
 use std::sync::Arc;
 use store::Counters;
@@ -18,6 +19,16 @@ pub(super) fn register(metrics: &Metrics, rooms: &Rooms) {
                     (vec![operation.name().to_owned(), outcome.name().to_owned()], count)
                 })
                 .collect()
+        },
+    );
+    metrics.register_gauge_source(
+        "strongroom_key_memory_bytes",
+        "Memory for keys that live long: all of it, locked against swapping, left out of dumps",
+        &["kind"],
+        || {
+            let LockedMemory { total_bytes, locked_bytes, undumpable_bytes, .. } = LockedMemory::now();
+            let of = |kind: &str, bytes: usize| (vec![kind.to_owned()], bytes as u64);
+            vec![of("total", total_bytes), of("locked", locked_bytes), of("undumpable", undumpable_bytes)]
         },
     );
     let bucket_keys = rooms.sse.bucket_key_counters();

@@ -6,6 +6,8 @@
 
 mod banner;
 mod counters;
+mod drill;
+mod locked;
 mod memory;
 mod process;
 mod providers;
@@ -20,9 +22,12 @@ use crate::config::{Compat, Settings};
 use crate::data_dir::DataDir;
 use crate::failure::Failure;
 use crate::logging;
+use crate::root_key::GivenPassphrase;
 use crate::tls::{Authority, Certificates};
 use self::providers::Providers;
 use banner::Banner;
+pub(crate) use drill::Drill;
+use locked::{Doors, Search};
 use gateway::{Gateway, GatewayConfig, Limits, Metrics, TlsSlot};
 use model::Clock;
 use rooms::Rooms;
@@ -41,10 +46,11 @@ type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 pub(crate) fn run(settings: Settings, env: Env<'_>) -> Result<(), Failure> {
     logging::install(&settings.log, settings.log_format)?;
     process::close_to_others();
+    let passphrase = process::passphrase(&settings)?;
     memory::keep_buffers();
     let runtime = crate::runtime()?;
     let mut lock = None;
-    let ended = runtime.block_on(serve(settings, env, &mut lock));
+    let ended = runtime.block_on(serve(settings, env, passphrase, &mut lock));
     // Closes the stores with the last tasks that hold them; only then is the directory let go, also after a failure.
     drop(runtime);
     drop(lock);
@@ -52,14 +58,20 @@ pub(crate) fn run(settings: Settings, env: Env<'_>) -> Result<(), Failure> {
 }
 
 /// Serves until told to end. Leaves the lock of the directory in `held`, to be kept until the stores are closed.
-async fn serve(mut settings: Settings, env: Env<'_>, held: &mut Option<DirLock>) -> Result<(), Failure> {
+async fn serve(
+    mut settings: Settings,
+    env: Env<'_>,
+    passphrase: Option<GivenPassphrase>,
+    held: &mut Option<DirLock>,
+) -> Result<(), Failure> {
     let listening = [settings.address.ip(), settings.control_address.ip()];
     let given = root_credentials::given(env, &listening)?;
     let given_by_operator = given.is_some();
     let outside = Providers::open(&settings, env, &(Arc::new(SystemClock) as Arc<dyn Clock>))?;
     let dir = DataDir::prepare(&settings.data_dir)?;
-    if settings.root_key_file == settings.data_dir.join("root.key") {
-        settings.root_key_file = dir.path().join("root.key");
+    let default_file = settings.root_key.source.default_file();
+    if settings.root_key.path == settings.data_dir.join(default_file) {
+        settings.root_key.path = dir.path().join(default_file);
     }
     *held = Some(DirLock::acquire(dir.path()).map_err(|error| Failure::new(error.to_string()))?);
     dir.refuse_bodies_without_metadata()?;
@@ -73,7 +85,12 @@ async fn serve(mut settings: Settings, env: Env<'_>, held: &mut Option<DirLock>)
     let (data_listener, data_address) = listen("address", settings.address).await?;
     let (control_listener, control_address) = listen("control_address", settings.control_address).await?;
 
-    let rooms = Rooms::open(&settings, &dir, given, &outside).await?;
+    let source = settings.root_key.open();
+    let search = Search { source: Arc::clone(&source), passphrase, may_create: !dir.is_in_use() };
+    let doors = Doors { data: &data_listener, control: &control_listener, tls: Arc::clone(&tls) };
+    let root = search.run(settings.allow_locked.then_some(doors)).await?;
+    let rooms = Rooms::open(&settings, &dir, given, (source, root), &outside).await?;
+    process::warn_of_open_memory();
     let metrics = Arc::new(Metrics::new());
     counters::register(&metrics, &rooms);
     outside.register(&metrics);

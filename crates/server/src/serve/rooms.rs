@@ -9,7 +9,7 @@ use crate::clock::SystemClock;
 use crate::config::{DefaultEncryption, RequireHttps, Settings};
 use crate::data_dir::DataDir;
 use crate::failure::Failure;
-use crate::root_key;
+use crate::root_key::{Candidates, Keeper, RootSource};
 use crate::serve::providers::Providers;
 use crate::serve::sealers::{Argon2id, KmsSealer, KmsTokens};
 use crypto::SystemEntropy;
@@ -46,12 +46,12 @@ impl Rooms {
         settings: &Settings,
         dir: &DataDir,
         given: Option<GivenRoot>,
+        (source, root): (Arc<dyn RootSource>, Candidates),
         providers: &Providers,
     ) -> Result<Self, Failure> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let authorizer: Arc<dyn Authorizer> = Arc::new(Evaluator);
-        let root = root_key::load_or_create(&settings.root_key_file, !dir.is_in_use(), &*entropy)?;
         let unopened = |what: &str, error: &dyn std::fmt::Display| Failure::new(format!("cannot open {what}: {error}"));
 
         let (meta_dir, blob_dir) = (dir.meta(), dir.blobs()?);
@@ -63,6 +63,7 @@ impl Rooms {
         let meta_seam: Arc<dyn MetaStore> = Arc::<FjallStore>::clone(&meta);
         let blob_seam: Arc<dyn BlobStore> = Arc::<FileBlobs>::clone(&blobs);
 
+        let root = root.choose(&source, &meta_seam).await?;
         let mut parts = kms::Parts::new(
             Arc::clone(&meta_seam),
             root,
@@ -75,6 +76,8 @@ impl Rooms {
         parts.config.default_provider = settings.kms_default_provider.clone();
         let kms =
             KeyService::open(parts).await.map_err(|error| unopened("the key management service", &error))?;
+
+        kms.set_root_keeper(Arc::new(Keeper::new(settings.root_key.clone())));
 
         let no_keys = |error: kms::KmsError| unopened("the accounts and access keys", &error);
         let directory = iam::Parts {

@@ -13,6 +13,8 @@ mod pages;
 mod rotate;
 mod usage;
 
+use super::backup;
+use super::root::Root;
 use super::{Env, Outcome};
 use clap::Subcommand;
 
@@ -39,6 +41,19 @@ pub(crate) enum Kms {
     /// any, unless it is forced.
     #[command(after_help = impact::EXAMPLE)]
     Impact(impact::Impact),
+    /// The root key, which everything else is under.
+    #[command(subcommand)]
+    Root(Root),
+    /// Take a backup of every key, account and right; look at one; try one.
+    ///
+    /// One file, sealed under a passphrase. It holds the root key too: who has the file and the passphrase has every key.
+    #[command(after_help = backup::EXAMPLE)]
+    Backup(backup::Backup),
+    /// Make a data directory from a backup.
+    ///
+    /// It has the keys, accounts, users and policies of the backup, and no bucket. What was wrapped under its CMKs opens again.
+    #[command(after_help = backup::RESTORE_EXAMPLE)]
+    Restore(backup::Restore),
     /// Show how often CMKs were used: by day, account, CMK and operation.
     #[command(after_help = usage::EXAMPLE)]
     Usage(usage::Usage),
@@ -62,6 +77,9 @@ impl Kms {
             Self::Rotate(command) => command.run(env).await,
             Self::Import(command) => command.run(env).await,
             Self::Impact(command) => command.run(env).await,
+            Self::Root(command) => command.run(env).await,
+            Self::Backup(command) => command.run(env).await,
+            Self::Restore(command) => command.run(env).await,
             Self::Usage(command) => command.run(env).await,
             Self::DataKey(command) => command.run(env).await,
             Self::Encrypt(command) => command.run(env).await,
