@@ -282,3 +282,114 @@ async fn existing(subject: &Subject, spec: KeySpec, name: &str) {
     let back = provider.unwrap(held.at(), KeyRole::Dek, &wrapped, &bind).await.expect("the key is still there");
     assert!(*back == plain(32), "the key that was only taken up is still there");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Capabilities, EmbeddedProvider, ProviderName, RootSlot};
+    use async_trait::async_trait;
+    use zeroize::Zeroizing;
+
+    /// How a provider may be careless.
+    #[derive(Clone, Copy, PartialEq, Eq)]
+    enum Careless {
+        Binding,
+        Role,
+        Length,
+        Deterministic,
+    }
+
+    struct Provider {
+        inner: EmbeddedProvider,
+        careless: Careless,
+    }
+
+    impl Provider {
+        fn bent(&self, role: KeyRole, binding: &Binding) -> (KeyRole, Binding) {
+            match self.careless {
+                Careless::Binding => (role, Binding::new("any")),
+                Careless::Role => (KeyRole::Data, binding.clone()),
+                _ => (role, binding.clone()),
+            }
+        }
+    }
+
+    #[async_trait]
+    impl KeyProvider for Provider {
+        fn name(&self) -> &ProviderName {
+            self.inner.name()
+        }
+
+        fn capabilities(&self) -> Capabilities {
+            self.inner.capabilities()
+        }
+
+        async fn create_version(&self, new: NewVersion<'_>) -> Result<Vec<u8>, ProviderFault> {
+            self.inner.create_version(new).await
+        }
+
+        async fn wrap(
+            &self,
+            version: VersionRef<'_>,
+            role: KeyRole,
+            plain: &[u8],
+            binding: &Binding,
+        ) -> Result<Vec<u8>, ProviderFault> {
+            let (role, binding) = self.bent(role, binding);
+            let plain = if self.careless == Careless::Length { &plain[..plain.len().min(1000)] } else { plain };
+            if self.careless == Careless::Deterministic {
+                return Ok(plain.iter().map(|byte| byte ^ 0x55).collect());
+            }
+            self.inner.wrap(version, role, plain, &binding).await
+        }
+
+        async fn unwrap(
+            &self,
+            version: VersionRef<'_>,
+            role: KeyRole,
+            wrapped: &[u8],
+            binding: &Binding,
+        ) -> Result<Zeroizing<Vec<u8>>, ProviderFault> {
+            let (role, binding) = self.bent(role, binding);
+            self.inner.unwrap(version, role, wrapped, &binding).await
+        }
+
+        async fn destroy(&self, version: VersionRef<'_>) -> Result<(), ProviderFault> {
+            self.inner.destroy(version).await
+        }
+
+        fn forget(&self, uid: CmkUid) {
+            self.inner.forget(uid);
+        }
+    }
+
+    async fn run(careless: Careless) {
+        let root = crypto::RootKey::from_secret(crypto::SecretBytes::fill_with(|bytes| bytes.fill(1)));
+        let inner = EmbeddedProvider::new(RootSlot::new(root), Arc::new(testkit::SeededEntropy::new(7)));
+        holds(&Subject::new(Arc::new(Provider { inner, careless }))).await;
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "another binding")]
+    async fn a_provider_that_ignores_bindings_does_not_pass() {
+        run(Careless::Binding).await;
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "another role")]
+    async fn a_provider_that_ignores_roles_does_not_pass() {
+        run(Careless::Role).await;
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "come back as they were")]
+    async fn a_provider_that_cuts_does_not_pass() {
+        run(Careless::Length).await;
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "differ")]
+    async fn a_provider_without_randomness_does_not_pass() {
+        run(Careless::Deterministic).await;
+    }
+}

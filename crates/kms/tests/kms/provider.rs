@@ -18,44 +18,6 @@ fn new(uid: CmkUid, version: u32) -> NewVersion<'static> {
     NewVersion { uid, version, spec: KeySpec::Aes256, existing: None }
 }
 
-/// The guarantees in the trait's text. `again` is the same provider after a restart.
-async fn keeps_its_promises(provider: &dyn KeyProvider, again: &dyn KeyProvider) {
-    let uid = CmkUid::from_bytes([1; 16]);
-    let reference = provider.create_version(new(uid, 1)).await.unwrap();
-    let other_reference = provider.create_version(new(uid, 2)).await.unwrap();
-    let version = VersionRef { uid, version: 1, spec: KeySpec::Aes256, reference: &reference };
-    let other_version = VersionRef { uid, version: 2, spec: KeySpec::Aes256, reference: &other_reference };
-    let binding = Binding::new("test").field(b"x");
-    let wrapped = provider.wrap(version, KeyRole::Dek, &secret(7), &binding).await.unwrap();
-
-    for provider in [provider, again] {
-        let back = provider.unwrap(version, KeyRole::Dek, &wrapped, &binding).await.unwrap();
-        assert_eq!(back.as_slice(), secret(7));
-    }
-    let second = provider.wrap(version, KeyRole::Dek, &secret(7), &binding).await.unwrap();
-    assert_ne!(second, wrapped, "two wraps of one key differ");
-
-    let wrong = ProviderFault::InvalidCiphertext;
-    let other_binding = Binding::new("test").field(b"y");
-    let got = provider.unwrap(version, KeyRole::Dek, &wrapped, &other_binding).await.map(drop);
-    assert_eq!(got, Err(wrong.clone()), "another binding");
-    let got = provider.unwrap(version, KeyRole::BucketKey, &wrapped, &binding).await.map(drop);
-    assert_eq!(got, Err(wrong.clone()), "another role");
-    let got = provider.unwrap(other_version, KeyRole::Dek, &wrapped, &binding).await.map(drop);
-    assert_eq!(got, Err(wrong.clone()), "another version");
-    for at in 0..wrapped.len() {
-        let mut changed = wrapped.clone();
-        changed[at] ^= 4;
-        let got = provider.unwrap(version, KeyRole::Dek, &changed, &binding).await.map(drop);
-        assert_eq!(got, Err(wrong.clone()), "byte {at}");
-    }
-}
-
-#[tokio::test]
-async fn the_embedded_provider_keeps_its_promises() {
-    keeps_its_promises(&embedded(1), &embedded(1)).await;
-}
-
 #[tokio::test]
 async fn the_embedded_provider_takes_its_own_references_only() {
     let provider = embedded(1);

@@ -1,0 +1,146 @@
+//! Rates by account, counts by day, and providers that are slow, refuse, or answer with something else.
+
+use crate::log::Log;
+use crate::setup::{DAY_MILLIS, Setup, Watched, me, new_key, nobody, root_of};
+use crypto::Dek;
+use model::Clock;
+use policy::Action;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use strongroom_kms::{
+    CreateCmk, EncryptionContext, KeyService, KeyUser, KmsError, Outcome, ProviderFault, ProviderName, Source,
+    ThrottleConfig,
+};
+
+fn none() -> EncryptionContext {
+    EncryptionContext::new()
+}
+
+#[tokio::test]
+async fn over_the_rate_nothing_is_asked_of_the_provider_and_cached_keys_cost_nothing() {
+    let (setup, log) = (Setup::new(), Log::new());
+    let provider = Watched::new(&setup);
+    let service = setup
+        .open_as(|parts| {
+            parts.providers = vec![Arc::<Watched>::clone(&provider) as _];
+            parts.audit = Arc::<Log>::clone(&log);
+            parts.config.throttle = ThrottleConfig { use_per_second: 2, ..ThrottleConfig::default() };
+        })
+        .await;
+    let cmk = service.create(&me(), new_key("")).await.unwrap().id;
+    let proof = service.authorize_use(&me(), &cmk, Action::KmsGenerateDataKey, &none()).await.unwrap();
+    for _ in 0..4 {
+        service.generate::<Dek>(&proof, &none()).await.unwrap();
+    }
+    log.take();
+    let asked = provider.wraps.load(Ordering::SeqCst);
+    assert_eq!(service.generate::<Dek>(&proof, &none()).await.map(drop), Err(KmsError::Throttled));
+    assert_eq!(service.encrypt(&me(), &cmk, b"x", &none()).await.map(drop), Err(KmsError::Throttled));
+    assert_eq!(service.random(&me(), 8).await.map(drop), Err(KmsError::Throttled));
+    assert_eq!(provider.wraps.load(Ordering::SeqCst), asked);
+    assert!(log.told().iter().all(|(.., error)| *error == Some("Throttled")), "refused on record");
+    assert_eq!(service.counters().requests(strongroom_kms::Operation::Encrypt, Outcome::Throttled), 1);
+    for _ in 0..10 {
+        // What a request with a bucket key at hand asks: the right alone.
+        let _ = service.authorize_use(&me(), &cmk, Action::KmsGenerateDataKey, &none()).await.unwrap();
+    }
+    service.describe(&me(), &cmk).await.unwrap();
+    let job = KeyUser { via: "job", ..me() };
+    service.encrypt(&job, &cmk, b"x", &none()).await.unwrap();
+    assert!(service.random(&root_of("bb"), 8).await.is_ok(), "another account");
+    setup.clock.advance_millis(500);
+    service.encrypt(&me(), &cmk, b"x", &none()).await.unwrap();
+    assert!(service.encrypt(&me(), &cmk, b"x", &none()).await.is_err());
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_day_account_key_and_operation_and_survive_a_restart() {
+    let setup = Setup::new();
+    let service = setup.open().await;
+    let day = u32::try_from(setup.clock.now().as_millis() / DAY_MILLIS).unwrap();
+    let cmk = service.create(&me(), new_key("")).await.unwrap().id;
+    let sealed = service.encrypt(&me(), &cmk, b"x", &none()).await.unwrap().ciphertext;
+    for user in [me(), root_of("bb"), nobody()] {
+        let _ = service.decrypt(&user, Source { ciphertext: &sealed, cmk: None, context: &none() }).await;
+    }
+    service.close().await.unwrap();
+    let service = setup.open().await;
+    setup.clock.advance_millis(DAY_MILLIS);
+    service.encrypt(&me(), &cmk, b"x", &none()).await.unwrap();
+    let rows = service.usage(day, day + 1).await.unwrap();
+    let told = |account: &str, operation: &str, day: u32| {
+        let mut found = rows
+            .iter()
+            .filter(|row| (row.account.as_str(), row.operation.as_str(), row.day) == (account, operation, day));
+        let row = found.next().unwrap();
+        assert!(found.next().is_none());
+        (row.cmk, row.ok, row.refused)
+    };
+    assert_eq!(told("aa", "Encrypt", day), (Some(cmk.uid), 1, 0));
+    assert_eq!(told("aa", "Decrypt", day), (Some(cmk.uid), 1, 0));
+    assert_eq!(told("bb", "Decrypt", day), (Some(cmk.uid), 0, 1));
+    assert_eq!(told("aa", "Encrypt", day + 1), (Some(cmk.uid), 1, 0));
+    assert_eq!(service.usage(day + 1, day + 9).await.unwrap().len(), 1);
+    assert_eq!(service.versions(&me(), &cmk).await.unwrap()[0].wraps, 2, "a clean end loses no count");
+}
+
+async fn with_outside(setup: &Setup) -> (Arc<KeyService>, Arc<Watched>, strongroom_kms::CmkId) {
+    let outside = Watched::named(setup, "outside", |_| ());
+    let service = setup.open_with_provider(Arc::<Watched>::clone(&outside)).await;
+    let wanted = CreateCmk { provider: ProviderName::parse("outside"), ..new_key("") };
+    let cmk = service.create(&me(), wanted).await.unwrap().id;
+    (service, outside, cmk)
+}
+
+#[tokio::test]
+async fn what_a_provider_does_wrong_is_told_without_what_it_said() {
+    let setup = Setup::new();
+    let (service, outside, cmk) = with_outside(&setup).await;
+    let here = service.create(&me(), new_key("")).await.unwrap().id;
+    let sealed = service.encrypt(&me(), &cmk, b"x", &none()).await.unwrap().ciphertext;
+    let secret = "https://user:password@kms.example.com answered so".to_owned();
+    for fault in [
+        ProviderFault::Unavailable(secret.clone()),
+        ProviderFault::Refused(secret.clone()),
+        ProviderFault::Garbage(secret.clone()),
+        ProviderFault::Throttled,
+        ProviderFault::InvalidReference,
+        ProviderFault::InvalidCiphertext,
+    ] {
+        *outside.fault.lock().unwrap() = Some(fault.clone());
+        let source = Source { ciphertext: &sealed, cmk: None, context: &none() };
+        let error = service.decrypt(&me(), source).await.map(drop).unwrap_err();
+        let fits = match &fault {
+            ProviderFault::Throttled => error == KmsError::Throttled,
+            ProviderFault::InvalidReference => matches!(error, KmsError::Damaged(_)),
+            ProviderFault::InvalidCiphertext => error == KmsError::InvalidCiphertext,
+            _ => matches!(error, KmsError::Unavailable(_)),
+        };
+        assert!(fits, "{fault:?}: {error:?}");
+        assert!(!error.to_string().contains("password"), "{error}");
+        service.encrypt(&me(), &here, b"x", &none()).await.unwrap();
+    }
+    *outside.fault.lock().unwrap() = None;
+    let source = Source { ciphertext: &sealed, cmk: None, context: &none() };
+    assert_eq!(service.decrypt(&me(), source).await.unwrap().plaintext.as_slice(), b"x", "healed");
+}
+
+#[tokio::test]
+async fn a_provider_that_is_no_longer_configured_takes_its_own_cmks_only() {
+    let setup = Setup::new();
+    let (service, _, cmk) = with_outside(&setup).await;
+    let here = service.create(&me(), new_key("")).await.unwrap().id;
+    let sealed = service.encrypt(&me(), &cmk, b"x", &none()).await.unwrap().ciphertext;
+    let service = setup.open().await;
+    let source = Source { ciphertext: &sealed, cmk: None, context: &none() };
+    for got in [
+        service.decrypt(&me(), source).await.map(drop),
+        service.encrypt(&me(), &cmk, b"x", &none()).await.map(drop),
+        service.rotate(&me(), &cmk).await.map(drop),
+    ] {
+        let Err(KmsError::Unavailable(why)) = got else { panic!("{got:?}") };
+        assert!(why.contains("`outside`") && why.contains("not configured"), "{why}");
+    }
+    service.encrypt(&me(), &here, b"x", &none()).await.unwrap();
+    service.describe(&me(), &cmk).await.unwrap();
+}
