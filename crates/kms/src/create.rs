@@ -1,4 +1,4 @@
-//! Making CMKs: those that users ask for, and the default key at its first use.
+//! Making CMKs that users ask for, and what making the default key has in common with it.
 
 use crate::aliases::{add_alias, alias_name};
 use crate::catalogue::Catalogue;
@@ -12,7 +12,7 @@ use crate::standing::facts_of;
 use crate::tags::{check_tags, tag_facts};
 use crate::trail::Act;
 use crate::{
-    AliasName, CmkDescription, CmkId, DEFAULT_KEY_ALIASES, KeyManager, KeyService, KeyState, KeyUser, KmsError, Origin,
+    AliasName, CmkDescription, CmkId, KeyManager, KeyService, KeyState, KeyUser, KmsError, Origin,
     provider::ProviderFault,
 };
 use model::{AccountId, CmkUid, Entropy, ProjectUid, Timestamp};
@@ -156,61 +156,8 @@ impl KeyService {
         Ok(())
     }
 
-    /// The account's default key, made at its first use: `alias/aws/s3` and `obs/default` name it. Making it needs no
-    /// right of its own, as in both clouds, but whoever may not do the action to the account's CMKs makes none.
-    ///
-    /// # Errors
-    /// [`KmsError::Denied`] without an account, and instead of making the key for who may not use it;
-    /// [`KmsError::Unavailable`].
-    pub async fn default_key(&self, user: &KeyUser, action: Action) -> Result<CmkId, KmsError> {
-        let (account, number) = match account_of(user) {
-            Ok(own) => own,
-            Err(error) => return self.recorded(user, Act::changing("CreateDefaultKey"), Err(error)).await,
-        };
-        if let Some(id) = self.ledger.read(|catalogue| default_of(catalogue, account)) {
-            return Ok(id);
-        }
-        let uid = new_uid(&*self.entropy);
-        let id = CmkId { region: self.region.clone(), account: account.clone(), number: number.clone(), uid };
-        let act = Act::changing("CreateDefaultKey").on(&id);
-        match self.make_default_key(user, action, &id).await {
-            // Somebody else was faster, and has put it on record.
-            Ok(other) if other != id => Ok(other),
-            result => self.recorded(user, act, result).await,
-        }
-    }
-
-    async fn make_default_key(&self, user: &KeyUser, action: Action, id: &CmkId) -> Result<CmkId, KmsError> {
-        let _: Authorized = self.authorize(user, action, id)?;
-        let record = CmkRecord {
-            description: "default key for objects".to_owned(),
-            ..self.blank(id, None, KeyManager::Service)
-        };
-        let new = self.make(id, record, None).await?;
-        let (plan, wanted) = (Arc::clone(&new), id.clone());
-        let result = self
-            .ledger
-            .change(move |catalogue| {
-                if let Some(id) = default_of(catalogue, &wanted.account) {
-                    return Ok(Plan::Done(id));
-                }
-                let mut transaction = plan.transaction();
-                for name in DEFAULT_KEY_ALIASES.iter().filter_map(|name| AliasName::parse(name)) {
-                    add_alias(&mut transaction, &wanted.account, &name, wanted.uid, plan.record.created);
-                }
-                Ok(Plan::Commit(transaction, wanted.clone()))
-            })
-            .await;
-        match &result {
-            Ok(other) if other != id => self.discard(&new, &KmsError::AlreadyExists).await,
-            Ok(_) => {}
-            Err(error) => self.discard(&new, error).await,
-        }
-        result
-    }
-
     /// A record of a CMK as most begin.
-    fn blank(&self, id: &CmkId, provider: Option<&ProviderName>, manager: KeyManager) -> CmkRecord {
+    pub(crate) fn blank(&self, id: &CmkId, provider: Option<&ProviderName>, manager: KeyManager) -> CmkRecord {
         CmkRecord {
             revision: 1,
             account: id.account.clone(),
@@ -233,7 +180,12 @@ impl KeyService {
     }
 
     /// Has the provider make the first version, unless the material comes from outside.
-    async fn make(&self, id: &CmkId, mut record: CmkRecord, existing: Option<&str>) -> Result<Arc<NewCmk>, KmsError> {
+    pub(crate) async fn make(
+        &self,
+        id: &CmkId,
+        mut record: CmkRecord,
+        existing: Option<&str>,
+    ) -> Result<Arc<NewCmk>, KmsError> {
         let uid = id.uid;
         let provider = self.providers.get(&record.provider).ok_or_else(|| {
             KmsError::Validation(format!("there is no key provider `{}` here", record.provider.as_str()))
@@ -272,7 +224,7 @@ impl KeyService {
 
     /// Has the provider destroy what it made for a CMK that was not stored after all. Where it is not known whether it
     /// was, the material stays.
-    async fn discard(&self, new: &NewCmk, why: &KmsError) {
+    pub(crate) async fn discard(&self, new: &NewCmk, why: &KmsError) {
         let Some(version) = &new.version else { return };
         if matches!(why, KmsError::Unavailable(_) | KmsError::Damaged(_)) {
             tracing::warn!(cmk = new.uid.to_uuid(), provider = %version.provider, "a new CMK may have been left behind");
@@ -316,22 +268,16 @@ impl Limits {
     }
 }
 
-/// The account's default key, if it was made.
-fn default_of(catalogue: &Catalogue, account: &AccountId) -> Option<CmkId> {
-    let name = AliasName::parse(DEFAULT_KEY_ALIASES[0])?;
-    let target = catalogue.alias(account, &name)?.target;
-    // The default key is never deleted, so the date does not matter.
-    Some(catalogue.cmk(target, Timestamp::default())?.id(target))
-}
-
-struct NewCmk {
+/// A CMK that was made and is not stored yet.
+pub(crate) struct NewCmk {
     uid: CmkUid,
-    record: CmkRecord,
+    pub(crate) record: CmkRecord,
     version: Option<CmkVersionRecord>,
 }
 
 impl NewCmk {
-    fn transaction(&self) -> Transaction {
+    /// What stores it.
+    pub(crate) fn transaction(&self) -> Transaction {
         let key = CmkRecord::key(self.uid);
         let mut transaction = Transaction::new();
         transaction.expect(Expectation::Absent(Table::Cmks, key.clone().into())).put(
@@ -348,7 +294,7 @@ impl NewCmk {
 }
 
 /// A random UUID (version 4, RFC 9562), as SDKs expect key ids to look.
-fn new_uid(entropy: &dyn Entropy) -> CmkUid {
+pub(crate) fn new_uid(entropy: &dyn Entropy) -> CmkUid {
     let mut bytes = *CmkUid::random(entropy).as_bytes();
     bytes[6] = (bytes[6] & 0x0f) | 0x40;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;

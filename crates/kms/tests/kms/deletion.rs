@@ -64,7 +64,7 @@ async fn material_is_destroyed_at_its_provider_once_the_cmk_is_gone() {
     assert_eq!(service.purge_due().await.unwrap(), []);
     assert_eq!(watched.destroyed.load(Ordering::SeqCst), 0);
     setup.clock.advance_millis(1);
-    assert_eq!(service.purge_due().await.unwrap(), [cmk.clone()]);
+    assert_eq!(service.purge_due().await.unwrap(), std::slice::from_ref(&cmk));
     assert_eq!(watched.destroyed.load(Ordering::SeqCst), 1);
     assert_eq!(*watched.forgotten.lock().unwrap(), [cmk.uid]);
     for table in [Table::Cmks, Table::CmkVersions, Table::CmkAliases, Table::CmkGrants] {

@@ -124,7 +124,7 @@ async fn read(name: &str) -> (Arc<KeyService>, Setup) {
     let golden = std::fs::read_to_string(file(name)).unwrap();
     let mut extra = Vec::new();
     for line in golden.lines() {
-        let [name, key, value] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let [name, key, value]: [&str; 3] = line.split('\t').collect::<Vec<_>>().try_into().unwrap();
         let (key, value) = (HEXLOWER.decode(key.as_bytes()).unwrap(), HEXLOWER.decode(value.as_bytes()).unwrap());
         match TABLES.iter().find(|table| table.name() == name) {
             Some(table) => setup.put(*table, &key, &value).await,

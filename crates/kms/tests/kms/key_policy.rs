@@ -117,12 +117,10 @@ async fn another_account_needs_the_policy_s_word_and_its_own() {
     let arn = cmk.to_arn();
     let find = |user: &KeyUser, name: &str| service.resolve(user, name, Action::KmsGenerateDataKey);
     assert_eq!(find(&theirs, &arn), Err(KmsError::NotFound), "as for one that is not there");
-    let both = format!(
-        r#"{{"Version":"2012-10-17","Statement":[
-          {{"Effect":"Allow","Principal":{{"AWS":"arn:aws:iam::000000000097:root"}},"Action":"kms:*","Resource":"*"}},
-          {{"Effect":"Allow","Principal":{{"AWS":"arn:aws:iam::000000000098:root"}},"Action":"kms:*","Resource":"*"}}]}}"#
-    );
-    service.put_key_policy(&me(), &cmk, &both, false).await.unwrap();
+    let both = r#"{"Version":"2012-10-17","Statement":[
+          {"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::000000000097:root"},"Action":"kms:*","Resource":"*"},
+          {"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::000000000098:root"},"Action":"kms:*","Resource":"*"}]}"#;
+    service.put_key_policy(&me(), &cmk, both, false).await.unwrap();
     service.create_alias(&me(), "shared", &cmk).await.unwrap();
     for name in [&arn, &cmk.to_obs(), "arn:aws:kms:local-1:000000000097:alias/shared"] {
         assert_eq!(find(&theirs, name), Ok(cmk.clone()), "{name}");
@@ -137,7 +135,7 @@ async fn another_account_needs_the_policy_s_word_and_its_own() {
     // Its life is its owner's, whatever the policy says.
     assert_eq!(service.disable(&theirs, &cmk).await, Err(KmsError::Denied));
     assert_eq!(service.schedule_deletion(&theirs, &cmk, 7, true).await, Err(KmsError::Denied));
-    assert_eq!(service.put_key_policy(&theirs, &cmk, &both, true).await, Err(KmsError::Denied));
+    assert_eq!(service.put_key_policy(&theirs, &cmk, both, true).await, Err(KmsError::Denied));
     assert_eq!(service.key_policy(&theirs, &cmk).await, Err(KmsError::Denied));
     assert_eq!(service.tag(&theirs, &cmk, vec![]).await, Err(KmsError::Denied));
 }
