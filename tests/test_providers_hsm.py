@@ -7,9 +7,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from harness import clients
-from harness.providers import configure, private_file
-from harness.server import StartFailed
-from harness.softhsm import Token
+from harness.providers import configure, private_file, suite
+from harness.server import StartFailed, binary, clean_environment
+from harness.softhsm import PIN, Token, module
 
 BODY = b"sealed under a key that never left its token" * 1000
 
@@ -24,6 +24,15 @@ def server(make_server, token):
     server = make_server(start=False, env=token.env)
     configure(server, 'kms_default_provider = "hsm"', token.settings())
     return server.start()
+
+
+def test_conformance_of_the_provider(token):
+    """The suite that every provider runs, by cargo, with the same features as the rest of the workspace."""
+    said = f"{module()} {PIN} {token.label}"
+    before = token.objects()
+    done = suite("pkcs11", STRONGROOM_TEST_PKCS11=said, **token.env)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    assert token.objects() > before, "it did run"
 
 
 def test_objects_open_with_the_token_and_after_a_restart(server, token, s3, kms, bucket):
@@ -103,3 +112,44 @@ def test_objects_of_other_cmks_open_without_the_token(make_server, tmp_path):
         s3.get_object(Bucket="two-keys", Key="hsm")
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
     assert [o["Key"] for o in s3.list_objects_v2(Bucket="two-keys")["Contents"]] == ["hsm", "own"]
+
+
+def test_the_root_key_lies_wrapped_by_the_token_and_can_move_there(make_server, tmp_path):
+    """First start with the token, restart, a change of the root key; then a file's root key moved into the token."""
+    token = Token(tmp_path)
+    said = [
+        "--root-token-module", str(module()), "--root-token-label", token.label,
+        "--root-token-pin-file", str(private_file(tmp_path, "root.pin", PIN)),
+    ]  # fmt: skip
+    for source in ("token", "file"):
+        server = make_server(*said, "--root-key-source", source, env=token.env)
+        s3, kms = clients.s3(server), clients.kms(server)
+        s3.create_bucket(Bucket="rooted")
+        cmk = kms.create_key()["KeyMetadata"]["Arn"]
+        s3.put_object(Bucket="rooted", Key="k", Body=BODY, ServerSideEncryption="aws:kms", SSEKMSKeyId=cmk)
+        before = (server.data / f"root.{'token' if source == 'token' else 'key'}").read_bytes()
+        rewrap(server, token)
+        assert not (server.data / "root.key").exists(), "nothing in clear beside the token"
+        assert (server.data / "root.token").read_bytes() != before and len(before) in (65, 74)
+        server.arguments[server.arguments.index("--root-key-source") + 1] = "token"
+        server.restart()
+        assert s3.get_object(Bucket="rooted", Key="k")["Body"].read() == BODY
+        assert server.stop() == 0
+        token.store.rename(tmp_path / "taken-out")
+        token.store.mkdir()
+        with pytest.raises(StartFailed) as locked:
+            server.start()
+        assert token.label in locked.value.stderr
+        token.store.rmdir()
+        (tmp_path / "taken-out").rename(token.store)
+        server.start()
+        assert s3.get_object(Bucket="rooted", Key="k")["Body"].read() == BODY
+
+
+def rewrap(server, token):
+    env = clean_environment(
+        AWS_ACCESS_KEY_ID=server.access_key, AWS_SECRET_ACCESS_KEY=server.secret_key, **token.env
+    )  # fmt: skip
+    command = [binary(), "kms", "root", "rewrap", "--to", "token", "--control", server.control(tls=True)]
+    done = subprocess.run([*command, "--ca", server.ca], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -5,7 +5,7 @@ from botocore.exceptions import ClientError
 
 from harness import clients
 from harness.kmip import KmipServer
-from harness.providers import configure, wait_until
+from harness.providers import configure, suite, wait_until
 
 BODY = b"sealed under a key that its manager keeps" * 1000
 
@@ -23,6 +23,16 @@ def server(make_server, manager):
     server = make_server(start=False)
     configure(server, 'kms_default_provider = "kmip"', manager.settings())
     return server.start()
+
+
+def test_conformance_of_the_provider(manager):
+    """The suite that every provider runs, by cargo, with the same features as the rest of the workspace."""
+    certificate, key = manager.client
+    said = f"127.0.0.1 {manager.port} {manager.authority.path} {certificate} {key}"
+    before = manager.log.read_text().count("Processing operation: Create")
+    done = suite("kmip", STRONGROOM_TEST_KMIP=said)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    assert manager.log.read_text().count("Processing operation: Create") > before, "it did run"
 
 
 def test_objects_open_with_the_manager_and_after_a_restart(server, s3, kms, bucket):

@@ -61,6 +61,13 @@ impl Directory {
         Ok(self.shared.state().projects_of(&account.id).cloned().collect())
     }
 
+    /// The account's default project: the one named as the region. Asks for no right: CMKs that were made in no project
+    /// are of it.
+    pub fn default_project(&self, account: &AccountId) -> Option<ProjectUid> {
+        let state = self.shared.state();
+        state.projects_of(account).find(|project| project.name == self.shared.region.as_str()).map(|found| found.uid)
+    }
+
     /// Changes a project.
     ///
     /// # Errors

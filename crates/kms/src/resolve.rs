@@ -42,6 +42,38 @@ impl KeyService {
         }
     }
 
+    /// As [`KeyService::resolve_or_make`], for a use of the CMK whose encryption context is known. A refusal is put on
+    /// record: no operation follows it that would be.
+    ///
+    /// # Errors
+    /// As [`KeyService::resolve_or_make`]; [`KmsError::AuditUnavailable`].
+    pub async fn resolve_for_use(
+        &self,
+        user: &KeyUser,
+        key_ref: &str,
+        action: Action,
+        context: &EncryptionContext,
+    ) -> Result<CmkId, KmsError> {
+        let parsed = KeyRef::parse(key_ref);
+        let found = match &parsed {
+            Ok(parsed) => self.find_in(user, parsed, action, Some(context)),
+            Err(error) => Err(self.conceal(user, error.clone(), None, action)),
+        };
+        let error = match (found, parsed) {
+            (Ok(cmk), _) => return Ok(cmk),
+            (Err(KmsError::NotFound), Ok(KeyRef::Alias(place, name))) if name.is_default_key() => {
+                let (account, number) = account_of(user)?;
+                if place.is_of(&self.region, account, number) {
+                    // Puts its own refusal on record.
+                    return self.default_key(user, action).await;
+                }
+                KmsError::NotFound
+            }
+            (Err(error), _) => error,
+        };
+        Err(self.refused(user, action, key_ref, error).await)
+    }
+
     /// Finds the CMK of a parsed reference; errors as [`KeyService::resolve`].
     pub fn find(&self, user: &KeyUser, key_ref: &KeyRef, action: Action) -> Result<CmkId, KmsError> {
         self.find_in(user, key_ref, action, None)

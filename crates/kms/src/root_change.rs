@@ -46,6 +46,8 @@ pub enum NewRoot {
     SameSource(Option<Zeroizing<Vec<u8>>>),
     /// A file with the key in clear.
     File,
+    /// Wrapped by a key in the token that the settings name.
+    Token,
     /// Sealed under this passphrase.
     Passphrase(Zeroizing<Vec<u8>>),
 }

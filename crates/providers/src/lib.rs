@@ -28,7 +28,7 @@ pub use config::{Endpoint, Kind, open};
 pub use guard::{BreakerState, Call, GuardConfig, Guarded, Outcome, Statistics, VerifyWraps};
 pub use huawei_dew::HuaweiDew;
 pub use kmip::Kmip;
-pub use pkcs11::Pkcs11;
+pub use pkcs11::{Pkcs11, ROOT_KEY_LABEL, RootToken, WRAPPED_ROOT_KEY_BYTES};
 pub use secret::Secret;
 pub use timer::{SystemTimer, Timer};
 pub use vault::VaultTransit;

@@ -2,7 +2,8 @@
 //! them and this (`tests/test_providers.py`). Without a name there is nothing to do here.
 //!
 //! `STRONGROOM_TEST_AWS_KMS` and `STRONGROOM_TEST_HUAWEI_DEW` are URLs, followed by the credentials: `URL ACCESS SECRET`,
-//! for Huawei `URL ACCESS SECRET PROJECT CA-FILE`.
+//! for Huawei `URL ACCESS SECRET PROJECT CA-FILE`. `STRONGROOM_TEST_PKCS11` is `MODULE PIN TOKEN-LABEL`, the label last since
+//! it may have blanks; `STRONGROOM_TEST_KMIP` is `HOST PORT CA-FILE CERTIFICATE-FILE KEY-FILE`.
 #![expect(clippy::unwrap_used, reason = "a test reports by panicking")]
 
 use crypto::SystemEntropy;
@@ -78,5 +79,37 @@ async fn huawei_dew() {
     let provider = huawei(&words);
     let existing = a_key_of(&provider).await;
     let subject = Subject::new(provider).restarted_as(huawei(&words)).with_existing(KeySpec::Aes256, &existing);
+    holds(&subject).await;
+}
+
+/// As the operator names it: keys in a token are taken up by their labels.
+#[tokio::test]
+async fn pkcs11() {
+    let Some(words) = words("STRONGROOM_TEST_PKCS11") else { return };
+    let token = || {
+        opened(Kind::Pkcs11 { module: words[0].clone().into(), token: words[2..].join(" "), pin: secret(&words[1]) })
+    };
+    let provider = token();
+    let uid = CmkUid::from_bytes([1; 16]);
+    a_key_of(&provider).await;
+    let label = format!("strongroom {} version 1", uid.to_uuid());
+    holds(&Subject::new(provider).restarted_as(token()).with_existing(KeySpec::Aes256, &label)).await;
+}
+
+#[tokio::test]
+async fn kmip() {
+    let Some(words) = words("STRONGROOM_TEST_KMIP") else { return };
+    let manager = || {
+        opened(Kind::Kmip {
+            host: words[0].clone(),
+            port: words[1].parse().unwrap(),
+            ca_file: words[2].clone().into(),
+            certificate_file: words[3].clone().into(),
+            key_file: words[4].clone().into(),
+        })
+    };
+    let provider = manager();
+    let existing = a_key_of(&provider).await;
+    let subject = Subject::new(provider).restarted_as(manager()).with_existing(KeySpec::Aes256, &existing);
     holds(&subject).await;
 }

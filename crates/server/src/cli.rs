@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::bench::BenchOptions;
-use crate::commands::{AccessKey, Account, Group, Kms, Policy, Role, TokenKey, User};
+use crate::commands::{AccessKey, Account, Audit, Group, Kms, Policy, Role, TokenKey, User};
 use crate::config::SettingFlags;
 use clap::{Parser, Subcommand};
 
@@ -47,6 +47,9 @@ pub(crate) enum Command {
     /// Credentials that requests are signed with.
     #[command(subcommand)]
     AccessKey(AccessKey),
+    /// The audit log: verify it, look into it. Reads its files; needs no server and no key.
+    #[command(subcommand)]
+    Audit(Audit),
     /// The key that session tokens are sealed under.
     #[command(subcommand)]
     TokenKey(TokenKey),

@@ -12,10 +12,12 @@
 mod file;
 mod keeper;
 mod passphrase;
+mod token;
 
 pub(crate) use file::FileSource;
 pub(crate) use keeper::Keeper;
 pub(crate) use passphrase::{GivenPassphrase, PassphraseSource};
+pub(crate) use token::{TokenPlace, TokenSource};
 
 use crate::failure::Failure;
 use crypto::{PassphraseCost, RootKey};
@@ -80,8 +82,10 @@ pub(crate) trait RootSource: Send + Sync {
 pub(crate) struct RootKeyPlace {
     /// `root_key_source`.
     pub(crate) source: SourceName,
-    /// `root_key_file`: the key in clear, or sealed under the passphrase.
+    /// `root_key_file`: the key in clear, or sealed under the passphrase, or wrapped by the token.
     pub(crate) path: PathBuf,
+    /// The token, if the settings name one.
+    pub(crate) token: Option<TokenPlace>,
     /// What a guess of the passphrase costs, for keys sealed from now on.
     pub(crate) cost: PassphraseCost,
 }
@@ -93,6 +97,8 @@ pub(crate) enum SourceName {
     File,
     /// A file with the key sealed under a passphrase.
     Passphrase,
+    /// A file with the key wrapped by a PKCS#11 token.
+    Token,
 }
 
 impl SourceName {
@@ -101,6 +107,7 @@ impl SourceName {
         match text {
             "file" => Some(Self::File),
             "passphrase" => Some(Self::Passphrase),
+            "token" => Some(Self::Token),
             _ => None,
         }
     }
@@ -110,25 +117,39 @@ impl SourceName {
         match self {
             Self::File => "root.key",
             Self::Passphrase => "root.sealed",
+            Self::Token => "root.token",
         }
     }
 }
 
 impl RootKeyPlace {
     /// The source at this place.
-    pub(crate) fn open(&self) -> Arc<dyn RootSource> {
+    ///
+    /// # Errors
+    /// For a token that the settings do not name.
+    pub(crate) fn open(&self) -> Result<Arc<dyn RootSource>, Failure> {
         self.open_as(self.source, &self.path)
     }
 
-    fn open_as(&self, source: SourceName, path: &Path) -> Arc<dyn RootSource> {
-        match source {
+    fn open_as(&self, source: SourceName, path: &Path) -> Result<Arc<dyn RootSource>, Failure> {
+        Ok(match source {
             SourceName::File => Arc::new(FileSource::new(path)),
             SourceName::Passphrase => Arc::new(PassphraseSource::new(path, self.cost)),
-        }
+            SourceName::Token => {
+                let token = self.token.clone().ok_or_else(|| {
+                    Failure::usage("set root_token_module, root_token_label and root_token_pin_file: the root key is to be \
+                         wrapped by a token")
+                })?;
+                Arc::new(TokenSource::new(path, token))
+            }
+        })
     }
 
     /// Another kind of source, in the same directory.
-    pub(crate) fn beside(&self, source: SourceName) -> Arc<dyn RootSource> {
+    ///
+    /// # Errors
+    /// As [`RootKeyPlace::open`].
+    pub(crate) fn beside(&self, source: SourceName) -> Result<Arc<dyn RootSource>, Failure> {
         if source == self.source {
             return self.open();
         }

@@ -37,11 +37,13 @@ pub enum SseError {
     KeyDisabled,
     /// The CMK is pending deletion (400 `KMS.KMSInvalidStateException`; OBS `KMS.DisabledException`).
     KeyPendingDeletion,
+    /// The CMK waits for its key material (400 `KMS.KMSInvalidStateException`; OBS `KMS.DisabledException`).
+    KeyPendingImport,
     /// The principal may not use the CMK (403 `AccessDenied`).
     KeyDenied,
     /// The KMS is not reachable (503 `ServiceUnavailable`).
     KmsUnavailable,
-    /// The KMS throttles (503 `SlowDown`).
+    /// The KMS throttles (503 `SlowDown`, with `Retry-After`).
     KmsThrottled,
     /// Something stored does not authenticate (500 `InternalError`); all causes look alike from outside.
     Damaged,

@@ -12,6 +12,7 @@ mod error;
 mod fingerprint;
 mod keys;
 mod plan;
+mod projects;
 mod request;
 mod service;
 
@@ -27,6 +28,7 @@ pub use fingerprint::RequesterFingerprint;
 pub use keys::{BodyKeys, RecordAuth, etag_source};
 pub use kms::{CmkId, Dependents, KeyImpact, KeyUser};
 pub use plan::{EncryptionPlan, PlanInput, RequireHttps, check_bucket_encryption, plan};
+pub use projects::Projects;
 pub use request::{
     AppliedEncryption, BucketEncryption, CustomerHeaders, DefaultMethod, EncryptionHeaders, EncryptionRules, EtagRule,
     Transport,

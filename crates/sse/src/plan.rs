@@ -47,6 +47,8 @@ pub enum EncryptionPlan {
     Kms {
         /// The CMK as it was given; `None` is the account's default key.
         key_ref: Option<String>,
+        /// The project that the CMK must be of, as it was given.
+        project: Option<String>,
         /// Whether through a bucket key.
         bucket_key: bool,
         /// The caller's encryption context.
@@ -116,19 +118,20 @@ fn explicit_kms(input: &PlanInput<'_>) -> Result<EncryptionPlan, SseError> {
     let request = input.request;
     let kms_default = input.bucket.filter(|b| b.method == DefaultMethod::Kms);
     refuse_unoffered_cipher(request.data_encryption.as_deref())?;
-    refuse_project(request.key_project_id.as_deref(), request.key_id.as_deref(), Field::KeyProjectId)?;
+    refuse_project_alone(request.key_project_id.as_deref(), request.key_id.as_deref())?;
     let asked = bucket_key_flag(request)?;
     if input.rules.bucket_key_needs_key_id && asked == Some(true) && request.key_id.is_none() {
         return Err(invalid(Field::BucketKeyEnabled, "a bucket key needs a named CMK"));
     }
-    let key_ref = match &request.key_id {
+    let (key_ref, project) = match &request.key_id {
         Some(id) if id.is_empty() => return Err(invalid(Field::KeyId, "the CMK id is empty")),
-        Some(id) => Some(id.clone()),
-        None if input.rules.cmk_from_bucket_default => kms_default.and_then(|b| b.key_ref.clone()),
-        None => None,
+        Some(id) => (Some(id.clone()), request.key_project_id.clone()),
+        None if input.rules.cmk_from_bucket_default => of_default(kms_default),
+        None => (None, None),
     };
     Ok(EncryptionPlan::Kms {
         key_ref,
+        project,
         bucket_key: asked.or(kms_default.and_then(|b| b.bucket_key)).unwrap_or(false),
         context: parse_context(request.context.as_deref())?,
     })
@@ -150,8 +153,10 @@ fn inherited(input: &PlanInput<'_>) -> Result<EncryptionPlan, SseError> {
     if method == Some(DefaultMethod::Kms) {
         let default = input.bucket;
         refuse_unoffered_cipher(request.data_encryption.as_deref())?;
+        let (key_ref, project) = of_default(default);
         return Ok(EncryptionPlan::Kms {
-            key_ref: default.and_then(|b| b.key_ref.clone()),
+            key_ref,
+            project,
             bucket_key: asked.or(default.and_then(|b| b.bucket_key)).unwrap_or(false),
             context: EncryptionContext::default(),
         });
@@ -182,12 +187,16 @@ fn refuse_unoffered_cipher(data_encryption: Option<&str>) -> Result<(), SseError
     }
 }
 
-/// IAM projects do not exist here yet: a CMK belongs to its account's default project, which has no id.
-fn refuse_project(project: Option<&str>, key_id: Option<&str>, field: Field) -> Result<(), SseError> {
+/// The CMK that a bucket's default names, and its project.
+fn of_default(default: Option<&BucketEncryption>) -> (Option<String>, Option<String>) {
+    default.map_or((None, None), |b| (b.key_ref.clone(), b.project_id.clone()))
+}
+
+/// Whether the CMK is of the project is asked when it is used, after the right to use it.
+fn refuse_project_alone(project: Option<&str>, key_id: Option<&str>) -> Result<(), SseError> {
     match (project, key_id) {
-        (None, _) => Ok(()),
-        (Some(_), None) => Err(invalid(field, "a project id needs a CMK id")),
-        (Some(_), Some(_)) => Err(invalid(field, "the CMK is not of this project")),
+        (Some(_), None) => Err(invalid(Field::KeyProjectId, "a project id needs a CMK id")),
+        _ => Ok(()),
     }
 }
 
@@ -233,7 +242,7 @@ pub fn check_bucket_encryption(
                 return Err(SseError::NeedsTls);
             }
             refuse_unoffered_cipher(config.data_encryption.as_deref())?;
-            refuse_project(config.project_id.as_deref(), config.key_ref.as_deref(), Field::KeyProjectId)?;
+            refuse_project_alone(config.project_id.as_deref(), config.key_ref.as_deref())?;
             if rules.bucket_key_needs_key_id && config.bucket_key == Some(true) && config.key_ref.is_none() {
                 return Err(invalid(Field::BucketKeyEnabled, "a bucket key needs a named CMK"));
             }

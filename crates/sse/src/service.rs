@@ -7,13 +7,14 @@ use crate::envelope::{Envelope, Through};
 use crate::fingerprint::RequesterFingerprint;
 use crate::keys::{BodyKeys, RecordAuth, record_auth_from_escrow};
 use crate::plan::{EncryptionPlan, RequireHttps, require_tls_for_customer_key};
+use crate::projects::Projects;
 use crate::{AppliedEncryption, BucketEncryption, CustomerHeaders, DefaultMethod, SseError, Transport, context};
 use crypto::{Binding, Dek, Kek, MetadataKey, Suite, Wrapped};
-use kms::{CmkId, EncryptionContext, KeyService, KeyUser, KmsError};
+use kms::{CmkId, EncryptionContext, KeyService, KeyUse, KeyUser, KmsError};
 use model::{AccountId, BucketName, BucketUid, Clock, Entropy, ObjectName, VersionUid};
 use policy::Action;
 use policy::Principal;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use store::MetaStore;
 
 /// Settings of this room.
@@ -53,7 +54,8 @@ pub struct Reader<'a> {
 
 /// Encryption of objects.
 pub struct SseService {
-    kms: Arc<KeyService>,
+    pub(crate) kms: Arc<KeyService>,
+    pub(crate) projects: OnceLock<Arc<dyn Projects>>,
     bucket_keys: BucketKeys,
     metadata: Arc<MetadataKey>,
     entropy: Arc<dyn Entropy>,
@@ -72,7 +74,7 @@ impl SseService {
         let metadata = kms.metadata_key().await?;
         let bucket_keys =
             BucketKeys::new(Arc::clone(&kms), store, clock, Arc::clone(&entropy), config.bucket_key_ttl_millis);
-        Ok(Self { kms, bucket_keys, metadata, entropy, config })
+        Ok(Self { kms, projects: OnceLock::new(), bucket_keys, metadata, entropy, config })
     }
 
     /// The settings.
@@ -106,12 +108,22 @@ impl SseService {
                 let applied = AppliedEncryption::Customer { key_md5: sent.key_md5 };
                 (Some(dek), Envelope::Customer { dek: wrapped }, applied)
             }
-            EncryptionPlan::Kms { key_ref, bucket_key, context } => {
+            EncryptionPlan::Kms { key_ref, project, bucket_key, context } => {
+                let asked = match bucket_key {
+                    true => context::of_bucket(target.bucket)?,
+                    false => context::of_object(&context, target.bucket, target.object)?,
+                };
                 let cmk = match &key_ref {
-                    Some(key_ref) => self.kms.resolve_or_make(user, key_ref, Action::KmsGenerateDataKey).await?,
+                    Some(key_ref) => {
+                        self.kms.resolve_for_use(user, key_ref, Action::KmsGenerateDataKey, &asked).await?
+                    }
                     None => self.kms.default_key(user, Action::KmsGenerateDataKey).await?,
                 };
-                let (dek, through) = self.kms_dek(&cmk, bucket_key, &context, target, user).await?;
+                let proof = self.kms.authorize_use(user, &cmk, Action::KmsGenerateDataKey, &asked).await?;
+                if let Some(project) = &project {
+                    self.check_project(&cmk, project)?;
+                }
+                let (dek, through) = self.kms_dek(&proof, bucket_key, asked, &context, target, user).await?;
                 let bucket_key_id = through.bucket_key_id();
                 let applied = AppliedEncryption::Kms { cmk: cmk.clone(), bucket_key, bucket_key_id };
                 (Some(dek), Envelope::Kms { cmk, context, through }, applied)
@@ -122,24 +134,19 @@ impl SseService {
 
     async fn kms_dek(
         &self,
-        cmk: &CmkId,
+        proof: &KeyUse,
         bucket_key: bool,
+        asked: EncryptionContext,
         context: &EncryptionContext,
         target: Target<'_>,
         user: &KeyUser,
     ) -> Result<(Dek, Through), SseError> {
-        let asked = match bucket_key {
-            true => context::of_bucket(target.bucket)?,
-            false => context::of_object(context, target.bucket, target.object)?,
-        };
-        let proof = self.kms.authorize_use(user, cmk, Action::KmsGenerateDataKey, &asked).await?;
         if !bucket_key {
-            let context = asked;
-            let (dek, wrapped) = self.kms.generate::<Dek>(&proof, &context).await?;
+            let (dek, wrapped) = self.kms.generate::<Dek>(proof, &asked).await?;
             return Ok((dek, Through::Cmk(wrapped)));
         }
         let requester = RequesterFingerprint::of(&user.principal);
-        let live = self.bucket_keys.for_sealing(&proof, target.bucket_uid, target.bucket, requester).await?;
+        let live = self.bucket_keys.for_sealing(proof, target.bucket_uid, target.bucket, requester).await?;
         let dek = Dek::generate(&*self.entropy);
         let wrapped = self.wrap(&*live.key, &dek, METHOD_KMS, target, Some(live.id.as_bytes()), context);
         Ok((dek, Through::BucketKey { id: live.id, bucket_key: live.wrapped, dek: wrapped }))
@@ -304,7 +311,8 @@ impl From<KmsError> for SseError {
             }
             KmsError::Denied => Self::KeyDenied,
             KmsError::Disabled => Self::KeyDisabled,
-            KmsError::PendingDeletion | KmsError::PendingImport => Self::KeyPendingDeletion,
+            KmsError::PendingDeletion => Self::KeyPendingDeletion,
+            KmsError::PendingImport => Self::KeyPendingImport,
             KmsError::Throttled => Self::KmsThrottled,
             KmsError::InvalidCiphertext | KmsError::IncorrectKey => Self::Damaged,
             KmsError::Damaged(what) => {

@@ -13,6 +13,7 @@ use strongroom_sse::{
 enum Out {
     Plain,
     Obs,
+    KmsOfProject(Option<&'static str>, &'static str),
     Kms(Option<&'static str>, bool),
     Customer,
     Invalid(F),
@@ -102,6 +103,9 @@ fn run(case: &Case<'_>, request: &EncryptionHeaders) -> Out {
     match result {
         Ok(EncryptionPlan::Plain) => Plain,
         Ok(EncryptionPlan::Obs) => Obs,
+        Ok(EncryptionPlan::Kms { key_ref, project: Some(project), .. }) => {
+            KmsOfProject(key_ref.map(|k| &*k.leak()), &*project.leak())
+        }
         Ok(EncryptionPlan::Kms { key_ref, bucket_key, .. }) => Kms(key_ref.map(|k| &*k.leak()), bucket_key),
         Ok(EncryptionPlan::Customer(_)) => Customer,
         Err(SseError::InvalidArgument { field, .. }) => Invalid(field),
@@ -302,6 +306,21 @@ fn bucket_defaults_are_checked() {
     }
     assert!(check(&kms_default(None, Some(true)), EncryptionRules::OBS).is_err());
     assert_eq!(check(&kms_default(None, Some(true)), EncryptionRules::S3), Ok(()));
+}
+
+#[test]
+fn a_project_goes_with_the_cmk_it_stands_beside() {
+    let with_project = BucketEncryption { project_id: Some("q".into()), ..kms_default(Some("d"), None) };
+    for (bucket, sent, expected) in [
+        (None, &[("method", "kms"), ("key", "k"), ("project", "p")][..], KmsOfProject(Some("k"), "p")),
+        (Some(&with_project), &[], KmsOfProject(Some("d"), "q")),
+        // Another CMK than the default's is not asked for the default's project.
+        (Some(&with_project), &[("method", "kms"), ("key", "k")], Kms(Some("k"), false)),
+        (Some(&with_project), &[("method", "kms"), ("project", "p")], Invalid(F::KeyProjectId)),
+    ] {
+        let case = Case { bucket, ..Case::default() };
+        assert_eq!(run(&case, &headers(sent)), expected, "{sent:?}");
+    }
 }
 
 #[test]

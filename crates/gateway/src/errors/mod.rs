@@ -62,6 +62,9 @@ pub struct Wording {
     pub headers: Vec<(&'static str, String)>,
 }
 
+/// When whoever was too fast may come again: rates are per second (docs/kms-api.md).
+const RETRY_AFTER_SECONDS: &str = "1";
+
 /// Short for the tables.
 fn w(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Wording {
     Wording::new(status, code, message)

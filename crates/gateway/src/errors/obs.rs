@@ -1,7 +1,7 @@
 //! The words of the OBS dialect (obs-api §4.8, §11.2).
 
 use super::wire::not_implemented;
-use super::{INTERNAL, Wording, field_name, s3, w};
+use super::{INTERNAL, RETRY_AFTER_SECONDS, Wording, field_name, s3, w};
 use crate::dialect::Dialect;
 use http::StatusCode as S;
 use objects::{BodyError, Fail};
@@ -173,13 +173,19 @@ fn encryption(dialect: &'static Dialect, error: &SseError) -> Wording {
         SseError::KeyPendingDeletion => {
             bad("KMS.DisabledException", "The key of the request or of the object is pending deletion.")
         }
+        SseError::KeyPendingImport => {
+            bad("KMS.DisabledException", "The key of the request or of the object has no key material.")
+        }
         SseError::KeyDenied => Wording::new(S::FORBIDDEN, "AccessDenied", "Access Denied"),
         SseError::KmsUnavailable => Wording::new(
             S::SERVICE_UNAVAILABLE,
             "ServiceUnavailable",
             "The key management service is not reachable. Please try again later.",
         ),
-        SseError::KmsThrottled => Wording::new(S::SERVICE_UNAVAILABLE, "SlowDown", "Please reduce your request rate."),
+        SseError::KmsThrottled => {
+            Wording::new(S::SERVICE_UNAVAILABLE, "SlowDown", "Please reduce your request rate.")
+                .header("retry-after", RETRY_AFTER_SECONDS)
+        }
         SseError::Damaged => Wording::new(S::INTERNAL_SERVER_ERROR, "InternalError", INTERNAL),
     }
 }

@@ -1,7 +1,7 @@
 //! The words of the S3 dialect (s3-sse-behaviour §2-§10, §15-§17).
 
 use super::wire::not_implemented;
-use super::{Compat, INTERNAL, Wording, field_name, w};
+use super::{Compat, INTERNAL, RETRY_AFTER_SECONDS, Wording, field_name, w};
 use crate::dialect::Dialect;
 use http::StatusCode as S;
 use model::NameError;
@@ -211,13 +211,19 @@ fn encryption(dialect: &'static Dialect, error: &SseError, compat: Compat) -> Wo
         SseError::KeyPendingDeletion => {
             bad("KMS.KMSInvalidStateException", "The key of the request or of the object is pending deletion.")
         }
+        SseError::KeyPendingImport => {
+            bad("KMS.KMSInvalidStateException", "The key of the request or of the object has no key material.")
+        }
         SseError::KeyDenied => Wording::new(S::FORBIDDEN, "AccessDenied", "Access Denied"),
         SseError::KmsUnavailable => Wording::new(
             S::SERVICE_UNAVAILABLE,
             "ServiceUnavailable",
             "The key management service is not reachable. Please retry.",
         ),
-        SseError::KmsThrottled => Wording::new(S::SERVICE_UNAVAILABLE, "SlowDown", "Please reduce your request rate."),
+        SseError::KmsThrottled => {
+            Wording::new(S::SERVICE_UNAVAILABLE, "SlowDown", "Please reduce your request rate.")
+                .header("retry-after", RETRY_AFTER_SECONDS)
+        }
         SseError::Damaged => Wording::new(S::INTERNAL_SERVER_ERROR, "InternalError", INTERNAL),
     }
 }

@@ -89,6 +89,15 @@ fn common_words() {
 }
 
 #[test]
+fn whoever_was_too_fast_is_told_when_to_come_again() {
+    for dialect in [Dialect::S3, Dialect::OBS] {
+        let headers = |error: SseError| Refusal::from(error).wording(dialect, Compat::Aws).headers;
+        assert_eq!(headers(SseError::KmsThrottled), [("retry-after", "1".to_owned())], "{}", dialect.name);
+        assert!(headers(SseError::KeyDenied).is_empty());
+    }
+}
+
+#[test]
 fn words_that_differ() {
     type Words = (u16, &'static str);
     type Case = (fn() -> Refusal, Words, Words);
@@ -106,6 +115,7 @@ fn words_that_differ() {
         (|| SseError::CustomerKeyMissing.into(), (400, "InvalidRequest"), (400, "InvalidEncryptionAlgorithmError")),
         (|| SseError::CustomerKeyWrong.into(), (403, "AccessDenied"), (400, "InvalidEncryptionAlgorithmError")),
         (|| SseError::KeyPendingDeletion.into(), (400, "KMS.KMSInvalidStateException"), (400, "KMS.DisabledException")),
+        (|| SseError::KeyPendingImport.into(), (400, "KMS.KMSInvalidStateException"), (400, "KMS.DisabledException")),
         (|| WireFault::NotOffered("acl".into()).into(), (501, "NotImplemented"), (501, "ServiceNotImplemented")),
         (|| WireFault::UnknownSessionToken.into(), (400, "InvalidToken"), (403, "InvalidSecurity")),
         (|| WireFault::ExpiredSessionToken.into(), (400, "ExpiredToken"), (403, "InvalidSecurity")),

@@ -31,6 +31,7 @@ async fn an_empty_node_opens_what_the_old_one_wrapped() {
     setup.put(Table::Users, b"user", b"a row of accounts").await;
     setup.put(Table::Buckets, b"bucket", b"no part of it").await;
     setup.put(Table::System, b"something else", b"no part of it").await;
+    service.audit_key().await.unwrap();
     let file = backup(&service).await;
 
     let restored = KeyBackup::open(&file, PASSPHRASE).unwrap();

@@ -64,6 +64,15 @@ impl Breaker {
         }
     }
 
+    /// Whether a call would be refused now: so that nobody waits for a place among the calls only to hear that.
+    pub(super) fn refuses(&self, now: Duration) -> bool {
+        match self.state {
+            State::Closed { .. } => false,
+            State::Open { until } => now < until,
+            State::Trying => true,
+        }
+    }
+
     /// The call had an answer.
     pub(super) fn succeeded(&mut self, call: Admitted) {
         if call.trial || self.is_of_now(call) {
@@ -148,7 +157,9 @@ mod tests {
     fn open_until_the_pause_is_over_then_one_call_tries() {
         let mut breaker = opened();
         assert_eq!(breaker.admit(at(4)).unwrap_err(), at(1));
+        assert!(breaker.refuses(at(4)) && !breaker.refuses(at(5)));
         let trial = breaker.admit(at(5)).unwrap();
+        assert!(breaker.refuses(at(5)));
         assert_eq!(breaker.admit(at(5)).unwrap_err(), PAUSE, "one at a time");
         assert!(breaker.failed(trial, at(6)), "a failed trial opens it again at once");
         assert!(breaker.admit(at(10)).is_err(), "the pause counts from the trial's end");

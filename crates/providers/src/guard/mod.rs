@@ -39,6 +39,8 @@ use zeroize::Zeroizing;
 /// Probes that must fail in a row before a provider counts as down.
 const FAILED_PROBES_MAX: u32 = 2;
 
+const LEFT_ALONE: &str = "it has not answered lately and is left alone for a moment";
+
 /// Which fresh wraps are unwrapped and compared before they are used, at the price of a second call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VerifyWraps {
@@ -226,13 +228,16 @@ impl Guarded {
             self.statistics.ended(call, Outcome::NotSent, Duration::ZERO);
             Err(Failed::NotSent(ProviderFault::Unavailable(format!("`{}`: {why}", self.name))))
         };
+        if locked(&self.breaker).refuses(begun) {
+            return not_sent(LEFT_ALONE);
+        }
         let left = deadline.saturating_sub(begun);
         let Some(Ok(_slot)) = self.within(left, self.slots.acquire()).await else {
             return not_sent("too many calls are under way");
         };
         let admitted = locked(&self.breaker).admit(self.timer.now());
         let Ok(admitted) = admitted else {
-            return not_sent("it has not answered lately and is left alone for a moment");
+            return not_sent(LEFT_ALONE);
         };
         // Until it is settled: whoever asked may go away at any await, and a trial must not stay open for ever.
         let mut trial = Trial { guard: self, admitted: Some(admitted) };

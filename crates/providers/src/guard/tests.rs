@@ -399,6 +399,13 @@ async fn more_calls_than_allowed_wait_and_are_turned_away_in_time() {
     assert!(s.is_unavailable().await);
     assert_eq!(s.timer.now(), Duration::from_secs(3));
     assert_eq!((s.script.calls(), s.guard.breaker()), (0, BreakerState::Closed));
+
+    let s = setup(|config| (config.calls_max, config.tries_max, config.breaker_failures) = (1, 1, 1));
+    s.script.then([Does::Fails]);
+    assert!(s.is_unavailable().await);
+    let (before, _held) = (s.timer.now(), s.guard.slots.acquire().await.unwrap());
+    assert!(s.is_unavailable().await);
+    assert_eq!(s.timer.now(), before, "nobody waits for a place to hear that the service is left alone");
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@
 //! random IVs. A token that insists on IVs of its own writes it into the parameters, where it is read back.
 
 mod faults;
+mod root;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -32,6 +33,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use token::Token;
 use zeroize::Zeroizing;
+
+pub use root::{ROOT_KEY_LABEL, RootToken, WRAPPED_ROOT_KEY_BYTES};
 
 const FORMAT: u8 = 1;
 const IV_BYTES: usize = 12;
@@ -241,9 +244,14 @@ fn template(id: &[u8], label: &str) -> Vec<Attribute> {
     ]
 }
 
-/// The CKA_ID of a key that exists, by its label. A key that could leave the token is refused: its owner would believe what
-/// is not so.
+/// The CKA_ID of a key that exists, by its label.
 fn take_up(session: &Session, label: &str) -> TokenResult<Result<Vec<u8>, ProviderFault>> {
+    Ok(key_of_256_bits(session, label)?.map(|(_, id)| id))
+}
+
+/// The one AES key with this label, and its CKA_ID. A key that could leave the token is refused: its owner would believe
+/// what is not so.
+fn key_of_256_bits(session: &Session, label: &str) -> TokenResult<Result<(ObjectHandle, Vec<u8>), ProviderFault>> {
     let wanted = [
         Attribute::Class(ObjectClass::SECRET_KEY),
         Attribute::KeyType(KeyType::AES),
@@ -278,7 +286,7 @@ fn take_up(session: &Session, label: &str) -> TokenResult<Result<Vec<u8>, Provid
         );
         return Ok(Err(ProviderFault::Refused(why)));
     }
-    Ok(Ok(id))
+    Ok(Ok((key, id)))
 }
 
 /// Whether a key wraps at all now.

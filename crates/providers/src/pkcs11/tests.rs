@@ -2,6 +2,7 @@
 //! the tests say so and pass; `.ci/run` installs it.
 
 use super::*;
+use crate::secret::Secret;
 use crypto::{Binding, KeyRole};
 use cryptoki::context::{CInitializeArgs, CInitializeFlags};
 use cryptoki::session::UserType;
@@ -173,4 +174,23 @@ async fn what_the_operator_got_wrong_is_named() {
     let absent = Pkcs11::open(Path::new(module), "vault two", PIN).unwrap();
     let got = absent.create(new(9, None)).await;
     assert!(matches!(got, Err(ProviderFault::Unavailable(_))), "{got:?}");
+}
+
+#[test]
+fn a_root_key_opens_with_its_token_and_what_it_was_bound_to() {
+    let Some(module) = module() else { return };
+    let pin = Secret::from_text(Zeroizing::new(PIN.to_owned())).unwrap();
+    let open = || RootToken::open(Path::new(module), "vault one", &pin).unwrap();
+    let wrapped = open().wrap(&[9; 32], b"here").unwrap();
+    assert_eq!(wrapped.len(), WRAPPED_ROOT_KEY_BYTES);
+    assert_eq!(*open().unwrap(&wrapped, b"here").unwrap(), [9; 32]);
+    assert_ne!(open().wrap(&[9; 32], b"here").unwrap(), wrapped, "the same key of the token, a fresh IV");
+    let wrong = Err(ProviderFault::InvalidCiphertext);
+    assert_eq!(open().unwrap(&wrapped, b"there").map(drop), wrong);
+    for at in 0..wrapped.len() {
+        let mut changed = wrapped.clone();
+        changed[at] ^= 1;
+        assert_eq!(open().unwrap(&changed, b"here").map(drop), wrong, "byte {at}");
+    }
+    assert_eq!(open().unwrap(&wrapped[1..], b"here").map(drop), wrong);
 }

@@ -168,7 +168,7 @@ impl Take {
             place.path.clone_from(path);
         }
         let given = self.root_passphrase_file.as_deref().map(GivenPassphrase::from_file).transpose()?;
-        let source = place.open();
+        let source = place.open()?;
         let store: Arc<dyn MetaStore> = Arc::new(
             FjallStore::open(&dir.meta())
                 .map_err(|error| Failure::new(format!("cannot open the metadata store: {error}")))?,

@@ -1,9 +1,10 @@
-//! The subcommands that are clients of a running server, one file per noun: what the command line takes, and what it
-//! does.
+//! The subcommands besides the server itself, one file per noun: what the command line takes, and what it does. All are
+//! clients of a running server but for `audit`, which reads files.
 
 mod access_key;
 mod account;
 mod backup;
+mod audit;
 mod document;
 mod group;
 mod kms;
@@ -21,6 +22,7 @@ use crate::client::{ClientOptions, ControlClient, Credentials};
 use crate::failure::Failure;
 pub(crate) use access_key::AccessKey;
 pub(crate) use account::Account;
+pub(crate) use self::audit::Audit;
 use clap::Args;
 pub(crate) use group::Group;
 pub(crate) use kms::Kms;

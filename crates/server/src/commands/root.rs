@@ -46,6 +46,8 @@ pub(crate) enum To {
     File,
     /// A file with the key sealed under a passphrase.
     Passphrase,
+    /// A file with the key wrapped by the PKCS#11 token of the settings.
+    Token,
 }
 
 impl Root {
@@ -61,6 +63,7 @@ impl Root {
                     None => {}
                     Some(To::File) => input["source"] = "file".into(),
                     Some(To::Passphrase) => input["source"] = "passphrase".into(),
+                    Some(To::Token) => input["source"] = "token".into(),
                 }
                 let mut client = common.connect(env).await?;
                 let answer = client.admin(Method::POST, &["kms", "root", "rewrap"], Some(&input)).await?;

@@ -1,18 +1,21 @@
 //! The server's configuration: a table of settings, the layers that give them values, and the parsed result. Parsed
 //! once; inside nobody validates again.
 
+mod audit;
 mod explain;
+mod kms;
 mod layers;
 mod providers;
 mod table;
 
 pub(crate) use self::providers::{AWS_KMS, HUAWEI_DEW, KMIP, PKCS11, ProviderSettings, VAULT};
+pub(crate) use self::audit::AuditSettings;
 use crate::failure::Failure;
-use crate::root_key::{RootKeyPlace, SourceName};
+use crate::root_key::{RootKeyPlace, SourceName, TokenPlace};
 use crypto::PassphraseCost;
 pub(crate) use explain::explain;
 use gateway::TrustedProxies;
-use kms::ProviderName;
+use ::kms::{KmsConfig, ProviderName};
 pub(crate) use layers::{Layers, SettingFlags};
 use model::RegionName;
 use policy::Ownership;
@@ -94,6 +97,10 @@ pub(crate) struct Settings {
     pub(crate) providers: Vec<ProviderSettings>,
     /// Who keeps CMKs that name no provider.
     pub(crate) kms_default_provider: ProviderName,
+    /// Limits of the KMS.
+    pub(crate) kms: KmsConfig,
+    /// The audit log.
+    pub(crate) audit: AuditSettings,
     pub(crate) require_https: RequireHttps,
     pub(crate) bucket_key_ttl: Duration,
     pub(crate) default_encryption: DefaultEncryption,
@@ -129,12 +136,14 @@ impl Settings {
             control_address: parsed(layers, "control_address", |text| text.parse().ok())?,
             region: parsed(layers, "region", RegionName::parse)?,
             domains: layers.many("domain").iter().map(|text| domain(text)).collect::<Result<_, _>>()?,
-            root_key: root_key(layers, file("root_key_file"))?,
+            root_key: root_key(layers, file)?,
             root_passphrase_file: file("root_passphrase_file"),
             allow_locked: switch(layers, "allow_locked")?,
             certificate,
             providers: ProviderSettings::parse_all(&layers.providers)?,
             kms_default_provider: parsed(layers, "kms_default_provider", ProviderName::parse)?,
+            kms: self::kms::parse(layers)?,
+            audit: AuditSettings::parse(layers)?,
             require_https: parsed(layers, "sse.require_https", |text| match text {
                 "strict" => Some(RequireHttps::Strict),
                 "ssec" => Some(RequireHttps::SseC),
@@ -187,13 +196,23 @@ fn parsed<T>(layers: &Layers, key: &str, parse: impl Fn(&str) -> Option<T>) -> R
 }
 
 /// Where the root key comes from.
-fn root_key(layers: &Layers, file: Option<PathBuf>) -> Result<RootKeyPlace, Failure> {
+fn root_key(layers: &Layers, file: impl Fn(&str) -> Option<PathBuf>) -> Result<RootKeyPlace, Failure> {
     let source = parsed(layers, "root_key_source", SourceName::parse)?;
     let memory_kib = parsed(layers, "root_passphrase_memory_mib", |text| {
         text.parse().ok().filter(|mib| (1..=4096).contains(mib)).map(|mib: u32| mib * 1024)
     })?;
-    let path = file.unwrap_or_else(|| layers.data_dir.join(source.default_file()));
-    Ok(RootKeyPlace { source, path, cost: PassphraseCost { memory_kib, ..PassphraseCost::default() } })
+    let path = file("root_key_file").unwrap_or_else(|| layers.data_dir.join(source.default_file()));
+    let label = layers.one("root_token_label").map(|(label, _)| label.to_owned());
+    let token = match (file("root_token_module"), label, file("root_token_pin_file")) {
+        (Some(module), Some(label), Some(pin_file)) => Some(TokenPlace { module, label, pin_file }),
+        (None, None, None) => None,
+        _ => {
+            let all = "root_token_module, root_token_label and root_token_pin_file go together: one of them is missing";
+            return Err(Failure::usage(all));
+        }
+    };
+    let cost = PassphraseCost { memory_kib, ..PassphraseCost::default() };
+    Ok(RootKeyPlace { source, path, token, cost })
 }
 
 fn switch(layers: &Layers, key: &str) -> Result<bool, Failure> {
@@ -226,7 +245,7 @@ fn domain(text: &str) -> Result<String, Failure> {
 mod tests {
     use super::*;
 
-    fn load(of: &[(&str, &str)]) -> Result<Settings, Failure> {
+    pub(super) fn load(of: &[(&str, &str)]) -> Result<Settings, Failure> {
         let env = |name: &str| of.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
         Settings::load(&SettingFlags::default(), &env)
     }
@@ -243,6 +262,7 @@ mod tests {
         assert_eq!(settings.bucket_key_ttl, Duration::from_secs(180));
         assert_eq!(settings.default_encryption, DefaultEncryption::None);
         assert_eq!(settings.compat, Compat::Aws);
+        assert!(settings.audit.required && !settings.audit.accept_loss && settings.audit.retention_millis.is_none());
         assert_eq!(settings.object_ownership, Ownership::ObjectWriter);
         assert!(!settings.block_public_access && settings.trusted_proxies.is_empty());
         assert!(settings.accept_v2_for_kms && !settings.any_v4_region && settings.obs_unsigned_subresources);
@@ -263,6 +283,11 @@ mod tests {
             ("STRONGROOM_TRUSTED_PROXIES", "10.0.0.0/8,proxy.example.com", "`proxy.example.com`"),
             ("STRONGROOM_ACCEPT_V2_FOR_KMS", "yes", "`accept_v2_for_kms`"),
             ("STRONGROOM_LOG_FORMAT", "xml", "`log_format`"),
+            ("STRONGROOM_AUDIT_SYNC", "off", "`audit_sync`"),
+            ("STRONGROOM_AUDIT_REQUIRED", "false", "`audit_required`"),
+            ("STRONGROOM_AUDIT_OBJECTS", "on", "`audit_objects`"),
+            ("STRONGROOM_AUDIT_SEGMENT_MIB", "0", "`audit_segment_mib`"),
+            ("STRONGROOM_AUDIT_RETENTION_DAYS", "-1", "`audit_retention_days`"),
             ("STRONGROOM_DOMAIN", "*.example.com", "`*.example.com`"),
             ("STRONGROOM_DOMAIN", "127.0.0.1", "`127.0.0.1`"),
             ("STRONGROOM_TLS_CERT", "only.pem", "tls_key"),

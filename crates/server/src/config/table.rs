@@ -89,10 +89,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "root_key_source",
         "root-key-source",
         "STRONGROOM_ROOT_KEY_SOURCE",
-        "file|passphrase",
+        "file|passphrase|token",
         Some("file"),
         "Where the root key comes from: `file`, a file that holds it in clear; `passphrase`, a file that holds it sealed \
-         under a passphrase, which is given at each start with root_passphrase_file or in STRONGROOM_ROOT_PASSPHRASE.",
+         under a passphrase, which is given at each start with root_passphrase_file or in STRONGROOM_ROOT_PASSPHRASE; \
+         `token`, a file that holds it wrapped by a key in a PKCS#11 token, an HSM for example.",
     ),
     setting(
         "root_key_file",
@@ -100,9 +101,33 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "STRONGROOM_ROOT_KEY_FILE",
         "FILE",
         None,
-        "File with the root key, mode 0600: 64 hexadecimal digits, or the key sealed under a passphrase. Made at the first \
-         start; by default `root.key` or `root.sealed` in the data directory. Keep a copy apart from the data: without it \
-         nothing sealed can be opened.",
+        "File with the root key, mode 0600: 64 hexadecimal digits, or the key sealed under a passphrase or wrapped by a \
+         token. Made at the first start; by default `root.key`, `root.sealed` or `root.token` in the data directory. Keep a \
+         copy apart from the data: without it nothing sealed can be opened.",
+    ),
+    setting(
+        "root_token_module",
+        "root-token-module",
+        "STRONGROOM_ROOT_TOKEN_MODULE",
+        "FILE",
+        None,
+        "The vendor's PKCS#11 module, a shared library, for root_key_source = token.",
+    ),
+    setting(
+        "root_token_label",
+        "root-token-label",
+        "STRONGROOM_ROOT_TOKEN_LABEL",
+        "LABEL",
+        None,
+        "The label of the token whose key `strongroom root key` wraps the root key; made there at the first start.",
+    ),
+    setting(
+        "root_token_pin_file",
+        "root-token-pin-file",
+        "STRONGROOM_ROOT_TOKEN_PIN_FILE",
+        "FILE",
+        None,
+        "File with the PIN of the token's user, mode 0600.",
     ),
     setting(
         "root_passphrase_file",
@@ -174,6 +199,118 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Some("embedded"),
         "Who keeps the material of new CMKs that name no provider: `embedded`, this server under its root key, or the \
          NAME of a `[provider.NAME]` table of the configuration file. CMKs that exist stay where they are.",
+    ),
+    setting(
+        "kms_requests_per_second",
+        "kms-requests-per-second",
+        "STRONGROOM_KMS_REQUESTS_PER_SECOND",
+        "NUMBER",
+        Some("0"),
+        "How many requests a second each account may make that use CMKs (wrap, unwrap, data keys, random bytes), reads and \
+         writes of SSE-KMS objects without a bucket key at hand among them; twice as many at once. 0 is no limit. Over it, \
+         the KMS APIs answer that requests are throttled, and objects `503 SlowDown`.",
+    ),
+    setting(
+        "kms_reads_per_second",
+        "kms-reads-per-second",
+        "STRONGROOM_KMS_READS_PER_SECOND",
+        "NUMBER",
+        Some("2000"),
+        "The same for requests that read about CMKs, aliases, grants and key policies.",
+    ),
+    setting(
+        "kms_changes_per_second",
+        "kms-changes-per-second",
+        "STRONGROOM_KMS_CHANGES_PER_SECOND",
+        "NUMBER",
+        Some("100"),
+        "The same for requests that change them.",
+    ),
+    setting(
+        "kms_keys_max",
+        "kms-keys-max",
+        "STRONGROOM_KMS_KEYS_MAX",
+        "NUMBER",
+        Some("1000"),
+        "How many CMKs an account may have, its default key not counted.",
+    ),
+    setting(
+        "kms_grants_max",
+        "kms-grants-max",
+        "STRONGROOM_KMS_GRANTS_MAX",
+        "NUMBER",
+        Some("100"),
+        "How many grants a CMK may have.",
+    ),
+    setting(
+        "audit_dir",
+        "audit-dir",
+        "STRONGROOM_AUDIT_DIR",
+        "DIR",
+        None,
+        "Where the audit log is kept; by default `audit` in the data directory. Another disk keeps it from filling up with \
+         the data, and from being lost with it.",
+    ),
+    setting(
+        "audit_sync",
+        "audit-sync",
+        "STRONGROOM_AUDIT_SYNC",
+        "each|written",
+        Some("each"),
+        "When an event of the audit log counts as recorded, before which no key is handed out: `each`, when the disk was \
+         synchronised; `written`, when the system has it, which SIGKILL does not undo and a loss of power may.",
+    ),
+    setting(
+        "audit_required",
+        "audit-required",
+        "STRONGROOM_AUDIT_REQUIRED",
+        "on|off",
+        Some("on"),
+        "Whether keys are refused while the audit log cannot be written. With `off` they are handed out, and the log tells \
+         later how many events it misses.",
+    ),
+    setting(
+        "audit_objects",
+        "audit-objects",
+        "STRONGROOM_AUDIT_OBJECTS",
+        "off|sealed|all",
+        Some("off"),
+        "Which requests about objects are put on the audit log as well: none, those about sealed objects, or all. They are \
+         recorded before they are answered and refused when they cannot be.",
+    ),
+    setting(
+        "audit_segment_mib",
+        "audit-segment-mib",
+        "STRONGROOM_AUDIT_SEGMENT_MIB",
+        "MIB",
+        Some("64"),
+        "Size at which a new segment file of the audit log is begun; 1 to 4096.",
+    ),
+    setting(
+        "audit_segment_hours",
+        "audit-segment-hours",
+        "STRONGROOM_AUDIT_SEGMENT_HOURS",
+        "HOURS",
+        Some("24"),
+        "Age at which a new segment file of the audit log is begun; 1 to 8784.",
+    ),
+    setting(
+        "audit_retention_days",
+        "audit-retention-days",
+        "STRONGROOM_AUDIT_RETENTION_DAYS",
+        "DAYS",
+        Some("0"),
+        "How many days a segment of the audit log is kept after its last event; the log says what was removed. 0 keeps \
+         everything.",
+    ),
+    setting(
+        "audit_accept_loss",
+        "audit-accept-loss",
+        "STRONGROOM_AUDIT_ACCEPT_LOSS",
+        "on|off",
+        Some("off"),
+        "With `on`, the server starts although its audit log is missing, damaged or cut short, and the log says so for ever. \
+         For one start, after somebody has looked at it.",
     ),
     setting(
         "default_encryption",

@@ -28,6 +28,10 @@ impl Keeper {
         Self { place, state }
     }
 
+    fn beside(&self, source: SourceName) -> Result<Arc<dyn RootSource>, RootKeeperError> {
+        self.place.beside(source).map_err(|failure| RootKeeperError::Failed(failure.to_string()))
+    }
+
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -43,6 +47,7 @@ impl RootKeeper for Keeper {
         let (to, passphrase) = match from {
             NewRoot::SameSource(passphrase) => (self.state().present, passphrase.clone()),
             NewRoot::File => (SourceName::File, None),
+            NewRoot::Token => (SourceName::Token, None),
             NewRoot::Passphrase(passphrase) => (SourceName::Passphrase, Some(passphrase.clone())),
         };
         let passphrase: Option<Zeroizing<Vec<u8>>> = match (to, passphrase) {
@@ -52,8 +57,8 @@ impl RootKeeper for Keeper {
                         .to_owned(),
                 ));
             }
-            (SourceName::File, Some(_)) => {
-                return Err(RootKeeperError::Refused("a root key in a file takes no passphrase".to_owned()));
+            (SourceName::File | SourceName::Token, Some(_)) => {
+                return Err(RootKeeperError::Refused("a root key in a file or a token takes no passphrase".to_owned()));
             }
             (SourceName::Passphrase, Some(given))
                 if !(crypto::PASSPHRASE_BYTES_MIN..=crypto::PASSPHRASE_BYTES_MAX).contains(&given.len()) =>
@@ -62,12 +67,14 @@ impl RootKeeper for Keeper {
             }
             (_, passphrase) => passphrase,
         };
+        let source = self.beside(to).map_err(|error| match error {
+            RootKeeperError::Failed(why) => RootKeeperError::Refused(why),
+            other => other,
+        })?;
         self.state().staged = to;
         let key = RootKey::from_secret(SecretBytes::fill_with(|out| out.copy_from_slice(next.as_secret().expose())));
         let passphrase = passphrase.map(GivenPassphrase::new);
-        blocking(&self.place.beside(to), move |source| source.write(Which::Staged, &key, passphrase.as_ref()))
-            .await
-            .map_err(failed)
+        blocking(&source, move |source| source.write(Which::Staged, &key, passphrase.as_ref())).await.map_err(failed)
     }
 
     async fn finish(&self) -> Result<(), RootKeeperError> {
@@ -75,11 +82,11 @@ impl RootKeeper for Keeper {
             let state = self.state();
             (state.present, state.staged)
         };
-        let next: Arc<dyn RootSource> = self.place.beside(to);
+        let next = self.beside(to)?;
         blocking(&next, |source| source.promote()).await.map_err(failed)?;
         self.state().present = to;
         if from != to {
-            blocking(&self.place.beside(from), |source| source.remove(Which::Present)).await.map_err(failed)?;
+            blocking(&self.beside(from)?, |source| source.remove(Which::Present)).await.map_err(failed)?;
             tracing::warn!(source = next.name(), "the root key has moved: set root_key_source before the next start");
         }
         Ok(())
@@ -87,7 +94,7 @@ impl RootKeeper for Keeper {
 
     async fn discard(&self) -> Result<(), RootKeeperError> {
         let staged = self.state().staged;
-        blocking(&self.place.beside(staged), |source| source.remove(Which::Staged)).await.map_err(failed)
+        blocking(&self.beside(staged)?, |source| source.remove(Which::Staged)).await.map_err(failed)
     }
 
     fn passphrase_cost(&self) -> PassphraseCost {

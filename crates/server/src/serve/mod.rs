@@ -4,6 +4,7 @@
 //! locked before anything in it is written; ports are taken before the stores are opened, so that a taken port changes
 //! nothing; addresses are printed when requests are answered.
 
+mod audit;
 mod banner;
 mod counters;
 mod drill;
@@ -85,7 +86,7 @@ async fn serve(
     let (data_listener, data_address) = listen("address", settings.address).await?;
     let (control_listener, control_address) = listen("control_address", settings.control_address).await?;
 
-    let source = settings.root_key.open();
+    let source = settings.root_key.open()?;
     let search = Search { source: Arc::clone(&source), passphrase, may_create: !dir.is_in_use() };
     let doors = Doors { data: &data_listener, control: &control_listener, tls: Arc::clone(&tls) };
     let root = search.run(settings.allow_locked.then_some(doors)).await?;
@@ -93,6 +94,7 @@ async fn serve(
     process::warn_of_open_memory();
     let metrics = Arc::new(Metrics::new());
     counters::register(&metrics, &rooms);
+    audit::register(&metrics, &rooms.audit);
     outside.register(&metrics);
     let gateway = Gateway::new(gateway::Parts {
         objects: Arc::clone(&rooms.objects),
@@ -108,6 +110,8 @@ async fn serve(
     let shown = outside.clone();
     gateway.set_readiness(move || shown.readiness());
     let watch = tokio::spawn(outside.watch(Arc::clone(&rooms.kms)));
+    gateway.set_object_audit(settings.audit.objects, Arc::<::audit::AuditLog>::clone(&rooms.audit));
+    audit::server_event(&rooms.audit, &*rooms.clock, "StartServer").await;
     let signals = Signals::install()?;
     let (stop, stopping) = watch::channel(false);
     let data = spawn({
@@ -121,6 +125,9 @@ async fn serve(
     announce(&settings, &dir, &rooms, &certificates, [data_address, control_address], given_by_operator)?;
 
     let ended = signals.obey(&certificates, &tls, data, control, stop).await;
+    upkeep::end(&rooms.kms).await;
+    audit::server_event(&rooms.audit, &*rooms.clock, "StopServer").await;
+    audit::close(Arc::clone(&rooms.audit)).await;
     upkeep.abort();
     watch.abort();
     ended

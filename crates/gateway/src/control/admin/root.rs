@@ -24,6 +24,7 @@ struct Rewrap {
 enum Source {
     File,
     Passphrase,
+    Token,
 }
 
 #[derive(Deserialize)]
@@ -46,9 +47,11 @@ impl Call<'_> {
                 let from = match (source, passphrase.map(secret)) {
                     (None, passphrase) => NewRoot::SameSource(passphrase),
                     (Some(Source::File), None) => NewRoot::File,
+                    (Some(Source::Token), None) => NewRoot::Token,
                     (Some(Source::Passphrase), Some(passphrase)) => NewRoot::Passphrase(passphrase),
-                    (Some(Source::File), Some(_)) => {
-                        return Err(KmsError::Validation("a root key in a file takes no passphrase".to_owned()));
+                    (Some(Source::File | Source::Token), Some(_)) => {
+                        let why = "a root key in a file or a token takes no passphrase";
+                        return Err(KmsError::Validation(why.to_owned()));
                     }
                     (Some(Source::Passphrase), None) => {
                         return Err(KmsError::Validation("the passphrase is missing".to_owned()));

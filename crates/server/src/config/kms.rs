@@ -1,0 +1,54 @@
+//! Limits of the KMS: requests a second by account, and how many of what there may be.
+
+use super::layers::Layers;
+use super::parsed;
+use crate::failure::Failure;
+use kms::{KmsConfig, ProviderName};
+
+/// The limits, and what has no setting as it is usual. The default provider is a setting of its own.
+pub(super) fn parse(layers: &Layers) -> Result<KmsConfig, Failure> {
+    let mut config = KmsConfig {
+        default_provider: parsed(layers, "kms_default_provider", ProviderName::parse)?,
+        keys_max: parsed(layers, "kms_keys_max", |text| text.parse().ok())?,
+        grants_max: parsed(layers, "kms_grants_max", |text| text.parse().ok())?,
+        ..KmsConfig::default()
+    };
+    config.throttle.use_per_second = parsed(layers, "kms_requests_per_second", |text| text.parse().ok())?;
+    config.throttle.read_per_second = parsed(layers, "kms_reads_per_second", |text| text.parse().ok())?;
+    config.throttle.change_per_second = parsed(layers, "kms_changes_per_second", |text| text.parse().ok())?;
+    Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::load;
+    use kms::KmsConfig;
+
+    #[test]
+    fn unset_limits_are_those_of_the_key_service() {
+        let settings = load(&[("STRONGROOM_DATA", "/nowhere")]).unwrap();
+        assert_eq!(format!("{:?}", settings.kms), format!("{:?}", KmsConfig::default()));
+    }
+
+    #[test]
+    fn limits_are_whole_numbers() {
+        let limits = [
+            ("STRONGROOM_KMS_REQUESTS_PER_SECOND", "50"),
+            ("STRONGROOM_KMS_READS_PER_SECOND", "0"),
+            ("STRONGROOM_KMS_CHANGES_PER_SECOND", "7"),
+            ("STRONGROOM_KMS_KEYS_MAX", "3"),
+            ("STRONGROOM_KMS_GRANTS_MAX", "2"),
+        ];
+        let given: Vec<_> = limits.into_iter().chain([("STRONGROOM_DATA", "/nowhere")]).collect();
+        let kms = load(&given).unwrap().kms;
+        let rates = (kms.throttle.use_per_second, kms.throttle.read_per_second, kms.throttle.change_per_second);
+        assert_eq!((rates, kms.keys_max, kms.grants_max), ((50, 0, 7), 3, 2));
+        for (variable, _) in limits {
+            for value in ["-1", "1.5", "many", "4294967296"] {
+                let name = variable.trim_start_matches("STRONGROOM_").to_lowercase();
+                let complaint = load(&[("STRONGROOM_DATA", "/nowhere"), (variable, value)]).unwrap_err();
+                assert!(complaint.to_string().contains(&format!("`{name}`")), "{variable}={value}: {complaint}");
+            }
+        }
+    }
+}
