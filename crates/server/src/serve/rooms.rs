@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! lock ─> store (meta, blobs) ─> kms (root key) ─┬─> iam (secrets sealed by the kms) ─> gateway's verifier
+//!                                                ├─> audit log (its key) ─> back to the kms: no key without it
 //!                                                └─> sse ─> objects ──────────────────> gateway's operations
 //! ```
 
@@ -12,6 +13,7 @@ use crate::failure::Failure;
 use crate::root_key::{Candidates, Keeper, RootSource};
 use crate::serve::providers::Providers;
 use crate::serve::sealers::{Argon2id, KmsSealer, KmsTokens};
+use audit::{AuditLog, LateTrail};
 use crypto::SystemEntropy;
 use iam::{Directory, GivenRoot};
 use kms::KeyService;
@@ -33,6 +35,7 @@ pub(super) struct Rooms {
     pub(super) directory: Arc<Directory>,
     pub(super) sse: Arc<SseService>,
     pub(super) objects: Arc<ObjectService>,
+    pub(super) audit: Arc<AuditLog>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
 }
@@ -73,9 +76,16 @@ impl Rooms {
             Arc::clone(&entropy),
         );
         parts.providers = providers.as_key_providers();
-        parts.config.default_provider = settings.kms_default_provider.clone();
+        parts.config =
+            kms::KmsConfig { default_provider: settings.kms_default_provider.clone(), ..settings.kms.clone() };
+        // The log's key is in the KMS: until the log is open, no key is handed out.
+        let trail = Arc::new(LateTrail::default());
+        parts.audit = Arc::<LateTrail>::clone(&trail);
         let kms =
             KeyService::open(parts).await.map_err(|error| unopened("the key management service", &error))?;
+
+        let audit =
+            super::audit::open(&settings.audit, dir, &kms, &trail, Arc::clone(&clock), Arc::clone(&entropy)).await?;
 
         kms.set_root_keeper(Arc::new(Keeper::new(settings.root_key.clone())));
 
@@ -131,7 +141,7 @@ impl Rooms {
         };
         let objects = ObjectService::open(parts).await.map_err(|error| unopened("the objects", &error))?;
         kms.set_dependents(objects.dependents());
-        Ok(Self { meta, blobs, kms, directory, sse, objects, clock, entropy })
+        Ok(Self { meta, blobs, kms, directory, sse, objects, audit, clock, entropy })
     }
 }
 
