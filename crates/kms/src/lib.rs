@@ -23,6 +23,7 @@ mod default_key;
 mod describe;
 mod embedded;
 mod error;
+mod explain;
 mod glimpse;
 mod grant;
 mod grants;

@@ -1,5 +1,7 @@
 //! Why somebody may or may not do something: the evaluator's own account of its decision, on the rules as they are now.
 //!
+//! About a CMK the KMS explains, with the key policy and the grants that stand on it.
+//!
 //! An explanation tells what policies say. Whoever asks needs the right to ask about the identity, and, where the rules
 //! of a bucket are read, about the root identity of the account that owns it: `iam:SimulatePrincipalPolicy` in one's
 //! own account, `strongroom:ExplainAccess` of the operator in others.
@@ -11,6 +13,7 @@ use crate::ops::conditions_said;
 use crate::query::{Query, url_encode};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use iam::{Account, Named};
+use kms::{CmkId, EncryptionContext};
 use model::{AccountId, EntityName};
 use objects::Fail;
 use policy::{
@@ -35,6 +38,12 @@ struct Question {
     query: BTreeMap<String, String>,
     #[serde(default)]
     dialect: AskedDialect,
+    /// The encryption context of the use of a key.
+    #[serde(default)]
+    context: BTreeMap<String, String>,
+    /// Whether the store uses the key for a request.
+    #[serde(default)]
+    through_store: bool,
     source_ip: Option<IpAddr>,
     #[serde(default = "yes")]
     secure: bool,
@@ -65,7 +74,7 @@ impl Call<'_> {
             .ok_or_else(|| Fault::input(format!("action: `{}` is no action of this server", question.action)))?;
         let resource = NamedResource::parse(&question.resource)?;
         let conditions = self.conditions_of(&principal, &question)?;
-        let explanation = self.weigh(&principal, action, &resource, &conditions).await?;
+        let explanation = self.weigh(&principal, action, &resource, &conditions, &question).await?;
         let who = principal.caller().map_or_else(|| "anonymous".to_owned(), |caller| caller.policy_arn());
         Ok(json(StatusCode::OK, &shown(&explanation, &who, action, &question.resource)))
     }
@@ -76,6 +85,7 @@ impl Call<'_> {
         action: Action,
         resource: &NamedResource,
         conditions: &Conditions,
+        question: &Question,
     ) -> Result<Explanation, Fault> {
         let request = AccessRequest {
             principal,
@@ -127,10 +137,15 @@ impl Call<'_> {
                     ..request
                 }))
             }
+            // Explained by the KMS, which knows what stands on it.
             NamedResource::Cmk { region, account, uid } => {
                 let account = self.account_of(account).await?;
-                let resource = Resource::Cmk { region, account: &account.id, number: &account.number, uid: *uid };
-                Ok(explain(&AccessRequest { resource, owner: Some(&account.id), ..request }))
+                let (id, number) = (account.id.clone(), account.number.clone());
+                let cmk = CmkId { region: region.clone(), account: id, number, uid: *uid };
+                let context = EncryptionContext::from_pairs(question.context.clone())
+                    .map_err(|error| Fault::input(format!("context: {error}")))?;
+                let keys = &self.request.gateway.keys;
+                Ok(keys.explain(principal, action, &cmk, conditions, &context, question.through_store))
             }
             NamedResource::Iam { number, entity } => {
                 let account = self.account_of(number).await?;
@@ -255,7 +270,7 @@ fn shown(explanation: &Explanation, who: &str, action: Action, resource: &str) -
 
 fn statement(trace: &StatementTrace) -> Value {
     let source = match trace.layer {
-        Layer::BucketPolicy | Layer::Trust => trace.layer.to_string(),
+        Layer::BucketPolicy | Layer::KeyPolicy | Layer::Trust => trace.layer.to_string(),
         layer => format!("{layer}, {}", trace.source),
     };
     let matched = matches!(trace.outcome, Outcome::Matched | Outcome::MatchedByAccount | Outcome::Unreadable);
