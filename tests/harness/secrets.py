@@ -86,7 +86,7 @@ def check(server):
     root = server.data / "root.key"
     if root.is_file() and re.fullmatch(rb"[0-9a-f]{64}\n?", root.read_bytes()):
         note(bytes.fromhex(root.read_text().strip()))
-    leaks = found_in(server.stderr_path)
+    leaks = [leak for log in (server.stderr_path, *(server.data / "audit").glob("*.log")) for leak in found_in(log)]
     assert not leaks, "secrets in a log:\n" + "\n".join(leaks)
 
 
