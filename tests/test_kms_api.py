@@ -9,7 +9,7 @@ import uuid
 import pytest
 from botocore.exceptions import ClientError
 
-from harness import clients, disk, signing
+from harness import clients, disk, keys, signing
 from harness.sse import KIB, SEGMENT, body
 
 
@@ -134,14 +134,14 @@ def test_a_disabled_key_refuses_and_an_enabled_one_serves_again(server, kms, s3,
     s3.put_object(Bucket=bucket, Key="k2", Body=b"x", **write)
 
 
-def test_deletion_is_scheduled_and_cancelled(kms, s3, bucket):
+def test_deletion_is_scheduled_and_cancelled(server, kms, s3, bucket):
     key = kms.create_key()["KeyMetadata"]["KeyId"]
     write = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
     s3.put_object(Bucket=bucket, Key="k", Body=b"hello", **write)
     for days in (6, 31):
         with pytest.raises(ClientError):
             kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=days)
-    answer = kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    answer = keys.force_deletion(server, key, days=7)
     assert answer["KeyState"] == "PendingDeletion"
     described = kms.describe_key(KeyId=key)["KeyMetadata"]
     days = (described["DeletionDate"] - described["CreationDate"]).total_seconds() / 86400

@@ -5,6 +5,7 @@ import os
 import uuid
 
 import pytest
+from botocore.exceptions import ClientError
 
 from harness import identities, keys
 from harness.identities import allow
@@ -137,6 +138,23 @@ def test_random_bytes(kms):
     for length in (0, 1025):
         refused(kms.generate_random, "ValidationException", NumberOfBytes=length)
     refused(kms.generate_random, "ValidationException")
+
+
+def test_over_its_rate_an_account_is_throttled_and_others_are_not(make_server):
+    server = make_server("--kms-requests-per-second", "1")
+    key = make(keys.client(server))
+    other = identities.make_account(server, "other")
+    mine, theirs = keys.client(server, attempts=1), keys.client(server, other.credentials, attempts=1)
+    told = []
+    for _ in range(100):
+        try:
+            mine.encrypt(KeyId=key["KeyId"], Plaintext=b"x")
+        except ClientError as error:
+            told.append(error.response["Error"])
+    text = "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls."
+    assert len(told) > 50 and all((e["Code"], e["Message"]) == ("ThrottlingException", text) for e in told)
+    theirs.generate_random(NumberOfBytes=8)
+    assert mine.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["Arn"] == key["Arn"], "reading has a rate of its own"
 
 
 # ---- rewrap ---------------------------------------------------------------------------------------------------------

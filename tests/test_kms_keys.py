@@ -7,9 +7,9 @@ import uuid
 
 import pytest
 
-from harness import clients, identities, keys, signing
+from harness import clients, identities, keys
 from harness.identities import allow
-from harness.keys import make, refused, state
+from harness.keys import force_deletion, make, refused, state
 from harness.server import REPOSITORY
 from harness.sse import body
 
@@ -295,8 +295,7 @@ def test_a_key_that_is_needed_is_deleted_only_by_force(server, kms, s3, bucket):
     text = refused(kms.schedule_key_deletion, "KMSInvalidStateException", KeyId=key)
     assert "1 objects" in text and "ForceDeletion" in text and "1000 bytes" in text
     assert state(kms, key) == "Enabled"
-    reply = forced(server, key)
-    assert reply.status == 200 and json.loads(reply.body)["KeyState"] == "PendingDeletion"
+    assert force_deletion(server, key)["KeyState"] == "PendingDeletion"
     refused(s3.get_object, "KMS.KMSInvalidStateException", Bucket=bucket, Key="k")
     kms.cancel_key_deletion(KeyId=key)
     kms.enable_key(KeyId=key)
@@ -312,14 +311,6 @@ def test_a_bucket_s_default_needs_its_key_too(kms, s3, bucket):
     assert "1 bucket defaults" in refused(kms.schedule_key_deletion, "KMSInvalidStateException", KeyId=key)
     s3.delete_bucket_encryption(Bucket=bucket)
     kms.schedule_key_deletion(KeyId=key)
-
-
-def forced(server, key):
-    headers = {"X-Amz-Target": "TrentService.ScheduleKeyDeletion", "Content-Type": "application/x-amz-json-1.1"}
-    payload = json.dumps({"KeyId": key, "ForceDeletion": True}).encode()
-    request = signing.Request("POST", "/", [], headers, payload)
-    signing.sign_v4(request, server, service="kms")
-    return signing.send(request, server, control=True)
 
 
 # ---- who may --------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """CMKs for tests: clients of the KMS API with anybody's credentials, refusals by code, and material that is brought."""
 
+import json
 import os
 
 import boto3
@@ -7,10 +8,11 @@ import botocore.client
 import pytest
 from botocore.exceptions import ClientError
 
+from . import signing
 from .server import REGION
 
 
-def client(server, credentials=None):
+def client(server, credentials=None, attempts=8):
     """A boto3 KMS client over TLS. `credentials`: access key, secret and, of a session, its token. What is wrong, the
     server is to say: nothing is checked here."""
     access_key, secret_key, *token = credentials or (server.access_key, server.secret_key)
@@ -22,7 +24,10 @@ def client(server, credentials=None):
         aws_secret_access_key=secret_key,
         aws_session_token=token[0] if token else None,
         verify=str(server.ca),
-        config=botocore.client.Config(retries={"total_max_attempts": 1}, parameter_validation=False),
+        # Over the rate, SDKs try again by themselves; whatever else is wrong, the server is to say.
+        config=botocore.client.Config(
+            retries={"mode": "standard", "total_max_attempts": attempts}, parameter_validation=False
+        ),
     )
 
 
@@ -42,6 +47,17 @@ def make(kms, **members):
 
 def state(kms, key):
     return kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"]
+
+
+def force_deletion(server, key, days=7):
+    """Schedules a CMK's deletion although something needs it. AWS has no word for that, so SDKs cannot say it."""
+    headers = {"X-Amz-Target": "TrentService.ScheduleKeyDeletion", "Content-Type": "application/x-amz-json-1.1"}
+    body = json.dumps({"KeyId": key, "PendingWindowInDays": days, "ForceDeletion": True}).encode()
+    request = signing.Request("POST", "/", [], headers, body)
+    signing.sign_v4(request, server, service="kms")
+    reply = signing.send(request, server, control=True)
+    assert reply.status == 200, reply
+    return json.loads(reply.body)
 
 
 def material(kms, key, clear, algorithm="RSAES_OAEP_SHA_256", spec="RSA_2048"):
