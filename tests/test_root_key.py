@@ -207,6 +207,8 @@ class Opening:
     """A start under way: it ends when the server is open."""
 
     def __init__(self, server):
+        # The process of before has ended; the thread sets the next one.
+        server.process = None
         self.server, self.thread = server, threading.Thread(target=server.start)
         self.thread.start()
         while True:
