@@ -33,6 +33,8 @@ pub struct CmkDescription {
     pub rotates: bool,
     /// When its imported material expires.
     pub material_expires: Option<Timestamp>,
+    /// Names the material of the current version: 64 hexadecimal digits. `None` while it waits for its first.
+    pub material_id: Option<String>,
     /// The creator's words.
     pub description: String,
     /// The version new wraps use, from 1; 0 while it waits for its first material.
@@ -204,8 +206,10 @@ impl KeyService {
 impl Catalogue {
     /// All that may be told of a CMK.
     pub(crate) fn describe(&self, uid: CmkUid, record: &CmkRecord) -> CmkDescription {
+        let current = self.version(uid, record.current_version);
         CmkDescription {
-            material_expires: self.version(uid, record.current_version).and_then(|version| version.expires),
+            material_expires: current.and_then(|version| version.expires),
+            material_id: current.map(|version| version.material_id(uid, record.current_version)),
             first_alias: self.first_alias(uid).map(|(name, _)| name.clone()),
             tags: record.tags.clone(),
             ..record.describe(uid, self.aliases_of_cmk(uid).map(|(_, name)| name.clone()).collect())
@@ -231,6 +235,7 @@ impl CmkRecord {
             project: self.project,
             rotates: self.rotation.is_some(),
             material_expires: None,
+            material_id: None,
             description: self.description.clone(),
             current_version: self.current_version,
             first_alias: aliases.first().cloned(),

@@ -23,6 +23,7 @@ use fault::{Fault, Kind};
 use kms::{KeyService, KeyUser};
 use serde_json::Value;
 use std::fmt;
+use zeroize::Zeroizing;
 
 /// Longest request body in bytes. AWS's largest input, a key policy, has 32 KiB.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -32,12 +33,13 @@ const TARGET_PREFIX: &str = "TrentService.";
 
 /// A reply, to be sent with `Content-Type: application/x-amz-json-1.1`.
 ///
-/// The body of `GenerateDataKey` and `Decrypt` holds a data key in clear: `Debug` does not show it, and nobody logs it.
+/// The body of `GenerateDataKey` and `Decrypt` holds a data key in clear: `Debug` does not show it, nobody logs it, and it
+/// is wiped when dropped.
 pub struct JsonReply {
     /// HTTP status: 200, 400, or 500 for failures worth trying again.
     pub status: u16,
     /// A JSON object, or nothing for operations without output.
-    pub body: String,
+    pub body: Zeroizing<String>,
 }
 
 impl fmt::Debug for JsonReply {
@@ -71,10 +73,25 @@ const NOT_OFFERED: &[&str] = &[
 pub async fn handle(service: &KeyService, user: &KeyUser, target: &str, body: &[u8]) -> JsonReply {
     let call = Call { service, user };
     match call.serve(target, body).await {
-        Ok(Some(output)) => JsonReply { status: 200, body: output.to_string() },
-        Ok(None) => JsonReply { status: 200, body: String::new() },
+        Ok(Some(output)) => JsonReply { status: 200, body: written(output) },
+        Ok(None) => JsonReply { status: 200, body: Zeroizing::default() },
         Err(fault) => fault.reply(user),
     }
+}
+
+/// The text of an output. What it holds in clear is in this one place only when this returns.
+fn written(mut output: Value) -> Zeroizing<String> {
+    let Some(Value::String(plaintext)) = output.get_mut("Plaintext") else { return output.to_string().into() };
+    let plaintext = Zeroizing::new(std::mem::take(plaintext));
+    // Base64 needs no escaping. Room for all, so that no copy is left behind by growing.
+    let rest = output.to_string();
+    let mut text = Zeroizing::new(String::with_capacity(rest.len() + plaintext.len()));
+    let hole = "\"Plaintext\":\"";
+    match rest.split_once(hole) {
+        Some((before, after)) => [before, hole, &plaintext, after].iter().for_each(|part| text.push_str(part)),
+        None => text.push_str(&rest),
+    }
+    text
 }
 
 /// One request under way; each operation is a method in the file of its family.

@@ -24,6 +24,7 @@ use policy::{ConditionKey, Conditions};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::watch;
+use zeroize::Zeroizing;
 
 /// Replies of the KMS API.
 const AMZ_JSON: &str = "application/x-amz-json-1.1";
@@ -207,6 +208,15 @@ impl ControlRequest<'_> {
     }
 }
 
+/// A reply that may hold a data key in clear.
+struct Wiped(Zeroizing<String>);
+
+impl AsRef<[u8]> for Wiped {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
 async fn kms(request: ControlRequest<'_>) -> Reply {
     let ControlRequest { gateway, head, body, request_id, .. } = &request;
     let Signer { principal, access_key } = match authenticate(gateway, head, body, "kms") {
@@ -233,7 +243,8 @@ async fn kms(request: ControlRequest<'_>) -> Reply {
     let answer = kms_json::handle(&gateway.keys, &user, target, body).await;
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut reply = Reply::new(status).with("content-type", AMZ_JSON);
-    reply.body = ReplyBody::Full(Bytes::from(answer.body));
+    // The bytes are wiped when the last of the connection lets go of them.
+    reply.body = ReplyBody::Full(Bytes::from_owner(Wiped(answer.body)));
     reply
 }
 

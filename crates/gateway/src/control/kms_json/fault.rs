@@ -193,7 +193,7 @@ impl Fault {
             Some(message) => json!({ "__type": self.kind.name(), "message": message }),
             None => json!({ "__type": self.kind.name() }),
         };
-        JsonReply { status: self.kind.status(), body: body.to_string() }
+        JsonReply { status: self.kind.status(), body: body.to_string().into() }
     }
 }
 

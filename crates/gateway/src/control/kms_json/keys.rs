@@ -210,6 +210,9 @@ fn metadata(cmk: &CmkDescription) -> Value {
         "EncryptionAlgorithms": ["SYMMETRIC_DEFAULT"],
         "MultiRegion": false,
     });
+    if let Some(material) = &cmk.material_id {
+        metadata["CurrentKeyMaterialId"] = material.as_str().into();
+    }
     if !embedded {
         metadata["CustomKeyStoreId"] = cmk.provider.as_str().into();
     }

@@ -93,8 +93,10 @@ async fn a_key_is_created_and_described() {
             "CustomerMasterKeySpec": "SYMMETRIC_DEFAULT",
             "EncryptionAlgorithms": ["SYMMETRIC_DEFAULT"],
             "MultiRegion": false,
+            "CurrentKeyMaterialId": key["CurrentKeyMaterialId"],
         })
     );
+    assert_eq!(key["CurrentKeyMaterialId"].as_str().unwrap().len(), 64);
     s.ok("CreateAlias", json!({ "AliasName": "alias/mine", "TargetKeyId": id })).await;
     let arn = key["Arn"].as_str().unwrap();
     for name in [id, arn, "alias/mine", "arn:aws:kms:local-1:000000000042:alias/mine"] {
@@ -452,6 +454,7 @@ async fn a_reply_does_not_show_in_debug_texts() {
     let (id, _) = s.key().await;
     let input = json!({ "KeyId": id, "KeySpec": "AES_256" }).to_string();
     let reply = handle(&s.service, &s.user, "TrentService.GenerateDataKey", input.as_bytes()).await;
-    assert!(reply.body.contains("Plaintext"));
+    let said: Value = serde_json::from_str(&reply.body).unwrap();
+    assert_eq!(said["Plaintext"].as_str().unwrap().len(), 44, "32 bytes in base64");
     assert_eq!(format!("{reply:?}"), format!("JsonReply(200, {} bytes)", reply.body.len()));
 }
