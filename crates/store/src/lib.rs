@@ -7,6 +7,7 @@ mod counters;
 pub mod engine;
 mod lock;
 mod meta;
+pub mod metering;
 mod space;
 mod tables;
 

@@ -24,7 +24,7 @@ impl Call<'_> {
         let accounts = gateway.directory.list_accounts(self.requester).await?;
         let accounts: BTreeSet<&str> = accounts.iter().map(|account| account.id.as_str()).collect();
         let asked = Asked::parse(self.request.head.uri.query().unwrap_or_default(), gateway.clock.now().as_millis())?;
-        let mut rows = gateway.keys.usage(asked.from, asked.to).await?;
+        let mut rows = gateway.keys.usage((asked.from, asked.to), None).await?;
         rows.retain(|row| accounts.contains(row.account.as_str()));
         if asked.csv {
             let mut reply = Reply::new(StatusCode::OK).with("content-type", "text/csv; charset=utf-8");
