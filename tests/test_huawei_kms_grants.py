@@ -158,4 +158,5 @@ def test_objects_under_a_key_made_here(server, dew):
     assert put.status == 200 and put.body.sseKmsKey.endswith(f"{details(dew, key).domain_id}:key/{key}"), put
     assert obs.getObject(bucket, "k", loadStreamInMemory=True).body.buffer == b"text"
     ask(dew, "disable_key", key_id=key)
-    assert obs.getObject(bucket, "k", loadStreamInMemory=True).status == 403
+    refusal = obs.getObject(bucket, "k", loadStreamInMemory=True)
+    assert (refusal.status, refusal.errorCode) == (400, "KMS.DisabledException")

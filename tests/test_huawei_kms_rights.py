@@ -39,6 +39,7 @@ def projects(server, root):
 
 def told(reply):
     document = reply.json() if reply.content else {}
+    document = {} if isinstance(document, list) else document
     return reply.status_code, document.get("error", document).get("error_code")
 
 
