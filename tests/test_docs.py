@@ -68,10 +68,10 @@ def test_subcommands_and_flags_in_pages_exist():
 
 def test_flags_and_variables_named_in_the_operations_page_exist():
     page = (REPOSITORY / "docs/operations.md").read_text()
-    server = subprocess.run([binary(), "server", "--help"], capture_output=True, text=True).stdout
-    key = subprocess.run([binary(), "kms", "key", "create", "--help"], capture_output=True, text=True).stdout
+    named = ["server", "kms key create", "kms root rewrap", "kms backup", "kms restore"]
+    helps = [subprocess.run([binary(), *of.split(), "--help"], capture_output=True, text=True).stdout for of in named]
     for flag in set(re.findall(r"`(--[a-z0-9-]+)", page)) - {"--release"}:
-        assert flag in server or flag in key, flag
+        assert any(flag in help_ for help_ in helps), flag
     for variable in set(re.findall(r"`(STRONGROOM_[A-Z_]+)`", page)):
         source = "".join(p.read_text() for p in Path(REPOSITORY / "crates/server/src").rglob("*.rs"))
         assert variable in source, variable
