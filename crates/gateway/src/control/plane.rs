@@ -1,8 +1,8 @@
 //! The control plane's door: which requests it knows, and who may make them.
 //!
-//! Unauthenticated: `/health/live`, `/health/ready`, `/metrics`. They tell counts and nothing else. Everything else is
-//! one of five APIs, each with its own way to sign; over plain HTTP only from this machine, since replies carry data
-//! keys and secrets.
+//! Unauthenticated: `/health/live`, `/health/ready`, `/metrics`, which tell counts and nothing else, and `GET /`, which
+//! tells the version of the Huawei KMS API. Everything else is one of five APIs, each with its own way to sign; over
+//! plain HTTP only from this machine, since replies carry data keys and secrets.
 
 use super::signed::{Refused, Signer, authenticate};
 use super::{admin, huawei, huawei_kms, kms_json, query};

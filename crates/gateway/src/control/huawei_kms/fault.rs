@@ -160,7 +160,7 @@ pub(super) fn code_of(error: &KmsError, doing: Doing) -> Code {
 fn detail(error: &KmsError) -> Option<String> {
     match error {
         KmsError::InUse(_) => Some(format!(
-            "{error}; to delete it all the same, and everything that needs it with it, use `strongroom kms key delete \
+            "{error}; to delete it all the same, and with it all that needs it: `strongroom kms key schedule-deletion \
              --force`"
         )),
         KmsError::PendingImport
