@@ -133,23 +133,22 @@ impl Tail {
             last.push_back(entry);
         }
         let mut out = io::stdout().lock();
-        let mut show = |entry: Entry| shown(&mut out, &entry, self.json);
-        for entry in last.into_iter().take(self.lines) {
+        let mut show = |entry: &Entry| shown(&mut out, entry, self.json);
+        for entry in last.iter().take(self.lines) {
             if !show(entry)? {
                 return Ok(());
             }
         }
-        while self.follow {
+        if !self.follow {
+            return Ok(());
+        }
+        loop {
             match entries.next_line().map_err(unread)? {
-                Some(entry) => {
-                    if !show(entry)? {
-                        return Ok(());
-                    }
-                }
+                Some(entry) if !show(&entry)? => return Ok(()),
+                Some(_) => {}
                 None => std::thread::sleep(LOOK_EVERY),
             }
         }
-        Ok(())
     }
 }
 
