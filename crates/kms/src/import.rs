@@ -7,6 +7,7 @@
 //! claims of an import token = format (u8 = 1) || CMK uid (16) || wrapping (u8) || end (u64 BE, ms) || private key (PKCS#8)
 //! ```
 
+use crate::import_pairs::blocking;
 use crate::ledger::Plan;
 use crate::lifecycle::unchanged;
 use crate::material::failed;
@@ -86,7 +87,8 @@ impl KeyService {
     ///
     /// # Errors
     /// [`KmsError::Denied`], [`KmsError::NotFound`], what its state says; [`KmsError::Unsupported`] for a CMK whose
-    /// material does not come from outside; [`KmsError::Validation`] for another length.
+    /// material does not come from outside; [`KmsError::Validation`] for another length; [`KmsError::Throttled`] also
+    /// while too many key pairs are being drawn.
     pub async fn import_parameters(
         &self,
         user: &KeyUser,
@@ -102,8 +104,7 @@ impl KeyService {
             let now = self.clock.now();
             self.ledger
                 .read(|catalogue| catalogue.find(cmk, now).ok_or(KmsError::NotFound)?.admit(KeyOperation::Import))?;
-            // Drawing primes takes up to seconds.
-            let pair = blocking(move || ImportKeyPair::generate(rsa_bits)).await?;
+            let pair = self.import_pairs.draw(rsa_bits).await?;
             let pair =
                 pair.ok_or_else(|| KmsError::Validation(format!("there are no RSA keys of {rsa_bits} bits here")))?;
             let valid_to = now.plus_millis(TOKEN_LIFE_MILLIS);
@@ -153,7 +154,9 @@ impl KeyService {
                 let (is, wanted) = (material.len(), spec.material_bytes());
                 return Err(KmsError::Validation(format!("the key material has {is} bytes; this CMK takes {wanted}")));
             }
-            self.take_in(cmk, spec, &provider, &material, expires).await
+            let cmk = cmk.clone();
+            self.to_its_end(|service| async move { service.take_in(&cmk, spec, &provider, &material, expires).await })
+                .await
         })
         .await
     }
@@ -294,9 +297,17 @@ impl KeyService {
         Ok(expired)
     }
 
-    /// Removes the material from the record, then from its provider. `expired_at`: only if its time is over then. Whether
-    /// there was any.
+    /// Removes the material from the record, then from its provider, to the end even if the caller goes away. `expired_at`:
+    /// only if its time is over then. Whether there was any.
+    ///
+    /// A provider that does not destroy it then is not asked again: the log says what is still there, and where, for the
+    /// operator to remove.
     async fn drop_material(&self, cmk: &CmkId, expired_at: Option<Timestamp>) -> Result<bool, KmsError> {
+        let cmk = cmk.clone();
+        self.to_its_end(|service| async move { service.drop_material_now(&cmk, expired_at).await }).await
+    }
+
+    async fn drop_material_now(&self, cmk: &CmkId, expired_at: Option<Timestamp>) -> Result<bool, KmsError> {
         let (id, now) = (cmk.clone(), self.clock.now());
         let removed = self
             .ledger
@@ -330,7 +341,7 @@ impl KeyService {
             Some(keeper) => {
                 keeper.forget(cmk.uid);
                 if let Err(fault) = keeper.destroy(gone).await {
-                    tracing::error!(cmk = cmk.to_obs(), %provider, %fault, "deleted material is still with its key provider");
+                    tracing::error!(cmk = cmk.to_obs(), version = VERSION, %provider, %fault, "deleted material is still with its key provider");
                 }
             }
             None => tracing::error!(cmk = cmk.to_obs(), %provider, "deleted material is still with its key provider"),
@@ -357,9 +368,4 @@ fn read_claims(claims: &[u8]) -> Result<Claims<'_>, DecodeError> {
     let uid = r.array()?;
     let wrapping = ImportWrapping::ALL.get(usize::from(r.u8()?)).copied().ok_or(DecodeError("wrapping"))?;
     Ok((uid, wrapping, Timestamp::from_millis(r.u64()?), r.rest()))
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, KmsError> {
-    let ended = tokio::task::spawn_blocking(work).await;
-    ended.map_err(|error| KmsError::Unavailable(format!("the work did not end: {error}")))
 }

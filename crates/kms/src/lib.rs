@@ -29,6 +29,7 @@ mod grant;
 mod grants;
 mod impact;
 mod import;
+mod import_pairs;
 mod internal;
 mod key_policy;
 mod key_ref;

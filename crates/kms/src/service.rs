@@ -4,6 +4,7 @@
 
 use crate::catalogue::Catalogue;
 use crate::embedded::EmbeddedProvider;
+use crate::import_pairs::ImportPairs;
 use crate::internal::InternalKeys;
 use crate::ledger::Ledger;
 use crate::meter::Meter;
@@ -19,7 +20,7 @@ use crypto::{AuditKey, BucketKey, MetadataKey, RootKey, SecretsKey};
 use model::{AccountId, AccountNumber, BucketUid, Clock, Entropy, RegionName};
 use policy::{Authorizer, ConditionKey};
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use store::{Change, MetaStore};
 
 /// The key management service. One per data directory: it keeps the catalogue of CMKs in memory.
@@ -41,7 +42,10 @@ pub struct KeyService {
     pub(crate) wraps: Wraps,
     pub(crate) meter: Meter,
     pub(crate) rotating: Rotating,
+    pub(crate) import_pairs: ImportPairs,
     pub(crate) config: KmsConfig,
+    /// Itself, for what runs on without its caller.
+    me: Weak<Self>,
 }
 
 /// What the service is opened with.
@@ -110,7 +114,7 @@ impl KeyService {
         let internal =
             Arc::new(InternalKeys::new(store, Arc::clone(&root), Arc::clone(&clock), Arc::clone(&entropy)));
         let (counters, dependents) = Default::default();
-        Ok(Arc::new(Self {
+        Ok(Arc::new_cyclic(|me| Self {
             ledger,
             providers,
             internal,
@@ -127,7 +131,9 @@ impl KeyService {
             wraps,
             meter,
             rotating: Rotating::default(),
+            import_pairs: ImportPairs::default(),
             config,
+            me: Weak::clone(me),
         }))
     }
 
@@ -140,6 +146,23 @@ impl KeyService {
     /// The settings.
     pub fn config(&self) -> &KmsConfig {
         &self.config
+    }
+
+    /// Runs work to its end even if the caller goes away: what a provider has made or lost meanwhile is to be stored, or
+    /// undone.
+    ///
+    /// # Errors
+    /// Those of the work; [`KmsError::Unavailable`] if it does not end.
+    pub(crate) async fn to_its_end<T, F>(&self, work: impl FnOnce(Arc<Self>) -> F) -> Result<T, KmsError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, KmsError>> + Send + 'static,
+    {
+        let closing = || KmsError::Unavailable("the key service is closing".to_owned());
+        let me = self.me.upgrade().ok_or_else(closing)?;
+        tokio::spawn(work(me))
+            .await
+            .unwrap_or_else(|error| Err(KmsError::Unavailable(format!("the work did not end: {error}"))))
     }
 
     /// The provider of a CMK version.
