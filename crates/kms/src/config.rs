@@ -13,6 +13,8 @@ pub struct KmsConfig {
     pub grants_max: u32,
     /// Most aliases of a CMK.
     pub aliases_max: u32,
+    /// Most versions of a CMK: each is kept in memory, and with its provider, for as long as the CMK.
+    pub versions_max: u32,
     /// Most wraps by one CMK version; then it is to be rotated. The bound of random 256-bit salts is far beyond it.
     pub wraps_max: u64,
     /// Requests a second, by account and group of operations.
@@ -26,6 +28,7 @@ impl Default for KmsConfig {
             keys_max: 1000,
             grants_max: 100,
             aliases_max: 50,
+            versions_max: 1000,
             wraps_max: 1 << 32,
             throttle: ThrottleConfig::default(),
         }

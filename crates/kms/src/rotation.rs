@@ -170,6 +170,7 @@ impl KeyService {
     /// # Errors
     /// [`KmsError::Denied`], [`KmsError::NotFound`], what its state says; [`KmsError::Unsupported`] for imported
     /// material; [`KmsError::ServiceManaged`]; [`KmsError::Conflict`] while the CMK is being rotated;
+    /// [`KmsError::LimitExceeded`] when it has as many versions as it may;
     /// [`KmsError::Unavailable`].
     pub async fn rotate(&self, user: &KeyUser, cmk: &CmkId) -> Result<u32, KmsError> {
         let act = Act::changing("RotateKeyOnDemand").on(cmk);
@@ -254,8 +255,14 @@ impl KeyService {
     }
 
     /// Has the provider make the next version, and stores it. The provider is asked while nobody waits for it; what the
-    /// CMK has become meanwhile is looked at again when the version is stored.
+    /// CMK has become meanwhile is looked at again when the version is stored. Runs to its end even if the caller goes
+    /// away: what the provider has made is stored, or destroyed.
     async fn new_version(&self, cmk: &CmkId, cause: VersionCause) -> Result<(u32, ProviderName), KmsError> {
+        let cmk = cmk.clone();
+        self.to_its_end(|service| async move { service.new_version_now(&cmk, cause).await }).await
+    }
+
+    async fn new_version_now(&self, cmk: &CmkId, cause: VersionCause) -> Result<(u32, ProviderName), KmsError> {
         let _turn = self.rotating.begin(cmk.uid)?;
         let now = self.clock.now();
         let (spec, provider, old) = self.ledger.read(|catalogue| {
@@ -263,7 +270,8 @@ impl KeyService {
             record.admit(KeyOperation::Rotate)?;
             Ok::<_, KmsError>((record.spec, record.provider.clone(), record.current_version))
         })?;
-        let number = old.checked_add(1).ok_or(KmsError::LimitExceeded("versions of this CMK"))?;
+        let number = old.checked_add(1).filter(|number| *number <= self.config.versions_max);
+        let number = number.ok_or(VERSIONS_FULL)?;
         let keeper = self.provider(&provider)?;
         let wanted = NewVersion { uid: cmk.uid, version: number, spec, existing: None };
         let reference = keeper.create_version(wanted).await.map_err(|fault| failed(&provider, cmk.uid, fault))?;
@@ -318,6 +326,8 @@ impl KeyService {
         Ok((number, provider))
     }
 }
+
+const VERSIONS_FULL: KmsError = KmsError::LimitExceeded("the number of versions of a CMK");
 
 const ROTATED_MEANWHILE: KmsError = KmsError::Conflict("the CMK is being rotated");
 
