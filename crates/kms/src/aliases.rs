@@ -98,8 +98,8 @@ impl KeyService {
         .await
     }
 
-    /// Renames the alias that Huawei's API shows as the CMK's (`kms:UpdateAlias` on the CMK); a CMK without any is given
-    /// this one. It stays the first.
+    /// Renames the alias that Huawei's API shows as the CMK's (`kms:UpdateAlias` on the CMK and on both aliases); a CMK
+    /// without any is given this one (`kms:CreateAlias` on the alias instead). It stays the first.
     ///
     /// # Errors
     /// [`KmsError::Denied`], [`KmsError::NotFound`], what its state says; [`KmsError::InvalidAlias`];
@@ -113,11 +113,23 @@ impl KeyService {
                 catalogue.find(cmk, now).ok_or(KmsError::NotFound)?.admit(KeyOperation::UpdateAlias)
             })?;
             let name = alias_name(name)?;
+            let asked = self.ledger.read(|catalogue| catalogue.first_alias(id.uid).map(|(present, _)| present.clone()));
+            match &asked {
+                None => self.authorize_alias(user, Action::KmsCreateAlias, &name)?,
+                Some(present) => {
+                    self.authorize_alias(user, Action::KmsUpdateAlias, present)?;
+                    self.authorize_alias(user, Action::KmsUpdateAlias, &name)?;
+                }
+            }
             self.ledger
                 .change(move |catalogue| {
                     let record = catalogue.find(&id, now).ok_or(KmsError::NotFound)?;
                     record.admit(KeyOperation::UpdateAlias)?;
                     let first = catalogue.first_alias(id.uid);
+                    if first.map(|(present, _)| present) != asked.as_ref() {
+                        // Renamed since the caller was authorised: that alias was not asked about.
+                        return Err(KmsError::Conflict("the CMK's alias is being changed"));
+                    }
                     if first.is_some_and(|(present, _)| *present == name) {
                         return Ok(Plan::Done(()));
                     }
