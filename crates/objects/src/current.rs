@@ -171,7 +171,7 @@ impl ObjectService {
                 Err(error) => {
                     tracing::error!(%error, "a damaged object is replaced; its sealed bytes stay for a scrub");
                     // Whatever CMK it needed cannot be told either.
-                    let index = Some(dependents::rebuild_at_next_start());
+                    let index = Some(dependents::rebuild_at_next_start(snapshot));
                     return Ok(Replaced { row: Some(bytes), etag: None, held: Holdings::default(), index });
                 }
             };

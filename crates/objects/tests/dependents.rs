@@ -258,21 +258,52 @@ async fn a_damaged_object_that_is_replaced_leaves_a_row_until_the_next_start() {
     let cmk = new_cmk(&h).await;
     let bucket = h.bucket("bucket").await;
     put(&h, &bucket, "o", under(Some(&cmk), false), &pattern(9)).await;
-    let mut row = None;
-    h.meta
-        .snapshot()
-        .scan(Table::Current, &[], None, &mut |key, _| {
-            row = Some(Bytes::copy_from_slice(key));
-            true
-        })
-        .unwrap();
-    let mut tx = Transaction::new();
-    tx.put(Table::Current, row.unwrap(), &b"not a record"[..]);
-    h.meta.commit(tx).await.unwrap();
+    damage(&h.meta, "o").await;
     h.objects.delete_object(&cx(), &bucket, &name("o"), None).await.unwrap();
     assert_eq!(impact(&h, &cmk).await.objects, 1, "in doubt it counts");
     h.restart().await;
     assert!(impact(&h, &cmk).await.is_none());
+}
+
+/// Has the record of an object hold what cannot be read.
+async fn damage(meta: &Arc<dyn MetaStore>, object: &str) {
+    let mut row = None;
+    meta.snapshot()
+        .scan(Table::Current, &[], None, &mut |key, _| {
+            row = key.ends_with(object.as_bytes()).then(|| Bytes::copy_from_slice(key));
+            row.is_none()
+        })
+        .unwrap();
+    let mut tx = Transaction::new();
+    tx.put(Table::Current, row.unwrap(), &b"not a record"[..]);
+    meta.commit(tx).await.unwrap();
+}
+
+/// What is damaged while the index is half built does not make it pass for complete.
+#[tokio::test]
+async fn an_unfinished_index_stays_unfinished_when_a_damaged_object_is_replaced() {
+    let mut h = Harness::new().await;
+    h.kms.set_dependents(h.objects.dependents());
+    let cmk = new_cmk(&h).await;
+    let bucket = h.bucket("bucket").await;
+    for object in ["needed", "damaged"] {
+        put(&h, &bucket, object, under(Some(&cmk), false), &pattern(9)).await;
+    }
+    // Building stopped among the uploads, and what it had entered of the versions is not there.
+    let mut tx = Transaction::new();
+    for row in index(&h.meta).into_keys() {
+        tx.delete(Table::CmkDependents, row);
+    }
+    tx.put(Table::System, MARK, &[1, 2, 0, 0, 0, 0][..]);
+    h.meta.commit(tx).await.unwrap();
+    damage(&h.meta, "damaged").await;
+    h.objects.delete_object(&cx(), &bucket, &name("damaged"), None).await.unwrap();
+    h.objects.dependents().impact(&cmk, None).await.unwrap_err();
+    let uncounted = h.kms.schedule_deletion(&user(), &cmk, 7, false).await;
+    assert!(matches!(uncounted, Err(kms::KmsError::Unavailable(_))), "{uncounted:?}");
+    // The next start begins from nothing, whatever was entered before.
+    h.restart().await;
+    assert_eq!(impact(&h, &cmk).await.objects, 1);
 }
 
 /// The KMS keeps a CMK that is needed, and one of which nobody can tell.

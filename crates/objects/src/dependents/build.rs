@@ -104,9 +104,12 @@ pub(super) fn is_complete(snapshot: &dyn Snapshot) -> Result<bool, StoreFault> {
     Ok(matches!(Progress::read(snapshot)?.phase, Phase::Done | Phase::Stale))
 }
 
-/// The change that has the index built anew at the next start: what it says too much is then gone.
-pub(crate) fn rebuild_at_next_start() -> Change {
-    Change::Put(Table::System, Bytes::from_static(ROW), Progress::at(Phase::Stale).encode().into())
+/// The change that has the index built anew at the next start: what it says too much is then gone. One that is not
+/// complete begins from nothing then, and is not complete before that: it must never pass for a complete one.
+pub(crate) fn rebuild_at_next_start(snapshot: &dyn Snapshot) -> Change {
+    // A row that cannot be read says nothing of completeness.
+    let phase = if is_complete(snapshot).unwrap_or(false) { Phase::Stale } else { Phase::Clear };
+    Change::Put(Table::System, Bytes::from_static(ROW), Progress::at(phase).encode().into())
 }
 
 /// Builds the index, or goes on building it.

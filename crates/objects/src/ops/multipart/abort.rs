@@ -39,6 +39,7 @@ impl ObjectService {
             let (prefix, start) = (prefix.clone(), from.take());
             let found = store::read(&self.meta, move |snapshot| {
                 let mut found = Vec::new();
+                let rebuild = dependents::rebuild_at_next_start(snapshot);
                 snapshot.scan(Table::Uploads, &prefix, start.as_deref(), &mut |key, row| {
                     // The key ends with the upload's id (docs/formats/record.md).
                     if let Some(id) = key.last_chunk() {
@@ -47,7 +48,7 @@ impl ObjectService {
                             Ok(record) => dependents::of_upload(bucket, "", id, &record).map(|d| d.remove()),
                             Err(error) => {
                                 tracing::error!(%error, "an upload that ends is damaged");
-                                Some(dependents::rebuild_at_next_start())
+                                Some(rebuild.clone())
                             }
                         };
                         found.push((Bytes::copy_from_slice(key), id, index));
