@@ -67,7 +67,7 @@ impl Providers {
             "strongroom_provider_calls",
             "Calls to key providers outside, each try counted",
             &["provider", "call", "outcome"],
-            move || all.samples(|guard| outcomes(guard)),
+            move || all.samples(outcomes),
         );
         let all = self.clone();
         metrics.register_counter_source(
