@@ -152,11 +152,46 @@ enum State {
     Waiting(NextPiece),
 }
 
+/// Counts the bytes of one body, and tells how many there were: before the last one leaves, or when the body is given up.
+pub struct SentBytes {
+    bytes: u64,
+    told: Option<Box<dyn FnOnce(u64) + Send>>,
+}
+
+impl SentBytes {
+    /// Tells `whom`, once, unless there were none.
+    pub fn new(whom: impl FnOnce(u64) + Send + 'static) -> Self {
+        Self { bytes: 0, told: Some(Box::new(whom)) }
+    }
+
+    fn count(&mut self, bytes: u64, last: bool) {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if last {
+            self.tell();
+        }
+    }
+
+    fn tell(&mut self) {
+        if let Some(told) = self.told.take()
+            && self.bytes > 0
+        {
+            told(self.bytes);
+        }
+    }
+}
+
+impl Drop for SentBytes {
+    fn drop(&mut self) {
+        self.tell();
+    }
+}
+
 /// A reply's body as hyper polls it.
 pub struct WireReplyBody {
     state: State,
     remaining: u64,
     meter: Option<BodyMeter>,
+    sent: Option<SentBytes>,
 }
 
 impl fmt::Debug for WireReplyBody {
@@ -167,7 +202,12 @@ impl fmt::Debug for WireReplyBody {
 
 impl WireReplyBody {
     fn empty() -> Self {
-        Self { state: State::Done, remaining: 0, meter: None }
+        Self { state: State::Done, remaining: 0, meter: None, sent: None }
+    }
+
+    /// Counts what of the body goes over the wire.
+    pub fn tell_what_is_sent(&mut self, sent: SentBytes) {
+        self.sent = Some(sent);
     }
 
     fn new(body: ReplyBody, meter: BodyMeter) -> Self {
@@ -178,8 +218,11 @@ impl WireReplyBody {
                 remaining: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
                 state: State::Full(bytes),
                 meter: Some(meter),
+                sent: None,
             },
-            ReplyBody::Stream(length, body) => Self { state: State::Idle(body), remaining: length, meter: Some(meter) },
+            ReplyBody::Stream(length, body) => {
+                Self { state: State::Idle(body), remaining: length, meter: Some(meter), sent: None }
+            }
         }
     }
 
@@ -190,6 +233,9 @@ impl WireReplyBody {
                 self.remaining = remaining;
                 if let Some(meter) = &self.meter {
                     meter.count(length);
+                }
+                if let Some(sent) = &mut self.sent {
+                    sent.count(length, remaining == 0);
                 }
                 Poll::Ready(Some(Ok(Frame::data(piece))))
             }
@@ -274,6 +320,29 @@ mod tests {
         let body = WireReplyBody::new(ReplyBody::Stream(3, Box::new(pieces)), meter.clone());
         assert_eq!(body.collect().await.unwrap().to_bytes(), "abc");
         assert_eq!(meter.total(), 3);
+    }
+
+    #[tokio::test]
+    async fn what_was_sent_is_told_once_with_the_last_byte_or_when_it_ends_early() {
+        use std::sync::{Arc, Mutex};
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let sent = |mut body: WireReplyBody| {
+            let told = Arc::clone(&told);
+            body.tell_what_is_sent(SentBytes::new(move |bytes| told.lock().unwrap().push(bytes)));
+            body
+        };
+        let a = || Ok(Bytes::from_static(b"a"));
+        let mut whole = sent(stream(2, vec![a(), a()]));
+        whole.frame().await.unwrap().unwrap();
+        assert_eq!(*told.lock().unwrap(), [] as [u64; 0]);
+        whole.frame().await.unwrap().unwrap();
+        assert_eq!(*told.lock().unwrap(), [2], "before anybody asks for the end");
+        drop(whole);
+        let mut given_up = sent(stream(9, vec![a()]));
+        given_up.frame().await.unwrap().unwrap();
+        drop(given_up);
+        drop(sent(stream(9, vec![a()])));
+        assert_eq!(*told.lock().unwrap(), [2, 1], "nothing is told of a body that nobody began");
     }
 
     #[tokio::test]

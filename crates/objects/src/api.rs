@@ -1,8 +1,10 @@
 //! The neutral operations: what the dialects lower requests to and raise outcomes from. No header name occurs here.
 
 mod access;
+mod usage;
 
 pub use access::*;
+pub use usage::*;
 
 use crate::BodyError;
 use async_trait::async_trait;

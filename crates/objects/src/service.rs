@@ -4,6 +4,7 @@ use crate::Fail;
 use crate::api::{AccessConfig, AccountNames, RequestContext};
 use crate::bodies::{BodyStore, Housekeeper, ReadEpochs, recover};
 use crate::dependents;
+use crate::metering::{RequestMeter, StorageMeter};
 use crate::registry::{Bucket, Registry};
 use model::{BucketName, Clock, Entropy, ObjectName, VersionUid};
 use policy::Authorizer;
@@ -24,6 +25,8 @@ pub struct ObjectService {
     pub(crate) authorizer: Arc<dyn Authorizer>,
     pub(crate) access: AccessConfig,
     pub(crate) accounts: Arc<dyn AccountNames>,
+    pub(crate) requests: RequestMeter,
+    pub(crate) storage: StorageMeter,
 }
 
 /// What the service is made of.
@@ -57,6 +60,7 @@ impl ObjectService {
         let registry = Arc::new(Registry::load(Arc::clone(&meta), access).await?);
         let epochs = Arc::new(ReadEpochs::new());
         let housekeeper = Housekeeper::start(Arc::clone(&meta), Arc::clone(&blobs), Arc::clone(&epochs));
+        let requests = RequestMeter::new(Arc::clone(&meta));
         Ok(Arc::new(Self {
             meta,
             blobs,
@@ -69,6 +73,8 @@ impl ObjectService {
             authorizer,
             access,
             accounts,
+            requests,
+            storage: StorageMeter::default(),
         }))
     }
 

@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::bench::BenchOptions;
-use crate::commands::{AccessKey, Account, Audit, Group, Kms, Policy, Role, TokenKey, User};
+use crate::commands::{AccessKey, Account, Audit, Group, Kms, Policy, Role, TokenKey, Usage, User};
 use crate::config::SettingFlags;
 use clap::{Parser, Subcommand};
 
@@ -53,6 +53,9 @@ pub(crate) enum Command {
     /// The key that session tokens are sealed under.
     #[command(subcommand)]
     TokenKey(TokenKey),
+    /// What was used, by day: requests and storage. Use of keys: `strongroom kms usage`.
+    #[command(subcommand)]
+    Usage(Usage),
     /// Measure the server: throughput and CPU, plain against encrypted, in one run.
     Bench(BenchOptions),
 }

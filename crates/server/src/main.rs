@@ -55,6 +55,7 @@ fn run(command: &Command) -> Result<ExitCode, Failure> {
         Command::AccessKey(command) => return say(command.run(&env)),
         Command::Audit(command) => return say(async { command.run() }),
         Command::TokenKey(command) => return say(command.run(&env)),
+        Command::Usage(command) => return say(command.run(&env)),
         Command::Bench(options) => print(&runtime()?.block_on(bench::run(options))?)?,
     }
     Ok(ExitCode::SUCCESS)

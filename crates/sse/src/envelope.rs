@@ -2,7 +2,7 @@
 //! byte.
 
 use crate::context;
-use crypto::{BucketKey, Dek, Suite, WRAPPED_BYTES, Wrapped};
+use crypto::{BucketKey, Dek, Suite, WRAPPED_BYTES, Wrapped, sealed_len};
 use kms::{CmkId, CmkWrapped, EncryptionContext};
 use model::codec::{DecodeError, Reader, Writer};
 use model::{AccountId, AccountNumber, BucketKeyId, CmkUid, RegionName};
@@ -80,6 +80,11 @@ impl Envelope {
             Self::Plain => Suite::PlainCrc32c,
             _ => Suite::Aes256Gcm,
         }
+    }
+
+    /// Bytes at rest of a stream of so many bytes of plaintext.
+    pub fn sealed_bytes(&self, plain_bytes: u64) -> u64 {
+        sealed_len(self.suite(), plain_bytes)
     }
 
     /// Whether reading needs a customer key.

@@ -14,6 +14,7 @@ use hyper::body::{Body, Incoming};
 use objects::BodyError;
 use std::future::Future;
 use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -33,6 +34,7 @@ pub(crate) struct Intake {
     unread_bytes_max: u64,
     settle_timeout: Duration,
     meter: BodyMeter,
+    received_bytes: Arc<AtomicU64>,
 }
 
 impl Intake {
@@ -43,6 +45,7 @@ impl Intake {
             unread_bytes_max: limits.unread_body_bytes_max,
             settle_timeout: limits.settle_timeout,
             meter,
+            received_bytes: Arc::default(),
         }
     }
 
@@ -53,7 +56,13 @@ impl Intake {
             rest: Arc::clone(&self.rest),
             idle_timeout: self.idle_timeout,
             meter: self.meter.clone(),
+            received_bytes: Arc::clone(&self.received_bytes),
         }
+    }
+
+    /// Bytes of the body that were read so far.
+    pub(crate) fn received_bytes(&self) -> u64 {
+        self.received_bytes.load(Ordering::Relaxed)
     }
 
     /// Reads off what nobody read, if that is little and comes soon. Whether the connection may be used again.
@@ -111,6 +120,7 @@ pub(crate) struct IncomingSource {
     rest: Arc<Mutex<Rest>>,
     idle_timeout: Duration,
     meter: BodyMeter,
+    received_bytes: Arc<AtomicU64>,
 }
 
 #[async_trait]
@@ -137,7 +147,9 @@ impl ByteSource for IncomingSource {
                     if let Ok(data) = frame.into_data()
                         && !data.is_empty()
                     {
-                        self.meter.count(u64::try_from(data.len()).unwrap_or(u64::MAX));
+                        let bytes = u64::try_from(data.len()).unwrap_or(u64::MAX);
+                        self.meter.count(bytes);
+                        self.received_bytes.fetch_add(bytes, Ordering::Relaxed);
                         return Ok(Some(data));
                     }
                 }

@@ -3,6 +3,7 @@
 //! The order of the checks is that of s3-sse-behaviour §2: the target is read, the dialect recognised, the signature
 //! verified; then the operation asks for existence, rights and encryption; only then is the body read.
 
+mod charge;
 mod documents;
 pub(crate) mod identity;
 mod intake;
@@ -101,6 +102,7 @@ impl Serve for DataPlane {
         }
         let took = started.elapsed();
         gateway.metrics.request_done(dialect.name, progress.operation, reply.status.as_u16(), took);
+        let sent = charge::charge(gateway, &progress, reply.status, &intake);
         tracing::info!(
             request_id = ids.request_id,
             dialect = dialect.name,
@@ -115,7 +117,9 @@ impl Serve for DataPlane {
             secure = client.secure,
             "request"
         );
-        reply.into_response(is_head, gateway.metrics.sent())
+        let mut response = reply.into_response(is_head, gateway.metrics.sent());
+        response.body_mut().tell_what_is_sent(sent);
+        response
     }
 }
 

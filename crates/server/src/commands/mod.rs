@@ -16,6 +16,7 @@ mod secret_arg;
 mod shown;
 mod target;
 mod token_key;
+mod usage;
 mod user;
 
 use crate::client::{ClientOptions, ControlClient, Credentials};
@@ -30,6 +31,7 @@ pub(crate) use policy::Policy;
 pub(crate) use role::Role;
 pub(crate) use shown::printable;
 pub(crate) use token_key::TokenKey;
+pub(crate) use usage::Usage;
 pub(crate) use user::User;
 use zeroize::Zeroizing;
 

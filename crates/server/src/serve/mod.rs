@@ -106,7 +106,10 @@ async fn serve(
         config: gateway_config(&settings),
     });
 
-    let upkeep = tokio::spawn(upkeep::run(Arc::clone(&rooms.kms), Arc::clone(&rooms.directory)));
+    let upkeep =
+        upkeep::run(Arc::clone(&rooms.kms), Arc::clone(&rooms.directory), Arc::clone(&rooms.objects));
+    let upkeep = tokio::spawn(upkeep);
+    let storage_meter = tokio::spawn(upkeep::meter_storage(Arc::clone(&rooms.objects)));
     let shown = outside.clone();
     gateway.set_readiness(move || shown.readiness());
     let watch = tokio::spawn(outside.watch(Arc::clone(&rooms.kms)));
@@ -125,10 +128,11 @@ async fn serve(
     announce(&settings, &dir, &rooms, &certificates, [data_address, control_address], given_by_operator)?;
 
     let ended = signals.obey(&certificates, &tls, data, control, stop).await;
-    upkeep::end(&rooms.kms).await;
+    upkeep::end(&rooms.kms, &rooms.objects).await;
     audit::server_event(&rooms.audit, &*rooms.clock, "StopServer").await;
     audit::close(Arc::clone(&rooms.audit)).await;
     upkeep.abort();
+    storage_meter.abort();
     watch.abort();
     ended
 }

@@ -1,14 +1,15 @@
 //! Work that is due by the clock rather than by a request: CMKs are rotated by their schedules, those whose deletion date
 //! has passed and imported material whose time is over are destroyed, and what is counted or noted in memory (uses of
-//! CMKs, last uses of access keys) is written down.
+//! CMKs, requests, last uses of access keys) is written down. Once a day it is counted what is stored.
 
 use iam::Directory;
 use kms::KeyService;
+use objects::ObjectService;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 
-/// How often counts of the KMS's use are written down: what a crash may lose.
+/// How often counts of requests, to the KMS and about objects, are written down: what a crash may lose.
 const COUNTS_EVERY: Duration = Duration::from_secs(10);
 /// How often what is due is looked for. A CMK or material past its date is unusable at once; this bounds how long its
 /// wrapped bytes stay on the disk, and how late a rotation is.
@@ -17,7 +18,7 @@ const DUE_EVERY: Duration = Duration::from_secs(60);
 const LAST_USES_EVERY: Duration = Duration::from_secs(600);
 
 /// Runs until the server ends.
-pub(super) async fn run(keys: Arc<KeyService>, directory: Arc<Directory>) {
+pub(super) async fn run(keys: Arc<KeyService>, directory: Arc<Directory>, objects: Arc<ObjectService>) {
     let [mut counts, mut due, mut last_uses] = [COUNTS_EVERY, DUE_EVERY, LAST_USES_EVERY].map(|every| {
         let mut ticks = tokio::time::interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -25,7 +26,7 @@ pub(super) async fn run(keys: Arc<KeyService>, directory: Arc<Directory>) {
     });
     loop {
         tokio::select! {
-            _ = counts.tick() => write_counts(&keys).await,
+            _ = counts.tick() => write_counts(&keys, &objects).await,
             _ = due.tick() => do_what_is_due(&keys).await,
             _ = last_uses.tick() => {
                 if let Err(error) = directory.flush_last_used().await {
@@ -37,15 +38,21 @@ pub(super) async fn run(keys: Arc<KeyService>, directory: Arc<Directory>) {
 }
 
 /// At a clean end, after the last request: nothing counted is lost.
-pub(super) async fn end(keys: &KeyService) {
+pub(super) async fn end(keys: &KeyService, objects: &ObjectService) {
     if let Err(error) = keys.close().await {
         tracing::warn!(%error, "the last uses of CMKs could not be counted in the store");
     }
+    if let Err(error) = objects.flush_requests().await {
+        tracing::warn!(%error, "the last requests could not be counted in the store");
+    }
 }
 
-async fn write_counts(keys: &KeyService) {
+async fn write_counts(keys: &KeyService, objects: &ObjectService) {
     if let Err(error) = keys.flush_usage().await {
         tracing::warn!(%error, "uses of CMKs could not be counted in the store; trying again later");
+    }
+    if let Err(error) = objects.flush_requests().await {
+        tracing::warn!(%error, "requests could not be counted in the store; trying again later");
     }
 }
 
@@ -64,5 +71,20 @@ async fn do_what_is_due(keys: &KeyService) {
     }
     if let Err(error) = keys.rotate_due().await {
         tracing::error!(%error, "not every CMK could be rotated; trying again later");
+    }
+}
+
+/// Looks once in a while whether a day has begun whose storage has not been counted. By itself, since the walk takes its
+/// time.
+pub(super) async fn meter_storage(objects: Arc<ObjectService>) {
+    let mut ticks = tokio::time::interval(DUE_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match objects.meter_storage().await {
+            Ok(false) => {}
+            Ok(true) => tracing::info!("what is stored was counted for today"),
+            Err(error) => tracing::warn!(%error, "what is stored could not be counted; trying again later"),
+        }
     }
 }

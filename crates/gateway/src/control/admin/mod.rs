@@ -78,6 +78,8 @@ impl Call<'_> {
             Operation::Explain => self.explain().await,
             Operation::KeyImpact => self.key_impact(named).await,
             Operation::KeyUsage => self.key_usage().await,
+            Operation::RequestUsage => self.request_usage().await,
+            Operation::StorageUsage => self.storage_usage().await,
             Operation::ChangeRootKey => self.change_root_key().await,
             Operation::BackUpKeys => self.back_up_keys().await,
         }

@@ -18,6 +18,8 @@ pub(super) enum Operation {
     Explain,
     KeyImpact,
     KeyUsage,
+    RequestUsage,
+    StorageUsage,
     ChangeRootKey,
     BackUpKeys,
 }
@@ -36,6 +38,8 @@ pub(super) const ROUTES: &[(&str, &str, Operation)] = &[
     ("POST", "explain", Operation::Explain),
     ("GET", "kms/keys/*/impact", Operation::KeyImpact),
     ("GET", "kms/usage", Operation::KeyUsage),
+    ("GET", "usage/requests", Operation::RequestUsage),
+    ("GET", "usage/storage", Operation::StorageUsage),
     ("POST", "kms/root/rewrap", Operation::ChangeRootKey),
     ("POST", "kms/backup", Operation::BackUpKeys),
 ];

@@ -16,6 +16,7 @@ mod usage;
 use super::backup;
 use super::root::Root;
 use super::{Env, Outcome};
+pub(super) use args::Moment;
 use clap::Subcommand;
 
 #[derive(Debug, Subcommand)]
