@@ -124,8 +124,6 @@ pub enum ConditionKey {
     KeyUsage,
     /// `kms:ResourceAliases`: the CMK's aliases, `alias/` included
     ResourceAliases,
-    /// `kms:RequestAlias`: the alias the request named the CMK by
-    RequestAlias,
     /// `kms:EncryptionAlgorithm`
     EncryptionAlgorithm,
     /// `kms:MultiRegion`: `false`

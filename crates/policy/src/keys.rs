@@ -78,7 +78,6 @@ const KMS: &[(&str, K)] = &[
     ("keyusage", K::KeyUsage),
     ("customermasterkeyusage", K::KeyUsage),
     ("resourcealiases", K::ResourceAliases),
-    ("requestalias", K::RequestAlias),
     ("encryptionalgorithm", K::EncryptionAlgorithm),
     ("multiregion", K::MultiRegion),
     ("wrappingalgorithm", K::WrappingAlgorithm),
@@ -94,8 +93,8 @@ const STS: &[(&str, K)] = &[("externalid", K::ExternalId), ("rolesessionname", K
 
 const IAM: &[(&str, K)] = &[("policyarn", K::PolicyArn), ("permissionsboundary", K::PermissionsBoundary)];
 
-/// AWS's keys that are known and never present here: no private networks, organisations or calls by services. A bucket
-/// policy may name them.
+/// AWS's keys that are known and never present here: no private networks, organisations or calls by services; rights to a
+/// CMK do not depend on the name it was asked for by. A bucket policy may name them.
 const NEVER_PRESENT: &[&str] = &[
     "aws:sourcevpc",
     "aws:sourcevpce",
@@ -123,6 +122,7 @@ const NEVER_PRESENT: &[&str] = &[
     "g:sourcevpce",
     "g:projectname",
     "g:servicename",
+    "kms:requestalias",
     "kms:multiregionkeytype",
     "kms:primaryregion",
     "kms:replicaregion",
@@ -221,7 +221,6 @@ impl ConditionKey {
             K::KeySpec => "kms:KeySpec",
             K::KeyUsage => "kms:KeyUsage",
             K::ResourceAliases => "kms:ResourceAliases",
-            K::RequestAlias => "kms:RequestAlias",
             K::EncryptionAlgorithm => "kms:EncryptionAlgorithm",
             K::MultiRegion => "kms:MultiRegion",
             K::WrappingAlgorithm => "kms:WrappingAlgorithm",
@@ -289,7 +288,6 @@ impl ConditionKey {
                 | K::KeySpec
                 | K::KeyUsage
                 | K::ResourceAliases
-                | K::RequestAlias
                 | K::EncryptionAlgorithm
                 | K::MultiRegion
                 | K::WrappingAlgorithm

@@ -447,7 +447,6 @@ fn conditions_see_what_the_kms_found_out_and_nothing_else() {
         (K::MultiRegion, "false"),
         (K::ResourceAliases, "alias/one"),
         (K::ResourceAliases, "alias/two"),
-        (K::RequestAlias, "alias/one"),
         (K::EncryptionAlgorithm, "SYMMETRIC_DEFAULT"),
         (K::GrantOperations, "Decrypt"),
         (K::GranteePrincipal, "arn:aws:iam::111111111111:user/bob"),
@@ -483,7 +482,6 @@ fn conditions_see_what_the_kms_found_out_and_nothing_else() {
         r#"{"StringEquals":{"kms:KeyUsage":"ENCRYPT_DECRYPT"}}"#,
         r#"{"Bool":{"kms:MultiRegion":"false"},"Null":{"kms:MultiRegion":"false"}}"#,
         r#"{"ForAnyValue:StringEquals":{"kms:ResourceAliases":"alias/two"}}"#,
-        r#"{"StringEquals":{"kms:RequestAlias":"alias/one"}}"#,
         r#"{"StringEquals":{"kms:EncryptionAlgorithm":"SYMMETRIC_DEFAULT"}}"#,
         r#"{"ForAllValues:StringEquals":{"kms:GrantOperations":["Decrypt"]},"Null":{"kms:GrantOperations":"false"}}"#,
         r#"{"ArnLike":{"kms:GranteePrincipal":"arn:aws:iam::*:user/bob"}}"#,
@@ -511,6 +509,13 @@ fn conditions_see_what_the_kms_found_out_and_nothing_else() {
         let said = weigh_saying(&alice, Action::KmsDecrypt, &rules, &[], &spoofed);
         assert!(!said.allowed, "a request cannot say it: {condition}");
     }
+    // By which alias a CMK was asked for is no matter of rights: a policy may name the key, and it is never there.
+    let document = r#"{"Statement":{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111111111111:user/alice"},
+        "Action":"kms:Decrypt","Resource":"*","Condition":{"StringEquals":{"kms:RequestAlias":"alias/one"}}}}"#;
+    assert!(!weigh(&alice, Action::KmsDecrypt, &rules_with(document), &facts).allowed);
+    let absent =
+        document.replace(r#""StringEquals":{"kms:RequestAlias":"alias/one"}"#, r#""Null":{"kms:RequestAlias":"true"}"#);
+    assert!(weigh(&alice, Action::KmsDecrypt, &rules_with(&absent), &facts).allowed);
     // Whose account calls is known from the signature, not from anything that is handed over.
     let document = r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"kms:Decrypt","Resource":"*",
         "Condition":{"StringEquals":{"kms:CallerAccount":"222222222222"}}}}"#;
