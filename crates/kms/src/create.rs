@@ -65,12 +65,13 @@ impl Default for CreateCmk {
 impl KeyService {
     /// Creates a CMK of the caller's account (`kms:CreateKey`; with tags also `kms:TagResource`): enabled, or pending
     /// import if its material is to come from outside. An alias is made in the same transaction and needs no right of
-    /// its own.
+    /// its own, but who is denied `kms:CreateAlias` on it makes none.
     ///
     /// # Errors
     /// [`KmsError::Denied`], also for a key policy from a session that is narrowed; [`KmsError::Validation`] for a
     /// description over 8192 bytes; [`KmsError::Unsupported`] for what the provider does not offer;
     /// [`KmsError::InvalidAlias`], [`KmsError::AlreadyExists`] about the alias; [`KmsError::LimitExceeded`];
+    /// [`KmsError::Conflict`] for a key of the provider that another CMK holds;
     /// [`KmsError::MalformedPolicy`], [`KmsError::Tag`]; [`KmsError::Unavailable`].
     pub async fn create(&self, user: &KeyUser, wanted: CreateCmk) -> Result<CmkDescription, KmsError> {
         let (account, number) = match account_of(user) {
@@ -99,6 +100,9 @@ impl KeyService {
         }
         let tags = check_tags(Vec::new(), wanted.tags.clone())?;
         let alias = wanted.alias.as_deref().map(alias_name).transpose()?;
+        if let Some(name) = &alias {
+            self.check_alias_not_denied(user, name)?;
+        }
         if let Some(text) = &wanted.policy {
             acceptable(user, id, None, text, wanted.bypass_lockout_check)?;
         }
@@ -114,23 +118,16 @@ impl KeyService {
             policy: wanted.policy.as_deref().map(Arc::from),
             ..self.blank(id, wanted.provider.as_ref(), KeyManager::Customer)
         };
-        let new = self.make(id, record, wanted.existing.as_deref()).await?;
-        let (plan, stored) = (Arc::clone(&new), id.clone());
-        let result = self
-            .ledger
-            .change(move |catalogue| {
-                limits.check(catalogue, &stored.account, plan.record.created)?;
-                let mut transaction = plan.transaction();
-                if let Some(name) = &limits.alias {
-                    add_alias(&mut transaction, &stored.account, name, stored.uid, plan.record.created);
-                }
-                Ok(Plan::Commit(transaction, ()))
-            })
-            .await;
-        if let Err(error) = result {
-            self.discard(&new, &error).await;
-            return Err(error);
-        }
+        let (stored, existing) = (id.clone(), wanted.existing.clone());
+        let plan = move |catalogue: &Catalogue, new: &NewCmk| {
+            limits.check(catalogue, &stored.account, new.record.created)?;
+            let mut transaction = new.transaction();
+            if let Some(name) = &limits.alias {
+                add_alias(&mut transaction, &stored.account, name, stored.uid, new.record.created);
+            }
+            Ok(Plan::Commit(transaction, stored.clone()))
+        };
+        let _: CmkId = self.make_and_store(id, record, existing, plan).await?;
         let now = self.clock.now();
         self.ledger.read(|catalogue| {
             catalogue.find(id, now).map(|record| catalogue.describe(id.uid, record)).ok_or(KmsError::NotFound)
@@ -166,6 +163,7 @@ impl KeyService {
             created: self.clock.now(),
             manager,
             state: KeyState::Enabled,
+            deletion_forced: false,
             spec: KeySpec::Aes256,
             origin: Origin::Kms,
             provider: provider.unwrap_or(&self.config.default_provider).clone(),
@@ -179,13 +177,41 @@ impl KeyService {
         }
     }
 
-    /// Has the provider make the first version, unless the material comes from outside.
-    pub(crate) async fn make(
+    /// Has the provider make a CMK's material and stores the CMK as the plan says, or has the provider destroy the
+    /// material again. Returns the CMK that is there then: this one, or one that the plan found instead. Runs to its end
+    /// even if the caller goes away, so that no provider keeps a key that nobody knows of.
+    pub(crate) async fn make_and_store(
         &self,
         id: &CmkId,
-        mut record: CmkRecord,
-        existing: Option<&str>,
-    ) -> Result<Arc<NewCmk>, KmsError> {
+        record: CmkRecord,
+        existing: Option<String>,
+        plan: impl Fn(&Catalogue, &NewCmk) -> Result<Plan<CmkId>, KmsError> + Send + 'static,
+    ) -> Result<CmkId, KmsError> {
+        let id = id.clone();
+        self.to_its_end(|service| async move {
+            let new = service.make(&id, record, existing.as_deref()).await?;
+            let planned = Arc::clone(&new);
+            let result = service
+                .ledger
+                .change(move |catalogue| {
+                    if planned.existing {
+                        planned.check_unheld(catalogue)?;
+                    }
+                    plan(catalogue, &planned)
+                })
+                .await;
+            match &result {
+                Ok(other) if *other != id => service.discard(&new, &KmsError::AlreadyExists).await,
+                Ok(_) => {}
+                Err(error) => service.discard(&new, error).await,
+            }
+            result
+        })
+        .await
+    }
+
+    /// Has the provider make the first version, unless the material comes from outside.
+    async fn make(&self, id: &CmkId, mut record: CmkRecord, existing: Option<&str>) -> Result<Arc<NewCmk>, KmsError> {
         let uid = id.uid;
         let provider = self.providers.get(&record.provider).ok_or_else(|| {
             KmsError::Validation(format!("there is no key provider `{}` here", record.provider.as_str()))
@@ -204,7 +230,7 @@ impl KeyService {
                 return Err(KmsError::Unsupported("its key provider does not take material from outside"));
             }
             (record.state, record.current_version) = (KeyState::PendingImport, 0);
-            return Ok(Arc::new(NewCmk { uid, record, version: None }));
+            return Ok(Arc::new(NewCmk { uid, record, version: None, existing: false }));
         }
         let wanted = NewVersion { uid, version: record.current_version, spec: record.spec, existing };
         let reference = provider.create_version(wanted).await.map_err(made_nothing)?;
@@ -219,13 +245,13 @@ impl KeyService {
             expires: None,
             digest: [0; 32],
         };
-        Ok(Arc::new(NewCmk { uid, record, version: Some(version) }))
+        Ok(Arc::new(NewCmk { uid, record, version: Some(version), existing: existing.is_some() }))
     }
 
     /// Has the provider destroy what it made for a CMK that was not stored after all. Where it is not known whether it
-    /// was, the material stays.
-    pub(crate) async fn discard(&self, new: &NewCmk, why: &KmsError) {
-        let Some(version) = &new.version else { return };
+    /// was, the material stays; so does what the provider had before.
+    async fn discard(&self, new: &NewCmk, why: &KmsError) {
+        let Some(version) = new.version.as_ref().filter(|_| !new.existing) else { return };
         if matches!(why, KmsError::Unavailable(_) | KmsError::Damaged(_)) {
             tracing::warn!(cmk = new.uid.to_uuid(), provider = %version.provider, "a new CMK may have been left behind");
             return;
@@ -273,9 +299,23 @@ pub(crate) struct NewCmk {
     uid: CmkUid,
     pub(crate) record: CmkRecord,
     version: Option<CmkVersionRecord>,
+    /// Whether the provider had the key before.
+    existing: bool,
 }
 
 impl NewCmk {
+    /// A key that another CMK holds is not taken up once more: whoever may use one of the two could use what the other
+    /// keeps, and the end of one would be the end of both.
+    fn check_unheld(&self, catalogue: &Catalogue) -> Result<(), KmsError> {
+        let Some(version) = &self.version else { return Ok(()) };
+        let is_held = catalogue
+            .all_versions()
+            .into_iter()
+            .filter_map(|(uid, number)| catalogue.version(uid, number))
+            .any(|held| held.provider == version.provider && held.reference == version.reference);
+        if is_held { Err(KmsError::Conflict("another CMK holds this key of the key provider")) } else { Ok(()) }
+    }
+
     /// What stores it.
     pub(crate) fn transaction(&self) -> Transaction {
         let key = CmkRecord::key(self.uid);

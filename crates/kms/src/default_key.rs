@@ -2,7 +2,7 @@
 
 use crate::aliases::add_alias;
 use crate::catalogue::Catalogue;
-use crate::create::new_uid;
+use crate::create::{NewCmk, new_uid};
 use crate::ledger::Plan;
 use crate::record::CmkRecord;
 use crate::service::account_of;
@@ -10,7 +10,6 @@ use crate::trail::Act;
 use crate::{AliasName, CmkId, DEFAULT_KEY_ALIASES, KeyManager, KeyService, KeyUser, KmsError};
 use model::{AccountId, Timestamp};
 use policy::{Action, Authorized};
-use std::sync::Arc;
 
 impl KeyService {
     /// The account's default key, made at its first use: `alias/aws/s3` and `obs/default` name it. Making it needs no
@@ -43,27 +42,18 @@ impl KeyService {
             description: "default key for objects".to_owned(),
             ..self.blank(id, None, KeyManager::Service)
         };
-        let new = self.make(id, record, None).await?;
-        let (plan, wanted) = (Arc::clone(&new), id.clone());
-        let result = self
-            .ledger
-            .change(move |catalogue| {
-                if let Some(id) = default_of(catalogue, &wanted.account) {
-                    return Ok(Plan::Done(id));
-                }
-                let mut transaction = plan.transaction();
-                for name in DEFAULT_KEY_ALIASES.iter().filter_map(|name| AliasName::parse(name)) {
-                    add_alias(&mut transaction, &wanted.account, &name, wanted.uid, plan.record.created);
-                }
-                Ok(Plan::Commit(transaction, wanted.clone()))
-            })
-            .await;
-        match &result {
-            Ok(other) if other != id => self.discard(&new, &KmsError::AlreadyExists).await,
-            Ok(_) => {}
-            Err(error) => self.discard(&new, error).await,
-        }
-        result
+        let wanted = id.clone();
+        let plan = move |catalogue: &Catalogue, new: &NewCmk| {
+            if let Some(id) = default_of(catalogue, &wanted.account) {
+                return Ok(Plan::Done(id));
+            }
+            let mut transaction = new.transaction();
+            for name in DEFAULT_KEY_ALIASES.iter().filter_map(|name| AliasName::parse(name)) {
+                add_alias(&mut transaction, &wanted.account, &name, wanted.uid, new.record.created);
+            }
+            Ok(Plan::Commit(transaction, wanted.clone()))
+        };
+        self.make_and_store(id, record, None, plan).await
     }
 }
 

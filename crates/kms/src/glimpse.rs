@@ -3,7 +3,7 @@
 //! the operation itself has asked for the right.
 
 use crate::service::account_of;
-use crate::{AliasDescription, AliasName, CmkDescription, CmkId, KeyService, KeyUser, KmsError};
+use crate::{AliasDescription, AliasName, CmkDescription, CmkId, EncryptionContext, KeyService, KeyUser, KmsError};
 use model::ProjectUid;
 use policy::{Action, Authorized};
 
@@ -71,6 +71,21 @@ impl KeyService {
     /// [`KmsError::Denied`].
     pub fn permit(&self, user: &KeyUser, action: Action, cmk: &CmkId) -> Result<(), KmsError> {
         let _: Authorized = self.authorize(user, action, cmk)?;
+        Ok(())
+    }
+
+    /// As [`KeyService::permit`], for an operation with an encryption context: policies and grants may ask for one.
+    ///
+    /// # Errors
+    /// [`KmsError::Denied`].
+    pub fn permit_in(
+        &self,
+        user: &KeyUser,
+        action: Action,
+        cmk: &CmkId,
+        context: &EncryptionContext,
+    ) -> Result<(), KmsError> {
+        let _: Authorized = self.authorize_in(user, action, cmk, context, None)?;
         Ok(())
     }
 }

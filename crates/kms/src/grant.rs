@@ -153,6 +153,17 @@ pub(crate) fn uid_text(user: &KeyUser) -> Option<String> {
     })
 }
 
+/// The account in a principal's name, whichever form it has; the whole of a name that holds nothing else.
+pub(crate) fn account_in(name: &str) -> Option<&str> {
+    let name = name.trim();
+    match name.strip_prefix("domain/") {
+        Some(rest) => rest.split(':').next(),
+        None if name.starts_with("arn:") => name.split(':').nth(4),
+        None if name.contains(':') => name.split(':').nth(2),
+        None => Some(name),
+    }
+}
+
 /// An action as `kms:GrantOperations` names it.
 pub(crate) fn bare_name(action: Action) -> &'static str {
     action.name().strip_prefix("kms:").unwrap_or(action.name())

@@ -1,8 +1,8 @@
 //! Grants: an owner, or whoever may, lets one principal do some operations with one CMK (kms-iam-api §1.4, §2.3).
 
 use crate::grant::{
-    GrantDescription, GrantMade, GrantRef, NewGrant, TOKEN_BYTES, TOKEN_FORMAT, bare_name, check, facts_of, made,
-    refused, repeated, shown, uid_text,
+    GrantDescription, GrantMade, GrantRef, NewGrant, TOKEN_BYTES, TOKEN_FORMAT, account_in, bare_name, check, facts_of,
+    made, refused, repeated, shown, uid_text,
 };
 use crate::ledger::Plan;
 use crate::lifecycle::touched;
@@ -114,28 +114,32 @@ impl KeyService {
                 None => None,
                 Some(text) => Some(GrantPrincipal::parse(text).map_err(refused)?),
             };
-            let is_own_name = |name: &GrantPrincipal| {
-                name.is(&user.principal)
-                    || name.text().split([':', '/']).any(|part| part == number.as_str() || part == account.as_str())
+            let own_uid = uid_text(user);
+            // All that can name the caller, or another of the account by its number or id.
+            let may_be_own = |text: &str| {
+                account_in(text).is_some_and(|part| part == number.as_str() || part == account.as_str())
+                    || own_uid.as_deref().is_some_and(|uid| text.eq_ignore_ascii_case(uid))
             };
-            let everywhere = asked.as_ref().is_none_or(is_own_name);
+            let everywhere = asked.as_ref().is_none_or(|asked| may_be_own(asked.text()));
             let now = self.clock.now();
-            Ok(self.ledger.read(|catalogue| {
+            // Others wait meanwhile, so names are only compared here; those that may fit are read afterwards.
+            let mut found = self.ledger.read(|catalogue| {
                 let mut found = Vec::new();
                 for (uid, record) in catalogue.all(now).filter(|(_, cmk)| everywhere || cmk.account == *account) {
                     for (id, grant) in catalogue.grants_of(uid) {
-                        let Some(Ok(named)) = grant.retiring.as_deref().map(GrantPrincipal::parse) else { continue };
-                        let is_asked_for = match &asked {
-                            None => named.is(&user.principal),
-                            Some(asked) => named.text() == asked.text(),
-                        };
-                        if is_asked_for {
+                        let Some(text) = grant.retiring.as_deref().map(str::trim) else { continue };
+                        if asked.as_ref().map_or_else(|| may_be_own(text), |asked| text == asked.text()) {
                             found.push(grant.describe(record.id(uid), id));
                         }
                     }
                 }
                 found
-            }))
+            });
+            if asked.is_none() {
+                let is_caller = |text: &str| GrantPrincipal::parse(text).is_ok_and(|named| named.is(&user.principal));
+                found.retain(|found| found.grant.retiring.as_deref().is_some_and(is_caller));
+            }
+            Ok(found)
         })
         .await
     }
@@ -190,17 +194,23 @@ impl KeyService {
         let now = self.clock.now();
         let record =
             self.ledger.read(|catalogue| catalogue.find(cmk, now).and_then(|_| catalogue.grant(cmk.uid, id?).cloned()));
-        let mut grant = id.and_then(|id| Some(Arc::new(record.as_ref()?.parsed(id).ok()?)));
-        if let (Some(id), Some(record)) = (id, &record)
-            && record.issuer_urn == user.principal.urn()
-            && let Some(issuer) = uid_text(user)
-        {
-            // The issuer is named like a retiring principal, so that what denies and narrows him still counts.
-            let operations = [Action::KmsRetireGrant];
-            grant = KeyGrant::new(&id.to_hex(), &issuer, Some(&issuer), &operations, None).ok().map(Arc::new).or(grant);
-        }
+        let as_issuer = id.and_then(|id| self.issued(user, cmk, &id.to_hex()));
+        let grant = as_issuer.or_else(|| id.and_then(|id| Some(Arc::new(record.as_ref()?.parsed(id).ok()?))));
         let rules = CmkRules { retires: grant, ..standing.rules.clone() };
         self.authorize_under(user, action, cmk, Some(&standing), Some(&rules), Facts::new()).map(drop)
+    }
+
+    /// A grant that the caller made, as if it named him as its retiring principal: so what denies and narrows him still
+    /// counts. `None` for another's.
+    pub(crate) fn issued(&self, user: &KeyUser, cmk: &CmkId, id: &str) -> Option<Arc<KeyGrant>> {
+        let (now, grant) = (self.clock.now(), GrantId::parse(id)?);
+        let urn = user.principal.urn();
+        self.ledger.read(|catalogue| {
+            catalogue.find(cmk, now)?;
+            catalogue.grant(cmk.uid, grant).filter(|grant| grant.issuer_urn == urn).map(drop)
+        })?;
+        let issuer = uid_text(user)?;
+        KeyGrant::new(id, &issuer, Some(&issuer), &[Action::KmsRetireGrant], None).ok().map(Arc::new)
     }
 
     async fn end_grant(&self, cmk: &CmkId, id: Option<GrantId>) -> Result<(), KmsError> {

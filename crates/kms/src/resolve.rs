@@ -95,7 +95,7 @@ impl KeyService {
         let found = self.look_up(account, key_ref).filter(|cmk| {
             cmk.account == *account
                 || self.may_see(user, action, cmk)
-                || context.is_some_and(|context| self.authorize_in(user, action, cmk, context).is_ok())
+                || context.is_some_and(|context| self.authorize_in(user, action, cmk, context, None).is_ok())
         });
         let named = match key_ref {
             KeyRef::Key(_, uid) => Some(*uid),

@@ -5,7 +5,7 @@ use crate::service::account_of;
 use crate::standing::Standing;
 use crate::{AliasName, CmkId, EncryptionContext, KeyService, KeyUser, KmsError};
 use model::{AccountId, CmkUid};
-use policy::{AccessRequest, Action, Authorized, CmkRules, ConditionKey, ContextConstraint, Resource};
+use policy::{AccessRequest, Action, Authorized, CmkRules, ConditionKey, ContextConstraint, Reason, Resource};
 use std::sync::Arc;
 
 /// What an operation says of itself, for conditions.
@@ -42,7 +42,7 @@ impl KeyService {
         self.authorize_with(user, action, cmk, Facts::new())
     }
 
-    /// As [`KeyService::authorize`], for an operation with an encryption context.
+    /// As [`KeyService::authorize`], for an operation with an encryption context, and what more it says of itself.
     ///
     /// # Errors
     /// [`KmsError::Denied`].
@@ -52,9 +52,11 @@ impl KeyService {
         action: Action,
         cmk: &CmkId,
         context: &EncryptionContext,
+        more: Option<(ConditionKey, &str)>,
     ) -> Result<Authorized, KmsError> {
         let mut facts = context_facts(context.iter());
         facts.push((ConditionKey::EncryptionAlgorithm, "SYMMETRIC_DEFAULT"));
+        facts.extend(more);
         self.authorize_with(user, action, cmk, facts)
     }
 
@@ -128,6 +130,29 @@ impl KeyService {
         Ok(())
     }
 
+    /// Refuses an alias that comes with a new CMK, which needs no right of its own, to whom a statement or an unreadable
+    /// policy denies it.
+    ///
+    /// # Errors
+    /// [`KmsError::Denied`].
+    pub(crate) fn check_alias_not_denied(&self, user: &KeyUser, name: &AliasName) -> Result<(), KmsError> {
+        let (account, number) = account_of(user)?;
+        let (action, name) = (Action::KmsCreateAlias, name.to_string());
+        let explained = policy::explain(&AccessRequest {
+            principal: &user.principal,
+            action,
+            resource: Resource::KeyAlias { region: &self.region, account, number, name: &name },
+            owner: Some(account),
+            bucket: None,
+            object_acl: None,
+            cmk: None,
+            conditions: &user.conditions,
+            facts: &[],
+        });
+        let by_name = matches!(explained.reason, Reason::Statement { .. } | Reason::Unreadable { .. });
+        if !explained.allowed && by_name { Err(self.denied(user, action)) } else { Ok(()) }
+    }
+
     /// Asks for an action on the account's KMS as a whole; returns the account.
     ///
     /// # Errors
@@ -196,7 +221,9 @@ impl KeyService {
         }
         standing.rules.grants.iter().any(|grant| match (action, grant.constraint()) {
             (Action::KmsRetireGrant, _) => {
-                may(&CmkRules { retires: Some(Arc::clone(grant)), ..standing.rules.clone() }, Facts::new())
+                let may_retire =
+                    |grant| may(&CmkRules { retires: Some(grant), ..standing.rules.clone() }, Facts::new());
+                may_retire(Arc::clone(grant)) || self.issued(user, cmk, grant.id()).is_some_and(may_retire)
             }
             (_, Some(ContextConstraint::Equals(pairs) | ContextConstraint::Subset(pairs))) => {
                 let pairs = pairs.iter().map(|(key, value)| (key.as_str(), value.as_str()));

@@ -221,11 +221,14 @@ impl KeyService {
     }
 
     /// As [`KeyService::recorded`] for what an API refused before it reached an operation of this service: a reference
-    /// that names nothing, or not for this caller. Returns what is to be answered.
+    /// that names nothing, or not for this caller. It costs what the operation would have; over the rate the answer is
+    /// [`KmsError::Throttled`], which is on record as of every operation. Returns what is to be answered.
     pub async fn refused(&self, user: &KeyUser, action: Action, key_ref: &str, error: KmsError) -> KmsError {
         // What callers write may be long; what names a CMK or an alias is not.
         let shown: String = key_ref.chars().take(512).collect();
-        match self.recorded::<()>(user, Act::of(action).detail("key", shown), Err(error.clone())).await {
+        let act = Act::of(action).detail("key", shown);
+        let error = self.within_rate(user, act.group).err().unwrap_or(error);
+        match self.recorded::<()>(user, act, Err(error.clone())).await {
             Ok(()) => error,
             Err(answered) => answered,
         }

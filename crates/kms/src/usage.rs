@@ -2,23 +2,25 @@
 //! generating and unwrapping reach the key provider.
 
 use crate::blob::Ciphertext;
+use crate::create::flag;
 use crate::material::{Version, damaged};
 use crate::state::KeyOperation;
 use crate::trail::{Act, Group};
 use crate::{CmkId, CmkWrapped, EncryptionContext, KeyService, KeySpec, KeyUse, KeyUser, KmsError};
 use crypto::{KEY_BYTES, KeyRole, SecretBytes, Wrappable};
-use policy::Action;
+use policy::{Action, ConditionKey};
 use std::sync::Arc;
 
 impl KeyService {
     /// Decides whether the caller may use the CMK for an action, [`Action::KmsGenerateDataKey`] or
     /// [`Action::KmsDecrypt`], with this encryption context: first the authoriser, then existence, then state, so that
-    /// who may not use a CMK learns nothing about it. A refusal counts as a request of that operation and is on record
-    /// before it is answered; a proof costs nothing.
+    /// who may not use a CMK learns nothing about it. A refusal counts as a request of that operation, also against the
+    /// account's rate, and is on record before it is answered; a proof costs nothing.
     ///
     /// # Errors
     /// [`KmsError::Denied`], [`KmsError::NotFound`], [`KmsError::Disabled`], [`KmsError::PendingDeletion`], in this
-    /// order; [`KmsError::AuditUnavailable`] in place of each.
+    /// order; [`KmsError::Throttled`] in place of each when the account is over its rate, and
+    /// [`KmsError::AuditUnavailable`] in place of all.
     pub async fn authorize_use(
         &self,
         user: &KeyUser,
@@ -28,7 +30,11 @@ impl KeyService {
     ) -> Result<KeyUse, KmsError> {
         match self.decide_use(user, cmk, action, context) {
             Ok(proof) => Ok(proof),
-            Err(error) => self.recorded(user, Act::of(action).on(cmk).with(context), Err(error)).await,
+            Err(error) => {
+                let act = Act::of(action).on(cmk).with(context);
+                let error = self.within_rate(user, act.group).err().unwrap_or(error);
+                self.recorded(user, act, Err(error)).await
+            }
         }
     }
 
@@ -39,7 +45,20 @@ impl KeyService {
         action: Action,
         context: &EncryptionContext,
     ) -> Result<KeyUse, KmsError> {
-        let authorized = self.authorize_in(user, action, cmk, context)?;
+        self.decide_use_with(user, cmk, action, context, None)
+    }
+
+    /// As [`KeyService::decide_use`], of a rewrap: also whether it stays with the CMK.
+    pub(crate) fn decide_use_with(
+        &self,
+        user: &KeyUser,
+        cmk: &CmkId,
+        action: Action,
+        context: &EncryptionContext,
+        same_key: Option<bool>,
+    ) -> Result<KeyUse, KmsError> {
+        let of_rewrap = same_key.map(|same| (ConditionKey::ReEncryptOnSameKey, flag(same)));
+        let authorized = self.authorize_in(user, action, cmk, context, of_rewrap)?;
         let (_, epoch, _) = self.usable(cmk)?;
         Ok(KeyUse { cmk: cmk.clone(), user: user.clone(), authorized, context: context.clone(), epoch })
     }
