@@ -74,8 +74,9 @@ impl KeyService {
         context: &EncryptionContext,
     ) -> Result<Encrypted, KmsError> {
         let act = Act::using("Encrypt").on(cmk).with(context);
-        let begun = within("the plaintext", plaintext.len(), PLAINTEXT_BYTES_MAX)
-            .and_then(|()| self.within_rate(user, Group::Use))
+        let begun = self
+            .within_rate(user, Group::Use)
+            .and_then(|()| within("the plaintext", plaintext.len(), PLAINTEXT_BYTES_MAX))
             .and_then(|()| self.begin_wrap(user, cmk, Action::KmsEncrypt, context));
         let version = match begun {
             Ok(version) => version,
@@ -139,9 +140,11 @@ impl KeyService {
         let begun = self.within_rate(user, Group::Use).and_then(|()| {
             let cmk = cmk.as_ref().ok_or(KmsError::Denied)?;
             // Both rights are asked for before anything is told of either CMK's ciphertexts.
-            let from = self.decide_use(user, cmk, Action::KmsReEncryptFrom, source.context);
-            let to = self.begin_wrap(user, destination, Action::KmsReEncryptTo, context);
-            let (_, to) = (from?, to?);
+            let same = Some(cmk.uid == destination.uid);
+            let from = self.decide_use_with(user, cmk, Action::KmsReEncryptFrom, source.context, same);
+            let to = self.decide_use_with(user, destination, Action::KmsReEncryptTo, context, same);
+            let _ = (from?, to?);
+            let to = self.current(destination)?;
             Ok((cmk, self.version_of(cmk, source.ciphertext)?, to))
         });
         let (cmk, from, to) = match begun {
@@ -173,8 +176,9 @@ impl KeyService {
     ) -> Result<(Encrypted, Option<Zeroizing<Vec<u8>>>), KmsError> {
         let action = if show { Action::KmsGenerateDataKey } else { Action::KmsGenerateDataKeyWithoutPlaintext };
         let act = Act::of(action).on(cmk).with(context).detail("bytes", bytes);
-        let begun = within("the data key", bytes, DATA_KEY_BYTES_MAX)
-            .and_then(|()| self.within_rate(user, Group::Use))
+        let begun = self
+            .within_rate(user, Group::Use)
+            .and_then(|()| within("the data key", bytes, DATA_KEY_BYTES_MAX))
             .and_then(|()| self.begin_wrap(user, cmk, action, context));
         let version = match begun {
             Ok(version) => version,

@@ -124,6 +124,30 @@ impl Call<'_> {
         code: Code,
     ) -> Result<(), Fault> {
         let permitted = self.keys().permit(self.user(), action, cmk).is_ok();
+        self.refuse_after(permitted, action, cmk, when, code).await
+    }
+
+    /// As [`Call::refuse_if`], for an operation with an encryption context.
+    pub(super) async fn refuse_in(
+        &self,
+        context: &EncryptionContext,
+        action: Action,
+        cmk: &CmkId,
+        when: impl FnOnce(&CmkDescription) -> bool,
+        code: Code,
+    ) -> Result<(), Fault> {
+        let permitted = self.keys().permit_in(self.user(), action, cmk, context).is_ok();
+        self.refuse_after(permitted, action, cmk, when, code).await
+    }
+
+    async fn refuse_after(
+        &self,
+        permitted: bool,
+        action: Action,
+        cmk: &CmkId,
+        when: impl FnOnce(&CmkDescription) -> bool,
+        code: Code,
+    ) -> Result<(), Fault> {
         if !permitted || !self.keys().glimpse(cmk).is_some_and(|cmk| when(&cmk)) {
             return Ok(());
         }

@@ -47,7 +47,7 @@ pub(super) async fn encrypt(call: &Call<'_>) -> Result<Reply, Fault> {
     let cmk = call.used("key_id", Action::KmsEncrypt).await?;
     // Which digest is right depends on the key's cipher, which is not for everybody to know.
     let is_wrong = |cmk: &CmkDescription| !constant_time_eq(&self::digest(cmk.spec, key), digest);
-    call.refuse_if(Action::KmsEncrypt, &cmk, is_wrong, Code::Digest).await?;
+    call.refuse_in(&context, Action::KmsEncrypt, &cmk, is_wrong, Code::Digest).await?;
     let wrapped = call.keys().encrypt(call.user(), &cmk, key, &context).await?;
     Ok(shapes::show(&json!({
         "key_id": shapes::key_id(&wrapped.cmk),
