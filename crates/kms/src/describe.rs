@@ -122,27 +122,20 @@ impl KeyService {
         .await
     }
 
-    /// What needs a CMK, or one of its versions (`kms:DescribeKey`): what could not be opened any more without it.
+    /// What needs a CMK, or one of its versions (`kms:DescribeKey`): what could not be opened any more without it. Very
+    /// large counts may be some seconds old.
     ///
     /// # Errors
-    /// As [`KeyService::describe`]; [`KmsError::Unavailable`] when it cannot be counted.
+    /// As [`KeyService::describe`]; [`KmsError::Unavailable`] when it cannot be counted; [`KmsError::Throttled`] when too
+    /// many wait for a count.
     pub async fn impact(&self, user: &KeyUser, cmk: &CmkId, version: Option<u32>) -> Result<KeyImpact, KmsError> {
         self.perform(user, Act::reading("GetKeyImpact").on(cmk), async {
             let _: Authorized = self.authorize(user, Action::KmsDescribeKey, cmk)?;
             let now = self.clock.now();
             self.ledger.read(|catalogue| catalogue.find(cmk, now).map(drop).ok_or(KmsError::NotFound))?;
-            self.count_impact(cmk, version).await
+            self.recent_impact(cmk, version).await
         })
         .await
-    }
-
-    /// What needs a CMK; nothing as long as nobody keeps anything.
-    pub(crate) async fn count_impact(&self, cmk: &CmkId, version: Option<u32>) -> Result<KeyImpact, KmsError> {
-        let Some(dependents) = self.dependents.get() else { return Ok(KeyImpact::default()) };
-        dependents.impact(cmk, version).await.map_err(|why| {
-            tracing::error!(cmk = cmk.to_obs(), why, "what needs the CMK could not be counted");
-            KmsError::Unavailable("what needs the CMK cannot be counted".to_owned())
-        })
     }
 
     /// The account's CMKs in order of their ids (`kms:ListKeys`).

@@ -4,6 +4,7 @@
 
 use crate::catalogue::Catalogue;
 use crate::embedded::EmbeddedProvider;
+use crate::impact::Counting;
 use crate::import_pairs::ImportPairs;
 use crate::internal::InternalKeys;
 use crate::ledger::Ledger;
@@ -38,6 +39,7 @@ pub struct KeyService {
     pub(crate) counters: Arc<KmsCounters>,
     pub(crate) audit: Arc<dyn AuditTrail>,
     pub(crate) dependents: OnceLock<Arc<dyn Dependents>>,
+    pub(crate) counting: Counting,
     pub(crate) throttle: Throttle,
     pub(crate) wraps: Wraps,
     pub(crate) meter: Meter,
@@ -127,6 +129,7 @@ impl KeyService {
             counters,
             audit,
             dependents,
+            counting: Counting::default(),
             throttle,
             wraps,
             meter,

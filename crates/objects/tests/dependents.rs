@@ -164,6 +164,7 @@ async fn what_needs_a_cmk_is_counted() {
         bucket_keys,
         bucket_defaults: Vec::new(),
         buckets: vec!["bucket".into(), "second".into()],
+        ..KeyImpact::default()
     };
     assert_eq!(impact(&h, &one).await, all(4, 201_110, 1, 2));
     assert_eq!(

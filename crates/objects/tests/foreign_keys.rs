@@ -310,3 +310,33 @@ async fn the_project_named_beside_a_cmk_must_be_its_own() {
         assert_eq!(put(&h, &one, &bucket, "o", EncryptionHeaders::default()).await.is_ok(), fits, "{project}");
     }
 }
+
+/// Who can write an ARN can set a default that names it: that keeps nobody's key, and shows nobody's bucket.
+#[tokio::test]
+async fn a_strangers_default_keeps_no_cmk_and_a_strangers_bucket_is_not_named() {
+    let h = Harness::new().await;
+    let cmk = cmk_of_2(&h, &lets(1, "")).await;
+    let elsewhere = cmk.to_arn().replace("local-1", "local-2");
+    let others = [cmk.to_arn(), cmk.to_obs(), cmk.uid.to_uuid(), elsewhere];
+    for (i, key_ref) in others.into_iter().enumerate() {
+        let bucket = h.bucket(&format!("bucket-{i}")).await;
+        let default = BucketEncryption {
+            method: DefaultMethod::Kms,
+            key_ref: Some(key_ref),
+            project_id: None,
+            data_encryption: None,
+            bucket_key: None,
+            rotation_days: None,
+        };
+        h.objects.put_bucket_encryption(&as_(&root_of(1)), &bucket, default).await.unwrap();
+    }
+    let found = h.objects.dependents().impact(&cmk, None).await.unwrap();
+    assert_eq!(found.foreign_defaults, 2, "a bare id is the writer's own, and another region is elsewhere");
+    assert!(found.is_none() && found.bucket_defaults.is_empty() && found.buckets.is_empty());
+    // What was really written under it counts, unnamed.
+    let bucket = h.bucket("bucket-9").await;
+    put(&h, &root_of(1), &bucket, "o", under(&cmk.to_arn(), false)).await.unwrap();
+    let found = h.objects.dependents().impact(&cmk, None).await.unwrap();
+    assert_eq!((found.objects, found.foreign_buckets), (1, 1));
+    assert!(!found.is_none() && found.buckets.is_empty());
+}

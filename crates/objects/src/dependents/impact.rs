@@ -77,12 +77,24 @@ impl ObjectService {
         let counted = store::read(&self.meta, move |snapshot| count(snapshot, &wanted, version)).await;
         let Count { mut impact, buckets, .. } = counted.map_err(|fault| fault.to_string())?;
         let all: BTreeMap<BucketUid, _> = self.registry.all().into_iter().map(|b| (b.uid(), b)).collect();
-        let mut names: BTreeSet<String> =
-            buckets.iter().filter_map(|uid| all.get(uid)).map(|bucket| bucket.name.to_string()).collect();
+        // Names are told of buckets of the CMK's own account only; one that is gone has no owner to ask.
+        let (mut names, mut foreign) = (BTreeSet::new(), 0);
+        for uid in &buckets {
+            match all.get(uid).filter(|bucket| bucket.record.owner == cmk.account) {
+                Some(bucket) => drop(names.insert(bucket.name.to_string())),
+                None => foreign += 1,
+            }
+        }
+        impact.foreign_buckets = foreign;
         if version.is_none() {
             for bucket in all.values() {
                 let Some(default) = &bucket.record.encryption else { continue };
-                if self.sse.default_leads_to(default, &bucket.record.owner, cmk) {
+                if !self.sse.default_leads_to(default, &bucket.record.owner, cmk) {
+                    continue;
+                }
+                if bucket.record.owner != cmk.account {
+                    impact.foreign_defaults += 1;
+                } else {
                     impact.bucket_defaults.push(bucket.name.to_string());
                     names.insert(bucket.name.to_string());
                 }

@@ -26,6 +26,8 @@ impl Call<'_> {
             "bucket_keys": impact.bucket_keys,
             "bucket_defaults_count": impact.bucket_defaults.len(),
             "buckets_count": impact.buckets.len(),
+            "foreign_defaults_count": impact.foreign_defaults,
+            "foreign_buckets_count": impact.foreign_buckets,
         });
         if keys.permit(&user, Action::KmsScheduleKeyDeletion, &cmk).is_ok() {
             shown["bucket_defaults"] = impact.bucket_defaults.into();
