@@ -69,6 +69,8 @@ def cmk(value):
     record = {"revision": r.int(8), "spec": r.int(1), "manager": r.int(1), "state": r.int(1)}
     if record["state"] == 4:
         record["delete_at"] = r.int(8)
+        if fmt == 2:
+            assert r.int(1) == 0, "not forced"
     record |= {"version": r.int(4), "created": r.int(8)}
     record |= {name: r.str() for name in ("account", "number", "region", "description")}
     if fmt == 2:

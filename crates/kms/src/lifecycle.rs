@@ -54,7 +54,8 @@ impl KeyService {
     ///
     /// # Errors
     /// As [`KeyService::enable`]; [`KmsError::Validation`] for another number of days; [`KmsError::InUse`] while anything
-    /// needs the CMK, unless forced; [`KmsError::Unavailable`] also when that cannot be counted.
+    /// needs the CMK, unless forced; [`KmsError::Unavailable`] also when that cannot be counted; [`KmsError::Throttled`]
+    /// also when too many wait for a count.
     pub async fn schedule_deletion(
         &self,
         user: &KeyUser,
@@ -85,6 +86,7 @@ impl KeyService {
             let delete_at = now.plus_millis(u64::from(days) * DAY_MILLIS);
             self.alter(cmk, KeyOperation::ScheduleDeletion, move |record, _| {
                 record.state = KeyState::PendingDeletion { delete_at };
+                record.deletion_forced = force;
                 Ok(())
             })
             .await?;
@@ -108,6 +110,7 @@ impl KeyService {
                     _ if record.origin == Origin::External => KeyState::PendingImport,
                     _ => KeyState::Disabled,
                 };
+                record.deletion_forced = false;
                 Ok(())
             })
             .await
@@ -117,16 +120,21 @@ impl KeyService {
 
     /// Removes the CMKs whose deletion is due, with their material, aliases and grants, and returns their ids. What is
     /// sealed under them can never be opened again. To be called from time to time; a CMK that is due counts as deleted
-    /// even before. Each removal is on record before it happens.
+    /// even before. Each removal is on record before it happens. One whose deletion was not forced and that is needed by
+    /// now stays a day more.
     ///
     /// # Errors
     /// [`KmsError::Unavailable`], [`KmsError::AuditUnavailable`]; CMKs removed before the failure stay removed.
     pub async fn purge_due(&self) -> Result<Vec<CmkId>, KmsError> {
         let now = self.clock.now();
-        let due: Vec<CmkId> =
-            self.ledger.read(|catalogue| catalogue.due(now).map(|(uid, record)| record.id(uid)).collect());
+        let due: Vec<(CmkId, bool)> = self.ledger.read(|catalogue| {
+            catalogue.due(now).map(|(uid, record)| (record.id(uid), record.deletion_forced)).collect()
+        });
         let mut purged = Vec::new();
-        for id in due {
+        for (id, forced) in due {
+            if !forced && self.postponed(&id, now).await? {
+                continue;
+            }
             self.recorded_job("purge", &id, Act::changing("DeleteKey").on(&id), None).await?;
             let uid = id.uid;
             let removed = self
@@ -151,6 +159,34 @@ impl KeyService {
             }
         }
         Ok(purged)
+    }
+
+    /// Counts once more what needs a CMK whose deletion is due: a write that had its key when the deletion was scheduled
+    /// may have been committed after that was counted. One that is needed, or of which it cannot be told, is pending
+    /// deletion for a day more, so that its account can still cancel. Says whether it is.
+    async fn postponed(&self, id: &CmkId, now: Timestamp) -> Result<bool, KmsError> {
+        let why = match self.count_in_turn(id, None, None).await {
+            Ok(impact) if impact.is_none() => return Ok(false),
+            Ok(impact) => KmsError::InUse(Box::new(impact)),
+            Err(error) => error,
+        };
+        let (uid, delete_at) = (id.uid, now.plus_millis(DAY_MILLIS));
+        let act = Act::changing("DeleteKey").on(id).detail("postponed_to", delete_at.as_millis());
+        self.recorded_job("purge", id, act, Some(&why)).await?;
+        self.ledger
+            .change(move |catalogue| {
+                let Some((_, record)) = catalogue.due(now).find(|(candidate, _)| *candidate == uid) else {
+                    return Ok(Plan::Done(()));
+                };
+                let state = KeyState::PendingDeletion { delete_at };
+                let new = CmkRecord { revision: record.revision + 1, state, ..record.clone() };
+                let mut transaction = Transaction::new();
+                transaction.expect(unchanged(uid, record)).put(Table::Cmks, CmkRecord::key(uid), new.encode());
+                Ok(Plan::Commit(transaction, ()))
+            })
+            .await?;
+        tracing::warn!(cmk = id.to_obs(), %why, "a CMK whose deletion is due is kept for another day");
+        Ok(true)
     }
 
     /// Has the providers destroy the material of a CMK that was removed. What a provider does not destroy now stays with

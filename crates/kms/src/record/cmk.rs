@@ -43,6 +43,9 @@ pub(crate) struct CmkRecord {
     pub(crate) created: Timestamp,
     pub(crate) manager: KeyManager,
     pub(crate) state: KeyState,
+    /// Whether its deletion was forced: what needs it is then not counted again before it is removed. Only while it is
+    /// pending deletion.
+    pub(crate) deletion_forced: bool,
     pub(crate) spec: KeySpec,
     pub(crate) origin: Origin,
     /// Who keeps the material of new versions.
@@ -84,7 +87,9 @@ impl CmkRecord {
         match self.state {
             KeyState::Enabled => w.u8(STATE_ENABLED),
             KeyState::Disabled => w.u8(STATE_DISABLED),
-            KeyState::PendingDeletion { delete_at } => w.u8(STATE_PENDING_DELETION).u64(delete_at.as_millis()),
+            KeyState::PendingDeletion { delete_at } => {
+                w.u8(STATE_PENDING_DELETION).u64(delete_at.as_millis()).u8(self.deletion_forced.into())
+            }
             KeyState::PendingImport => w.u8(STATE_PENDING_IMPORT),
         };
         w.u32(self.current_version).u64(self.created.as_millis());
@@ -124,10 +129,23 @@ impl CmkRecord {
             MANAGER_SERVICE => KeyManager::Service,
             _ => return Err(DecodeError("unknown key manager")),
         };
+        let mut deletion_forced = false;
         let state = match r.u8()? {
             STATE_ENABLED => KeyState::Enabled,
             STATE_DISABLED => KeyState::Disabled,
-            STATE_PENDING_DELETION => KeyState::PendingDeletion { delete_at: Timestamp::from_millis(r.u64()?) },
+            STATE_PENDING_DELETION => {
+                let delete_at = Timestamp::from_millis(r.u64()?);
+                // The first format does not tell; so it is counted again.
+                deletion_forced = match format {
+                    FORMAT_1 => false,
+                    _ => match r.u8()? {
+                        0 => false,
+                        1 => true,
+                        _ => return Err(DecodeError("force of a deletion")),
+                    },
+                };
+                KeyState::PendingDeletion { delete_at }
+            }
             STATE_PENDING_IMPORT if format > FORMAT_1 => KeyState::PendingImport,
             _ => return Err(DecodeError("unknown key state")),
         };
@@ -135,6 +153,7 @@ impl CmkRecord {
             revision,
             manager,
             state,
+            deletion_forced,
             spec,
             current_version: r.u32()?,
             created: Timestamp::from_millis(r.u64()?),

@@ -73,6 +73,7 @@ mod tests {
                 (account, number, region, description),
                 (spec, origin, project, rotation, tags, policy),
             )| CmkRecord {
+                deletion_forced: matches!(state, KeyState::PendingDeletion { .. }) && created % 2 == 1,
                 spec,
                 origin,
                 provider: ProviderName::embedded(),
