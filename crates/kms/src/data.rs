@@ -1,11 +1,13 @@
 //! Bytes of callers outside under a CMK: Encrypt, Decrypt, ReEncrypt, data keys of any length, random bytes. They have a
 //! role of their own in the key tree, so none of these opens a DEK or a bucket key of the store.
 
+use crate::grant::{bare_name, check, facts_of, shown};
 use crate::material::Version;
+use crate::record::GrantId;
 use crate::trail::{Act, Group};
-use crate::{Ciphertext, CmkId, EncryptionContext, KeyService, KeyUser, KmsError};
+use crate::{Ciphertext, CmkId, EncryptionContext, KeyOperation, KeyService, KeyUser, KmsError, NewGrant};
 use crypto::KeyRole;
-use policy::Action;
+use policy::{Action, Authorized};
 use zeroize::Zeroizing;
 
 /// Most plaintext bytes of Encrypt (both clouds).
@@ -59,6 +61,73 @@ impl KeyService {
     ) -> Result<(), KmsError> {
         let act = Act::of(action).on(cmk).with(context).detail("dryRun", true);
         self.perform(user, act, async { self.decide_use(user, cmk, action, context).map(drop) }).await
+    }
+
+    /// As [`KeyService::dry_run`], of [`KeyService::decrypt`]: whose ciphertext it is, is told only to who has the right to
+    /// the CMK, as there.
+    ///
+    /// # Errors
+    /// What the operation would answer, but for what only unwrapping shows.
+    pub async fn dry_run_decrypt(&self, user: &KeyUser, source: Source<'_>) -> Result<(), KmsError> {
+        let cmk = self.source_cmk(&source);
+        let act = Act::using("Decrypt").with(source.context).detail("dryRun", true);
+        let act = match &cmk {
+            Some(cmk) => act.on(cmk),
+            None => act.detail("key", source.ciphertext.cmk_uid().to_uuid()),
+        };
+        self.perform(user, act, async {
+            let cmk = cmk.as_ref().ok_or(KmsError::Denied)?;
+            self.begin_unwrap(user, cmk, Action::KmsDecrypt, &source).map(drop)
+        })
+        .await
+    }
+
+    /// As [`KeyService::dry_run_decrypt`], of [`KeyService::re_encrypt`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn dry_run_re_encrypt(
+        &self,
+        user: &KeyUser,
+        source: Source<'_>,
+        destination: &CmkId,
+        context: &EncryptionContext,
+    ) -> Result<(), KmsError> {
+        let cmk = self.source_cmk(&source);
+        let named = cmk.as_ref().map_or_else(|| source.ciphertext.cmk_uid().to_uuid(), CmkId::to_arn);
+        let act = Act::using("ReEncrypt").on(destination).with(context).detail("source", named).detail("dryRun", true);
+        self.perform(user, act, async {
+            let cmk = cmk.as_ref().ok_or(KmsError::Denied)?;
+            let same = Some(cmk.uid == destination.uid);
+            let from = self.decide_use_with(user, cmk, Action::KmsReEncryptFrom, source.context, same);
+            let to = self.decide_use_with(user, destination, Action::KmsReEncryptTo, context, same);
+            let (_, _) = (from?, to?);
+            self.version_of(cmk, source.ciphertext).and(self.current(destination)).map(drop)
+        })
+        .await
+    }
+
+    /// As [`KeyService::dry_run`], of [`KeyService::create_grant`]: the right is asked for with what the grant says. Does
+    /// not look at how many grants there are.
+    ///
+    /// # Errors
+    /// What making the grant would answer.
+    pub async fn dry_run_grant(&self, user: &KeyUser, cmk: &CmkId, grant: &NewGrant) -> Result<(), KmsError> {
+        let operations: Vec<&str> = grant.operations.iter().map(|action| bare_name(*action)).collect();
+        let act = Act::changing("CreateGrant")
+            .on(cmk)
+            .detail("dryRun", true)
+            .detail("grantee", shown(&grant.grantee))
+            .detail("operations", shown(&operations.join(",")));
+        self.perform(user, act, async {
+            let _: Authorized = self.authorize_with(user, Action::KmsCreateGrant, cmk, facts_of(grant, &operations))?;
+            let now = self.clock.now();
+            self.ledger.read(|catalogue| {
+                catalogue.find(cmk, now).ok_or(KmsError::NotFound)?.admit(KeyOperation::CreateGrant)
+            })?;
+            check(GrantId::random(&*self.entropy), grant)
+        })
+        .await
     }
 
     /// Wraps 1 to 4096 bytes (`kms:Encrypt`).

@@ -54,6 +54,7 @@ mod tags;
 mod throttle;
 mod token_keys;
 mod trail;
+mod unasked;
 mod usage;
 mod user;
 mod wraps;

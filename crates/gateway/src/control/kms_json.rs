@@ -23,6 +23,7 @@ use fault::{Fault, Kind};
 use kms::{KeyService, KeyUser};
 use serde_json::Value;
 use std::fmt;
+use subject::Subject;
 use zeroize::Zeroizing;
 
 /// Longest request body in bytes. AWS's largest input, a key policy, has 32 KiB.
@@ -75,7 +76,7 @@ pub async fn handle(service: &KeyService, user: &KeyUser, target: &str, body: &[
     match call.serve(target, body).await {
         Ok(Some(output)) => JsonReply { status: 200, body: written(output) },
         Ok(None) => JsonReply { status: 200, body: Zeroizing::default() },
-        Err(fault) => fault.reply(user),
+        Err(fault) => call.put_on_record(target, fault).await.reply(user),
     }
 }
 
@@ -104,6 +105,16 @@ struct Call<'a> {
 type Output = Result<Option<Value>, Fault>;
 
 impl Call<'_> {
+    /// Puts on record what was refused before the key service was asked, and returns what is to be answered.
+    async fn put_on_record(&self, target: &str, fault: Fault) -> Fault {
+        let Some(error) = fault.to_record() else { return fault };
+        let operation = target.strip_prefix(TARGET_PREFIX).unwrap_or(target);
+        match self.service.refused_unasked(self.user, operation, error).await {
+            Ok(()) => fault,
+            Err(error) => Fault::of(error, &Subject::account()),
+        }
+    }
+
     async fn serve(&self, target: &str, body: &[u8]) -> Output {
         let operation = target.strip_prefix(TARGET_PREFIX).unwrap_or_default();
         match operation {

@@ -84,6 +84,6 @@ fn alias_name(given: &Option<String>) -> Result<&str, Fault> {
     if name.starts_with("alias/") {
         Ok(name)
     } else {
-        Err(Fault::of(KmsError::InvalidAlias("it begins with alias/"), &Subject::account()))
+        Err(Fault::unasked(KmsError::InvalidAlias("it begins with alias/"), &Subject::account()))
     }
 }

@@ -44,10 +44,12 @@ impl Call<'_> {
         let ciphertext = ciphertext(input.ciphertext_blob)?;
         let context = encryption_context(input.encryption_context)?;
         let cmk = self.source(&input.key_id, "keyId", Action::KmsDecrypt, &context).await?;
-        if input.dry_run == Some(true) {
-            return Err(self.dry_run_of(&ciphertext, cmk, Action::KmsDecrypt, &context).await);
-        }
         let source = Source { ciphertext: &ciphertext, cmk: cmk.as_ref(), context: &context };
+        if input.dry_run == Some(true) {
+            let dry = self.service.dry_run_decrypt(self.user, source).await;
+            let opener = self.opener(&ciphertext, cmk.as_ref());
+            return Err(dry.map_or_else(|error| Fault::of(error, &opener), |()| Fault::dry_run()));
+        }
         let opened = self
             .service
             .decrypt(self.user, source)
@@ -71,14 +73,17 @@ impl Call<'_> {
         let new_context = encryption_context(input.destination_encryption_context)?;
         let cmk = self.source(&input.source_key_id, "sourceKeyId", Action::KmsReEncryptFrom, &context).await?;
         let destination = self.named_key(destination, Action::KmsReEncryptTo, Some(&new_context)).await?;
-        if input.dry_run == Some(true) {
-            self.service
-                .dry_run(self.user, &destination, Action::KmsReEncryptTo, &new_context)
-                .await
-                .map_err(|error| about(&destination, error))?;
-            return Err(self.dry_run_of(&ciphertext, cmk, Action::KmsReEncryptFrom, &context).await);
-        }
         let source = Source { ciphertext: &ciphertext, cmk: cmk.as_ref(), context: &context };
+        if input.dry_run == Some(true) {
+            let dry = self.service.dry_run_re_encrypt(self.user, source, &destination, &new_context).await;
+            return Err(dry.map_or_else(
+                |error| {
+                    let subject = self.unfit(&error, &ciphertext, cmk.as_ref(), &destination);
+                    Fault::of(error, &subject)
+                },
+                |()| Fault::dry_run(),
+            ));
+        }
         let (made, from, from_material) =
             self.service.re_encrypt(self.user, source, &destination, &new_context).await.map_err(|error| {
                 let subject = self.unfit(&error, &ciphertext, cmk.as_ref(), &destination);
@@ -134,26 +139,6 @@ impl Call<'_> {
             Err(error) => about(cmk, error),
         }
     }
-
-    async fn dry_run_of(
-        &self,
-        ciphertext: &Ciphertext,
-        cmk: Option<CmkId>,
-        action: Action,
-        context: &EncryptionContext,
-    ) -> Fault {
-        let named = ciphertext.cmk_uid().to_uuid();
-        let cmk = match cmk {
-            Some(cmk) if cmk.uid != ciphertext.cmk_uid() => return about(&cmk, KmsError::IncorrectKey),
-            Some(cmk) => cmk,
-            // Whether the CMK that the bytes name exists is not for everybody to know.
-            None => match self.service.resolve(self.user, &named, action) {
-                Ok(cmk) => cmk,
-                Err(_) => return self.refused(KmsError::Denied, &named, action).await,
-            },
-        };
-        self.dry_run(&cmk, action, context).await
-    }
 }
 
 fn check_algorithm(given: Option<&str>) -> Result<(), Fault> {
@@ -176,9 +161,9 @@ pub(super) fn refuse_recipient(given: bool) -> Result<(), Fault> {
 
 fn ciphertext(given: Option<String>) -> Result<Ciphertext, Fault> {
     let bytes = input::blob(given, "ciphertextBlob", BLOB_BYTES_MAX)?;
-    Ciphertext::from_bytes(&bytes).map_err(|error| Fault::of(error, &Subject::account()))
+    Ciphertext::from_bytes(&bytes).map_err(|error| Fault::unasked(error, &Subject::account()))
 }
 
 pub(super) fn encryption_context(pairs: Option<BTreeMap<String, String>>) -> Result<EncryptionContext, Fault> {
-    EncryptionContext::from_pairs(pairs.unwrap_or_default()).map_err(|error| Fault::of(error, &Subject::account()))
+    EncryptionContext::from_pairs(pairs.unwrap_or_default()).map_err(|error| Fault::unasked(error, &Subject::account()))
 }

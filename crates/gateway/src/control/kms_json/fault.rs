@@ -88,15 +88,17 @@ pub(super) struct Fault {
     message: Option<String>,
     /// What goes to the log instead of the caller.
     detail: Option<KmsError>,
+    /// Whether the key service was asked, which puts on record what it refuses.
+    on_record: bool,
 }
 
 impl Fault {
     pub(super) fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: Some(message.into()), detail: None }
+        Self { kind, message: Some(message.into()), detail: None, on_record: false }
     }
 
     pub(super) fn bare(kind: Kind) -> Self {
-        Self { kind, message: None, detail: None }
+        Self { kind, message: None, detail: None, on_record: false }
     }
 
     /// A member that has to be there is not.
@@ -115,11 +117,17 @@ impl Fault {
 
     /// The request asked only whether it would succeed, and it would.
     pub(super) fn dry_run() -> Self {
-        Self::new(Kind::DryRunOperation, "The request would have succeeded, but the DryRun option is set.")
+        let message = "The request would have succeeded, but the DryRun option is set.";
+        Self { on_record: true, ..Self::new(Kind::DryRunOperation, message) }
     }
 
-    /// Raises an error of the key service about `subject`.
+    /// Raises an error of an operation of the key service about `subject`. It is on record.
     pub(super) fn of(error: KmsError, subject: &Subject) -> Self {
+        Self { on_record: true, ..Self::unasked(error, subject) }
+    }
+
+    /// As [`Fault::of`], where no operation of the key service was asked yet: what its readers of texts refuse.
+    pub(super) fn unasked(error: KmsError, subject: &Subject) -> Self {
         match error {
             KmsError::NotFound => Self::new(Kind::NotFound, subject.not_found()),
             KmsError::Denied => Self::new(
@@ -176,13 +184,21 @@ impl Fault {
                 kind: Kind::DependencyTimeout,
                 message: Some("The key service did not answer in time. The request can be tried again.".to_owned()),
                 detail: Some(error),
+                on_record: false,
             },
             KmsError::WrongRootKey | KmsError::Damaged(_) => Self {
                 kind: Kind::Internal,
                 message: Some("The key service failed. The operator's log says why.".to_owned()),
                 detail: Some(error),
+                on_record: false,
             },
         }
+    }
+
+    /// The name for the record; `None` for what is on record already.
+    pub(super) fn to_record(&self) -> Option<&'static str> {
+        let name = self.kind.name();
+        (!self.on_record).then(|| name.strip_suffix("Exception").unwrap_or(name))
     }
 
     pub(super) fn reply(self, user: &KeyUser) -> JsonReply {

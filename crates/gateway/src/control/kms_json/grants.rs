@@ -6,7 +6,7 @@ use super::keys::{invalid_marker, page, seconds};
 use super::lifecycle::about;
 use super::subject::Subject;
 use super::{Call, Output, members};
-use kms::{EncryptionContext, GrantDescription, GrantRef, NewGrant};
+use kms::{GrantDescription, GrantRef, NewGrant};
 use model::CmkUid;
 use policy::{Action, ContextConstraint};
 use serde_json::{Value, json};
@@ -42,7 +42,7 @@ impl Call<'_> {
         };
         let cmk = self.managed_key(&input.key_id, "keyId", Action::KmsCreateGrant).await?;
         if input.dry_run == Some(true) {
-            let dry = self.service.dry_run(self.user, &cmk, Action::KmsCreateGrant, &EncryptionContext::new()).await;
+            let dry = self.service.dry_run_grant(self.user, &cmk, &grant).await;
             return Err(dry.map_or_else(|error| about(&cmk, error), |()| Fault::dry_run()));
         }
         let made = self.service.create_grant(self.user, &cmk, grant).await.map_err(|error| about(&cmk, error))?;
@@ -57,7 +57,7 @@ impl Call<'_> {
             None => None,
         };
         if input.grant_id.as_ref().is_some_and(|id| !is_id(id)) {
-            return Err(Fault::of(kms::KmsError::InvalidGrantId, &Subject::account()));
+            return Err(Fault::unasked(kms::KmsError::InvalidGrantId, &Subject::account()));
         }
         let cmk = self.managed_key(&input.key_id, "keyId", Action::KmsListGrants).await?;
         let grants = self.service.grants(self.user, &cmk).await.map_err(|error| about(&cmk, error))?;
@@ -215,7 +215,7 @@ impl Call<'_> {
     pub(super) fn check_grant_tokens(&self, tokens: &Option<Vec<String>>) -> Result<(), Fault> {
         input::check_grant_tokens(tokens)?;
         let tokens = tokens.as_deref().unwrap_or_default();
-        self.service.check_grant_tokens(tokens).map_err(|error| Fault::of(error, &Subject::account()))
+        self.service.check_grant_tokens(tokens).map_err(|error| Fault::unasked(error, &Subject::account()))
     }
 }
 

@@ -76,7 +76,7 @@ impl Call<'_> {
     ) -> Result<CmkId, Fault> {
         let given = required(given, member)?;
         if let Ok(KeyRef::Alias(..)) = KeyRef::parse(given) {
-            return Err(Fault::of(KmsError::NotFound, &Subject::unknown(given)));
+            return Err(Fault::unasked(KmsError::NotFound, &Subject::unknown(given)));
         }
         self.named_key(given, action, None).await
     }

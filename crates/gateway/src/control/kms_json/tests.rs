@@ -1,6 +1,7 @@
 //! JSON in, JSON out, against a real key service over a store in memory.
 
 mod families;
+mod refusals;
 
 use super::*;
 use model::{AccountId, AccountNumber, Entropy, RegionName};
@@ -16,23 +17,25 @@ struct Setup {
     service: Arc<KeyService>,
     user: KeyUser,
     clock: Arc<TestClock>,
+    log: Arc<refusals::Log>,
 }
 
 impl Setup {
     async fn new() -> Self {
         let clock = Arc::new(TestClock::default());
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(7));
-        let service = KeyService::open(kms::Parts::new(
+        let parts = kms::Parts::new(
             MemoryStore::shared(),
             crypto::RootKey::generate(&*entropy),
             Arc::new(Evaluator),
             RegionName::parse("local-1").unwrap(),
             Arc::<TestClock>::clone(&clock),
             entropy,
-        ))
-        .await
-        .unwrap();
-        Self { service, user: user("aa", "000000000042"), clock }
+        );
+        let log = Arc::<refusals::Log>::default();
+        let service =
+            KeyService::open(kms::Parts { audit: Arc::<refusals::Log>::clone(&log), ..parts }).await.unwrap();
+        Self { service, user: user("aa", "000000000042"), clock, log }
     }
 
     async fn call(&self, operation: &str, input: Value) -> (u16, Value) {
