@@ -24,7 +24,7 @@ use policy::{ConditionKey, Conditions};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::watch;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Replies of the KMS API.
 const AMZ_JSON: &str = "application/x-amz-json-1.1";
@@ -209,11 +209,11 @@ impl ControlRequest<'_> {
 }
 
 /// A reply that may hold a data key in clear.
-struct Wiped(Zeroizing<String>);
+pub(super) struct Wiped<T: Zeroize>(pub(super) Zeroizing<T>);
 
-impl AsRef<[u8]> for Wiped {
+impl<T: Zeroize + AsRef<[u8]>> AsRef<[u8]> for Wiped<T> {
     fn as_ref(&self) -> &[u8] {
-        self.0.as_bytes()
+        self.0.as_ref().as_ref()
     }
 }
 

@@ -77,7 +77,7 @@ async fn check_sight(call: &Call<'_>, name: &AliasName, action: Action) -> Resul
 }
 
 fn shown(call: &Call<'_>, name: &AliasName) -> Result<Reply, Fault> {
-    let found = call.keys().glimpse_alias(call.user(), name).ok_or(Code::NoSuchKey)?;
+    let found = call.keys().glimpse_alias(call.user(), name).ok_or(Fault::Recorded(Code::NoSuchKey))?;
     Ok(shapes::show(&shape(&found)))
 }
 

@@ -4,6 +4,7 @@ use super::aad;
 use super::code::Code;
 use super::fault::Fault;
 use super::scope::Scope;
+use super::secret::Document;
 use crate::control::huawei::json::Object;
 use crate::gateway::Gateway;
 use kms::{CmkDescription, CmkId, EncryptionContext, KeyService, KeyUser, KmsError};
@@ -18,8 +19,8 @@ pub(super) struct Call<'a> {
     pub(super) parameters: Vec<String>,
     /// Each name once.
     pub(super) query: Vec<(String, String)>,
-    /// `Null` if there was none.
-    pub(super) body: Value,
+    /// `Null` if there was none. It may hold a plaintext.
+    pub(super) body: Document,
 }
 
 impl Call<'_> {
@@ -153,7 +154,7 @@ impl Call<'_> {
         }
         let why = KmsError::Conflict(code.text());
         match self.keys().refused(self.user(), action, &cmk.to_obs(), why).await {
-            KmsError::Conflict(_) => Err(code.into()),
+            KmsError::Conflict(_) => Err(Fault::Recorded(code)),
             unrecorded => Err(unrecorded.into()),
         }
     }

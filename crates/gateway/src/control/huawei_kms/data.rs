@@ -6,6 +6,7 @@ use super::code::Code;
 use super::data_keys::{bytes_of, unhex};
 use super::fault::Fault;
 use super::keys::only;
+use super::secret;
 use super::shapes::{self, hex};
 use crate::reply::Reply;
 use data_encoding::BASE64;
@@ -20,7 +21,9 @@ pub(super) async fn random(call: &Call<'_>) -> Result<Reply, Fault> {
     let bits = call.number("random_data_length", Code::RandomLength)?;
     let bits = bits.ok_or(Fault::said(Code::Missing, "random_data_length"))?;
     let bytes = call.keys().random(call.user(), bytes_of(bits).ok_or(Code::RandomLength)?).await?;
-    Ok(shapes::show(&json!({ "random_data": hex(&bytes) })))
+    let mut shown = json!({});
+    shown["random_data"] = hex(&bytes).into();
+    Ok(secret::show(shown))
 }
 
 pub(super) async fn encrypt(call: &Call<'_>) -> Result<Reply, Fault> {
@@ -48,11 +51,9 @@ pub(super) async fn decrypt(call: &Call<'_>) -> Result<Reply, Fault> {
     let opened = call.keys().decrypt(call.user(), source).await?;
     // What another API wrapped need be no text.
     let text = std::str::from_utf8(&opened.plaintext).ok();
-    Ok(shapes::show(&json!({
-        "key_id": shapes::key_id(&opened.cmk),
-        "plain_text": text,
-        "plain_text_base64": BASE64.encode(&opened.plaintext),
-    })))
+    let mut shown = json!({ "key_id": shapes::key_id(&opened.cmk), "plain_text": text });
+    shown["plain_text_base64"] = BASE64.encode(&opened.plaintext).into();
+    Ok(secret::show(shown))
 }
 
 pub(super) async fn re_encrypt(call: &Call<'_>) -> Result<Reply, Fault> {
@@ -99,13 +100,13 @@ impl Form {
 /// A ciphertext in either form. What begins as ours does in hexadecimal is not ours in base64.
 pub(super) fn ciphertext(text: &str) -> Result<(Ciphertext, Form), Fault> {
     if text.len() > 2 * CIPHERTEXT_BYTES_MAX {
-        return Err(KmsError::InvalidCiphertext.into());
+        return Err(Fault::NoCiphertext);
     }
     if let Some(ciphertext) = BASE64.decode(text.as_bytes()).ok().and_then(|b| Ciphertext::from_bytes(&b).ok()) {
         return Ok((ciphertext, Form::Base64));
     }
-    let bytes = unhex(text, CIPHERTEXT_BYTES_MAX, Code::Parameter).map_err(|_| KmsError::InvalidCiphertext)?;
-    Ok((Ciphertext::from_bytes(&bytes)?, Form::Hex))
+    let bytes = unhex(text, CIPHERTEXT_BYTES_MAX, Code::Parameter).map_err(|_| Fault::NoCiphertext)?;
+    Ok((Ciphertext::from_bytes(&bytes).map_err(|_| Fault::NoCiphertext)?, Form::Hex))
 }
 
 /// A ciphertext names its key itself: one of another project of the account is not there for this request, as one that

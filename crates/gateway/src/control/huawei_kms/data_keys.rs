@@ -3,6 +3,7 @@
 use super::call::Call;
 use super::code::Code;
 use super::fault::Fault;
+use super::secret;
 use super::shapes::{self, hex};
 use crate::reply::Reply;
 use crypto::{constant_time_eq, sha256, sm3};
@@ -31,7 +32,7 @@ pub(super) async fn create(call: &Call<'_>, show: bool) -> Result<Reply, Fault> 
     if let Some(plain) = plain {
         shown["plain_text"] = hex(&plain).into();
     }
-    Ok(shapes::show(&shown))
+    Ok(secret::show(shown))
 }
 
 pub(super) async fn encrypt(call: &Call<'_>) -> Result<Reply, Fault> {
@@ -60,7 +61,7 @@ pub(super) async fn decrypt(call: &Call<'_>) -> Result<Reply, Fault> {
     let said = call.number("datakey_cipher_length", Code::CiphertextMismatch)?;
     let said = said.ok_or(Fault::said(Code::Missing, "datakey_cipher_length"))?;
     let bytes = unhex(call.text("cipher_text")?, CIPHERTEXT_BYTES_MAX, Code::Ciphertext)?;
-    let ciphertext = Ciphertext::from_bytes(&bytes)?;
+    let ciphertext = Ciphertext::from_bytes(&bytes).map_err(|_| Fault::NoCiphertext)?;
     let context = call.context()?;
     let cmk = call.used("key_id", Action::KmsDecrypt).await?;
     let source = Source { ciphertext: &ciphertext, cmk: Some(&cmk), context: &context };
@@ -68,14 +69,15 @@ pub(super) async fn decrypt(call: &Call<'_>) -> Result<Reply, Fault> {
     let spec = call.keys().glimpse(&opened.cmk).map_or(KeySpec::Aes256, |cmk| cmk.spec);
     // The length of the data key, whatever its name says.
     if usize::try_from(said) != Ok(opened.plaintext.len()) {
-        return Err(Code::CiphertextMismatch.into());
+        return Err(Fault::Recorded(Code::CiphertextMismatch));
     }
-    Ok(shapes::show(&json!({
+    let mut shown = json!({
         "key_id": shapes::key_id(&opened.cmk),
-        "data_key": hex(&opened.plaintext),
         "datakey_length": opened.plaintext.len().to_string(),
         "datakey_dgst": hex(&digest(spec, &opened.plaintext)),
-    })))
+    });
+    shown["data_key"] = hex(&opened.plaintext).into();
+    Ok(secret::show(shown))
 }
 
 /// The length that is asked for, in bytes: `datakey_length` bits, else that of `key_spec`.

@@ -41,8 +41,12 @@ pub(super) enum Doing {
 pub(super) enum Fault {
     /// A code, and what there is to say besides its text.
     Said(Code, Option<String>),
-    /// The key service refuses.
+    /// As [`Fault::Said`], after an operation of the key service was asked: it is on record.
+    Recorded(Code),
+    /// The key service refuses. It is on record.
     Kms(KmsError),
+    /// A ciphertext that is none, before the key service is asked.
+    NoCiphertext,
 }
 
 impl Fault {
@@ -68,10 +72,21 @@ impl Fault {
         }
     }
 
+    /// The name for the record; `None` for what is on record already.
+    pub(super) fn to_record(&self) -> Option<&'static str> {
+        match self {
+            Self::Said(code, _) => Some(code.name()),
+            Self::NoCiphertext => Some(KmsError::InvalidCiphertext.name()),
+            Self::Recorded(_) | Self::Kms(_) => None,
+        }
+    }
+
     /// The code, and what there is to say besides its text.
     fn line(self, doing: Doing) -> (Code, Option<String>) {
         match self {
             Self::Said(code, more) => (code, more),
+            Self::Recorded(code) => (code, None),
+            Self::NoCiphertext => Self::Kms(KmsError::InvalidCiphertext).line(doing),
             Self::Kms(error) => {
                 let code = code_of(&error, doing);
                 (code, detail(&error))

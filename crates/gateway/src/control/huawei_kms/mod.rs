@@ -22,6 +22,7 @@ mod page;
 mod rotation;
 mod routes;
 mod scope;
+mod secret;
 mod shapes;
 mod tags;
 #[cfg(test)]
@@ -37,6 +38,7 @@ use code::Code;
 use fault::{Doing, Fault};
 use http::Method;
 use routes::{Found, Route};
+use scope::Sender;
 use serde_json::Value;
 
 /// Whether a request is one of this API's.
@@ -69,9 +71,27 @@ pub(super) fn refuse(why: &Refused, request_id: &str) -> Reply {
 }
 
 async fn answer(request: &ControlRequest<'_>, route: &Route, parameters: Vec<String>) -> Result<Reply, Fault> {
-    let scope = scope::find(request, parameters.first().map_or("", String::as_str)).await?;
+    let sender = scope::sender(request).await?;
+    let outcome = answer_to(request, &sender, route, parameters).await;
+    if let Err(fault) = &outcome
+        && let Some(error) = fault.to_record()
+    {
+        // What this API refuses by itself; the key service puts on record what it is asked.
+        request.gateway.keys.refused_unasked(&sender.user, route.operation, error).await?;
+    }
+    outcome
+}
+
+async fn answer_to(
+    request: &ControlRequest<'_>,
+    sender: &Sender,
+    route: &Route,
+    parameters: Vec<String>,
+) -> Result<Reply, Fault> {
+    let scope = scope::find(request, sender, parameters.first().map_or("", String::as_str)).await?;
     let body = if request.body.is_empty() { Value::Null } else { huawei::json::parse(&request.body)? };
     let query = huawei::call::query(request.head)?;
+    let body = secret::Document::new(body);
     let call = Call { gateway: request.gateway, scope, parameters, query, body };
     call.check_sequence()?;
     (route.handler)(&call).await

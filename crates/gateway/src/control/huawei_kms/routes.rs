@@ -1,4 +1,5 @@
-//! Every route of the Huawei KMS API, in one table: method, path, what it is about, handler. Which right each needs, the
+//! Every route of the Huawei KMS API, in one table: method, path, what it is about, the
+//! operation, handler. Which right each needs, the
 //! key service asks for (docs/huawei-kms-api.md).
 //!
 //! INVARIANT: at most one route fits a request. A path is read as its signature reads it: decoded once, a slash at the
@@ -19,6 +20,8 @@ pub(super) struct Route {
     /// `{}` stands for one part; the first is the project.
     pub(super) path: &'static str,
     pub(super) doing: Doing,
+    /// The operation on record, by AWS's name, of what is refused before the key service is asked.
+    pub(super) operation: &'static str,
     pub(super) handler: Handler,
 }
 
@@ -48,97 +51,98 @@ impl Route {
 }
 
 macro_rules! routes {
-    ($($method:ident $path:literal $doing:ident $family:ident :: $inner:ident ($($argument:expr),*);)*) => {
+    ($($method:ident $path:literal $doing:ident $operation:ident $family:ident :: $inner:ident ($($argument:expr),*);)*) => {
         /// The table.
         pub(super) static ROUTES: &[Route] = &[$(Route {
             method: stringify!($method),
             path: $path,
             doing: Doing::$doing,
+            operation: stringify!($operation),
             handler: |call| Box::pin($family::$inner(call $(, $argument)*)),
         },)*];
     };
 }
 
 routes! {
-    POST "/v1.0/{}/kms/create-key" Create keys::create();
-    POST "/v1.0/{}/kms/describe-key" Key keys::describe();
-    POST "/v1.0/{}/kms/list-keys" Account keys::list();
-    POST "/v1.0/{}/kms/enable-key" Key lifecycle::enable();
-    POST "/v1.0/{}/kms/disable-key" Key lifecycle::disable();
-    POST "/v1.0/{}/kms/schedule-key-deletion" Deletion lifecycle::schedule_deletion();
-    POST "/v1.0/{}/kms/cancel-key-deletion" Key lifecycle::cancel_deletion();
-    POST "/v1.0/{}/kms/update-key-alias" Key lifecycle::update_alias();
-    POST "/v1.0/{}/kms/update-key-description" Key lifecycle::update_description();
+    POST "/v1.0/{}/kms/create-key" Create CreateKey keys::create();
+    POST "/v1.0/{}/kms/describe-key" Key DescribeKey keys::describe();
+    POST "/v1.0/{}/kms/list-keys" Account ListKeys keys::list();
+    POST "/v1.0/{}/kms/enable-key" Key EnableKey lifecycle::enable();
+    POST "/v1.0/{}/kms/disable-key" Key DisableKey lifecycle::disable();
+    POST "/v1.0/{}/kms/schedule-key-deletion" Deletion ScheduleKeyDeletion lifecycle::schedule_deletion();
+    POST "/v1.0/{}/kms/cancel-key-deletion" Key CancelKeyDeletion lifecycle::cancel_deletion();
+    POST "/v1.0/{}/kms/update-key-alias" Key UpdateAlias lifecycle::update_alias();
+    POST "/v1.0/{}/kms/update-key-description" Key UpdateKeyDescription lifecycle::update_description();
 
-    POST "/v1.0/{}/kms/gen-random" Account data::random();
-    POST "/v1.0/{}/kms/create-datakey" DataKey data_keys::create(true);
-    POST "/v1.0/{}/kms/create-datakey-without-plaintext" DataKey data_keys::create(false);
-    POST "/v1.0/{}/kms/encrypt-datakey" DataKey data_keys::encrypt();
-    POST "/v1.0/{}/kms/decrypt-datakey" DataKey data_keys::decrypt();
-    POST "/v1.0/{}/kms/encrypt-data" Key data::encrypt();
-    POST "/v1.0/{}/kms/decrypt-data" Key data::decrypt();
-    POST "/v1.0/{}/kms/re-encrypt" Key data::re_encrypt();
+    POST "/v1.0/{}/kms/gen-random" Account GenerateRandom data::random();
+    POST "/v1.0/{}/kms/create-datakey" DataKey GenerateDataKey data_keys::create(true);
+    POST "/v1.0/{}/kms/create-datakey-without-plaintext" DataKey GenerateDataKeyWithoutPlaintext data_keys::create(false);
+    POST "/v1.0/{}/kms/encrypt-datakey" DataKey Encrypt data_keys::encrypt();
+    POST "/v1.0/{}/kms/decrypt-datakey" DataKey Decrypt data_keys::decrypt();
+    POST "/v1.0/{}/kms/encrypt-data" Key Encrypt data::encrypt();
+    POST "/v1.0/{}/kms/decrypt-data" Key Decrypt data::decrypt();
+    POST "/v1.0/{}/kms/re-encrypt" Key ReEncrypt data::re_encrypt();
 
-    POST "/v1.0/{}/kms/get-parameters-for-import" Import imports::parameters();
-    POST "/v1.0/{}/kms/import-key-material" Import imports::import();
-    POST "/v1.0/{}/kms/delete-imported-key-material" Material imports::delete();
+    POST "/v1.0/{}/kms/get-parameters-for-import" Import GetParametersForImport imports::parameters();
+    POST "/v1.0/{}/kms/import-key-material" Import ImportKeyMaterial imports::import();
+    POST "/v1.0/{}/kms/delete-imported-key-material" Material DeleteImportedKeyMaterial imports::delete();
 
-    POST "/v1.0/{}/kms/enable-key-rotation" Rotation rotation::enable();
-    POST "/v1.0/{}/kms/disable-key-rotation" Rotation rotation::disable();
-    POST "/v1.0/{}/kms/update-key-rotation-interval" Rotation rotation::update_interval();
-    POST "/v1.0/{}/kms/get-key-rotation-status" Rotation rotation::status();
-    POST "/v1.0/{}/kms/rotate-on-demand" Rotation rotation::rotate();
+    POST "/v1.0/{}/kms/enable-key-rotation" Rotation EnableKeyRotation rotation::enable();
+    POST "/v1.0/{}/kms/disable-key-rotation" Rotation DisableKeyRotation rotation::disable();
+    POST "/v1.0/{}/kms/update-key-rotation-interval" Rotation EnableKeyRotation rotation::update_interval();
+    POST "/v1.0/{}/kms/get-key-rotation-status" Rotation GetKeyRotationStatus rotation::status();
+    POST "/v1.0/{}/kms/rotate-on-demand" Rotation RotateKeyOnDemand rotation::rotate();
 
-    POST "/v1.0/{}/kms/create-grant" Grant grants::create();
-    POST "/v1.0/{}/kms/list-grants" Grant grants::list();
-    POST "/v1.0/{}/kms/list-retirable-grants" Account grants::list_retirable();
-    POST "/v1.0/{}/kms/retire-grant" Grant grants::retire();
-    POST "/v1.0/{}/kms/revoke-grant" Grant grants::revoke();
+    POST "/v1.0/{}/kms/create-grant" Grant CreateGrant grants::create();
+    POST "/v1.0/{}/kms/list-grants" Grant ListGrants grants::list();
+    POST "/v1.0/{}/kms/list-retirable-grants" Account ListRetirableGrants grants::list_retirable();
+    POST "/v1.0/{}/kms/retire-grant" Grant RetireGrant grants::retire();
+    POST "/v1.0/{}/kms/revoke-grant" Grant RevokeGrant grants::revoke();
 
-    POST "/v1.0/{}/kms/aliases" Key aliases::create();
-    GET "/v1.0/{}/kms/aliases" Key aliases::list();
-    DELETE "/v1.0/{}/kms/aliases" Key aliases::delete();
-    POST "/v1.0/{}/kms/alias/associate" Key aliases::associate();
+    POST "/v1.0/{}/kms/aliases" Key CreateAlias aliases::create();
+    GET "/v1.0/{}/kms/aliases" Key ListAliases aliases::list();
+    DELETE "/v1.0/{}/kms/aliases" Key DeleteAlias aliases::delete();
+    POST "/v1.0/{}/kms/alias/associate" Key UpdateAlias aliases::associate();
 
-    POST "/v1.0/{}/kms/{}/tags" Tag tags::add();
-    GET "/v1.0/{}/kms/{}/tags" Tag tags::list();
-    POST "/v1.0/{}/kms/{}/tags/action" Tag tags::change();
-    DELETE "/v1.0/{}/kms/{}/tags/{}" Tag tags::delete();
-    GET "/v1.0/{}/kms/tags" Account tags::of_project();
-    POST "/v1.0/{}/kms/resource_instances/action" Account tags::find_keys();
+    POST "/v1.0/{}/kms/{}/tags" Tag TagResource tags::add();
+    GET "/v1.0/{}/kms/{}/tags" Tag ListResourceTags tags::list();
+    POST "/v1.0/{}/kms/{}/tags/action" Tag TagResource tags::change();
+    DELETE "/v1.0/{}/kms/{}/tags/{}" Tag UntagResource tags::delete();
+    GET "/v1.0/{}/kms/tags" Account ListResourceTags tags::of_project();
+    POST "/v1.0/{}/kms/resource_instances/action" Account ListResourceTags tags::find_keys();
 
-    GET "/v1.0/{}/kms/user-instances" Account operations::instances();
-    GET "/v1.0/{}/kms/user-quotas" Account operations::quotas();
+    GET "/v1.0/{}/kms/user-instances" Account ListKeys operations::instances();
+    GET "/v1.0/{}/kms/user-quotas" Account ListKeys operations::quotas();
 
-    POST "/v1.0/{}/kms/get-publickey" Key operations::not_offered("an asymmetric key");
-    POST "/v1.0/{}/kms/sign" Key operations::not_offered("an asymmetric key");
-    POST "/v1.0/{}/kms/verify" Key operations::not_offered("an asymmetric key");
-    POST "/v1.0/{}/kms/create-rsa-datakey-pair" Key operations::not_offered("an asymmetric key");
-    POST "/v1.0/{}/kms/create-ec-datakey-pair" Key operations::not_offered("an asymmetric key");
-    POST "/v1.0/{}/kms/derive-shared-secret" Key operations::not_offered("an asymmetric key");
-    POST "/v1.0/{}/kms/generate-mac" Key operations::not_offered("a key for message authentication");
-    POST "/v1.0/{}/kms/verify-mac" Key operations::not_offered("a key for message authentication");
-    POST "/v1.0/{}/kms/create-pin" Key operations::not_offered("a PIN");
-    POST "/v1.0/{}/kms/datakey-capsule/create" Key operations::not_offered("a data key capsule");
-    POST "/v1.0/{}/kms/datakey-capsule/decrypt" Key operations::not_offered("a data key capsule");
-    POST "/v1.0/{}/kms/key-policies" Key operations::not_offered("a trusted key space");
-    GET "/v1.0/{}/kms/key-policies" Key operations::not_offered("a trusted key space");
-    GET "/v1.0/{}/kms/key-policies/{}" Key operations::not_offered("a trusted key space");
-    PUT "/v1.0/{}/kms/key-policies/{}" Key operations::not_offered("a trusted key space");
-    DELETE "/v1.0/{}/kms/key-policies/{}" Key operations::not_offered("a trusted key space");
-    POST "/v1.0/{}/kms/access-points" Key operations::not_offered("a trusted key space");
-    GET "/v1.0/{}/kms/access-points" Key operations::not_offered("a trusted key space");
-    DELETE "/v1.0/{}/kms/access-points/{}" Key operations::not_offered("a trusted key space");
-    POST "/v1.0/{}/kms/access-points/{}/enable" Key operations::not_offered("a trusted key space");
-    POST "/v1.0/{}/kms/access-points/{}/disable" Key operations::not_offered("a trusted key space");
-    POST "/v1.0/{}/kms/access-points/{}/get-privatekey" Key operations::not_offered("a trusted key space");
-    POST "/v1.0/{}/keystores" Key operations::not_offered("a key store");
-    GET "/v1.0/{}/keystores" Key operations::not_offered("a key store");
-    GET "/v1.0/{}/keystores/{}" Key operations::not_offered("a key store");
-    DELETE "/v1.0/{}/keystores/{}" Key operations::not_offered("a key store");
-    POST "/v1.0/{}/keystores/{}/enable" Key operations::not_offered("a key store");
-    POST "/v1.0/{}/keystores/{}/disable" Key operations::not_offered("a key store");
-    POST "/v2/{}/kms/keys/{}/replicate" Key operations::not_offered("a key in several regions");
-    PUT "/v2/{}/kms/keys/{}/update-primary-region" Key operations::not_offered("a key in several regions");
-    GET "/v2/{}/kms/regions" Key operations::not_offered("a key in several regions");
+    POST "/v1.0/{}/kms/get-publickey" Key GetPublickey operations::not_offered("an asymmetric key");
+    POST "/v1.0/{}/kms/sign" Key Sign operations::not_offered("an asymmetric key");
+    POST "/v1.0/{}/kms/verify" Key Verify operations::not_offered("an asymmetric key");
+    POST "/v1.0/{}/kms/create-rsa-datakey-pair" Key CreateRsaDatakeyPair operations::not_offered("an asymmetric key");
+    POST "/v1.0/{}/kms/create-ec-datakey-pair" Key CreateEcDatakeyPair operations::not_offered("an asymmetric key");
+    POST "/v1.0/{}/kms/derive-shared-secret" Key DeriveSharedSecret operations::not_offered("an asymmetric key");
+    POST "/v1.0/{}/kms/generate-mac" Key GenerateMac operations::not_offered("a key for message authentication");
+    POST "/v1.0/{}/kms/verify-mac" Key VerifyMac operations::not_offered("a key for message authentication");
+    POST "/v1.0/{}/kms/create-pin" Key CreatePin operations::not_offered("a PIN");
+    POST "/v1.0/{}/kms/datakey-capsule/create" Key DatakeyCapsuleCreate operations::not_offered("a data key capsule");
+    POST "/v1.0/{}/kms/datakey-capsule/decrypt" Key DatakeyCapsuleDecrypt operations::not_offered("a data key capsule");
+    POST "/v1.0/{}/kms/key-policies" Key KeyPolicies operations::not_offered("a trusted key space");
+    GET "/v1.0/{}/kms/key-policies" Key GetKeyPolicies operations::not_offered("a trusted key space");
+    GET "/v1.0/{}/kms/key-policies/{}" Key GetKeyPolicies operations::not_offered("a trusted key space");
+    PUT "/v1.0/{}/kms/key-policies/{}" Key PutKeyPolicies operations::not_offered("a trusted key space");
+    DELETE "/v1.0/{}/kms/key-policies/{}" Key DeleteKeyPolicies operations::not_offered("a trusted key space");
+    POST "/v1.0/{}/kms/access-points" Key AccessPoints operations::not_offered("a trusted key space");
+    GET "/v1.0/{}/kms/access-points" Key GetAccessPoints operations::not_offered("a trusted key space");
+    DELETE "/v1.0/{}/kms/access-points/{}" Key DeleteAccessPoints operations::not_offered("a trusted key space");
+    POST "/v1.0/{}/kms/access-points/{}/enable" Key AccessPointsEnable operations::not_offered("a trusted key space");
+    POST "/v1.0/{}/kms/access-points/{}/disable" Key AccessPointsDisable operations::not_offered("a trusted key space");
+    POST "/v1.0/{}/kms/access-points/{}/get-privatekey" Key AccessPointsGetPrivatekey operations::not_offered("a trusted key space");
+    POST "/v1.0/{}/keystores" Key Keystores operations::not_offered("a key store");
+    GET "/v1.0/{}/keystores" Key GetKeystores operations::not_offered("a key store");
+    GET "/v1.0/{}/keystores/{}" Key GetKeystores operations::not_offered("a key store");
+    DELETE "/v1.0/{}/keystores/{}" Key DeleteKeystores operations::not_offered("a key store");
+    POST "/v1.0/{}/keystores/{}/enable" Key KeystoresEnable operations::not_offered("a key store");
+    POST "/v1.0/{}/keystores/{}/disable" Key KeystoresDisable operations::not_offered("a key store");
+    POST "/v2/{}/kms/keys/{}/replicate" Key KeysReplicate operations::not_offered("a key in several regions");
+    PUT "/v2/{}/kms/keys/{}/update-primary-region" Key PutKeysUpdatePrimaryRegion operations::not_offered("a key in several regions");
+    GET "/v2/{}/kms/regions" Key GetRegions operations::not_offered("a key in several regions");
 }

@@ -17,22 +17,18 @@ pub(super) struct Scope {
     pub(super) project: Option<ProjectUid>,
 }
 
-/// Verifies the credential and the project. A token must be scoped to the project of the path; a signature may be made
-/// for any enabled one of the caller's account, and for no other than `X-Project-Id` says.
-pub(super) async fn find(request: &ControlRequest<'_>, path_project: &str) -> Result<Scope, Fault> {
+/// Whoever the credential names, and what it says of projects.
+pub(super) struct Sender {
+    /// Who.
+    pub(super) user: KeyUser,
+    by_token: bool,
+    project: Option<ProjectUid>,
+}
+
+/// Verifies the credential.
+pub(super) async fn sender(request: &ControlRequest<'_>) -> Result<Sender, Fault> {
     let conditions = request.conditions();
     let bearer = authenticate(request, &["kms"], &conditions).await?.ok_or(Code::Unauthenticated)?;
-    let project = ProjectUid::parse_hex(path_project).ok_or(Code::WrongProject)?;
-    match (bearer.by_token, bearer.project) {
-        (true, None) => return Err(Fault::said(Code::WrongProject, "the token is not scoped to a project")),
-        (true, Some(of_token)) if of_token != project => return Err(Code::TokenProject.into()),
-        (false, Some(said)) if said != project => return Err(Code::WrongProject.into()),
-        _ => {}
-    }
-    let requester = Requester { principal: &bearer.principal, conditions: &conditions };
-    let projects = request.gateway.directory.list_projects(requester).await?;
-    let found = projects.iter().find(|found| found.uid == project && found.enabled).ok_or(Code::WrongProject)?;
-    let is_default = found.name == request.gateway.config.region.as_str();
     let user = KeyUser {
         principal: bearer.principal,
         access_key: bearer.access_key,
@@ -40,5 +36,23 @@ pub(super) async fn find(request: &ControlRequest<'_>, path_project: &str) -> Re
         request_id: request.request_id.to_owned(),
         conditions: Arc::new(conditions),
     };
-    Ok(Scope { user, project: (!is_default).then_some(project) })
+    Ok(Sender { user, by_token: bearer.by_token, project: bearer.project })
+}
+
+/// Verifies the project. A token must be scoped to the project of the path; a signature may be made for any enabled one
+/// of the caller's account, and for no other than `X-Project-Id` says.
+pub(super) async fn find(request: &ControlRequest<'_>, sender: &Sender, path_project: &str) -> Result<Scope, Fault> {
+    let Sender { user, by_token, project: said } = sender;
+    let project = ProjectUid::parse_hex(path_project).ok_or(Code::WrongProject)?;
+    match (*by_token, *said) {
+        (true, None) => return Err(Fault::said(Code::WrongProject, "the token is not scoped to a project")),
+        (true, Some(of_token)) if of_token != project => return Err(Code::TokenProject.into()),
+        (false, Some(said)) if said != project => return Err(Code::WrongProject.into()),
+        _ => {}
+    }
+    let requester = Requester { principal: &user.principal, conditions: &user.conditions };
+    let projects = request.gateway.directory.list_projects(requester).await?;
+    let found = projects.iter().find(|found| found.uid == project && found.enabled).ok_or(Code::WrongProject)?;
+    let is_default = found.name == request.gateway.config.region.as_str();
+    Ok(Scope { user: user.clone(), project: (!is_default).then_some(project) })
 }

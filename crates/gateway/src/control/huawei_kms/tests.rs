@@ -19,7 +19,8 @@ use serde_json::{Value, json};
 
 fn code(outcome: Result<impl Sized, Fault>) -> Code {
     match outcome {
-        Err(Fault::Said(code, _)) => code,
+        Err(Fault::Said(code, _) | Fault::Recorded(code)) => code,
+        Err(Fault::NoCiphertext) => code_of(&KmsError::InvalidCiphertext, Doing::Key),
         Err(Fault::Kms(error)) => code_of(&error, Doing::Key),
         Ok(_) => panic!("accepted"),
     }
@@ -74,6 +75,22 @@ fn refusals_have_the_shapes_that_clients_parse() {
     assert_eq!((status, document), (429, flat));
     let (_, document) = shown(Fault::parameter("na\nme", "no"), Doing::Key);
     assert_eq!(document["error"]["error_msg"], "A parameter is not valid. (name: no)");
+}
+
+#[test]
+fn what_this_api_refuses_by_itself_is_still_to_be_put_on_record() {
+    assert_eq!(Fault::from(Code::NotOffered).to_record(), Some("KMS.0201"));
+    assert_eq!(Fault::from(Code::WrongProject).to_record(), Some("KMS.0305"));
+    assert_eq!(ciphertext("53").err().unwrap().to_record(), Some("InvalidCiphertext"));
+    for recorded in [Fault::Recorded(Code::NotEnabled), KmsError::Denied.into(), KmsError::Throttled.into()] {
+        assert_eq!(recorded.to_record(), None, "{recorded:?}");
+    }
+    // The operations that the key service has go by its names.
+    let known = |operation: &str| {
+        let mut actions = Action::ALL.iter().filter_map(|action| action.name().strip_prefix("kms:"));
+        operation == "ReEncrypt" || actions.any(|name| name == operation)
+    };
+    assert_eq!(ROUTES.iter().filter(|route| known(route.operation)).count(), 42);
 }
 
 #[test]
