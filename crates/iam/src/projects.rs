@@ -1,4 +1,5 @@
-//! Projects (Huawei): names that requests are scoped to. Nothing belongs to a project here.
+//! Projects (Huawei): names that requests are scoped to. CMKs belong to one, and keep it from
+//! being deleted; nothing else does.
 
 use crate::edit::Edit;
 use crate::entity::{Account, Project};
@@ -105,17 +106,26 @@ impl Directory {
             .await
     }
 
-    /// Deletes a project; not the default one.
+    /// Deletes a project; not the default one, and none that still `has` something, which is asked once the right is
+    /// there: the account, the project, and what it still has.
     ///
     /// # Errors
-    /// [`IamError::AccessDenied`], [`IamError::NoSuchEntity`], [`IamError::InvalidInput`].
-    pub async fn delete_project(&self, rq: Requester<'_>, project: ProjectUid) -> Result<(), IamError> {
+    /// [`IamError::AccessDenied`], [`IamError::NoSuchEntity`], [`IamError::InvalidInput`], [`IamError::DeleteConflict`].
+    pub async fn delete_project(
+        &self,
+        rq: Requester<'_>,
+        project: ProjectUid,
+        has: impl FnOnce(&AccountId, ProjectUid) -> Option<&'static str> + Send + 'static,
+    ) -> Result<(), IamError> {
         let account = self.permitted_project(&rq, Action::IamDeleteProject, project)?;
         let shared = Arc::clone(&self.shared);
         self.shared
             .change(move |state, edits| {
                 if find(state, &account.id, project)?.name == shared.region.as_str() {
                     return Err(default_stays());
+                }
+                if let Some(what) = has(&account.id, project) {
+                    return Err(IamError::DeleteConflict(what));
                 }
                 edits.push(Edit::Project(project, None));
                 Ok(())

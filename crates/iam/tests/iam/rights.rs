@@ -119,7 +119,7 @@ async fn a_project_that_is_none_is_refused_alike() {
     let (_, plain) = setup.user(&directory, "plain", None).await;
     let there = directory.list_projects(setup.rq(&plain)).await.unwrap()[0].uid;
     for project in [there, ProjectUid::from_bytes([1; 16])] {
-        assert!(denied(directory.delete_project(setup.rq(&plain), project).await));
+        assert!(denied(directory.delete_project(setup.rq(&plain), project, |_, _| Some("things")).await));
     }
 }
 

@@ -7,6 +7,7 @@ use super::shapes::{links, numbered_page};
 use crate::reply::Reply;
 use http::StatusCode;
 use iam::Project;
+use model::AccountId;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -81,7 +82,12 @@ pub(super) async fn update(call: &Call<'_>) -> Result<Reply, Fault> {
     Ok(show(StatusCode::OK, &json!({ "project": shape(call, &project) })))
 }
 
+/// Refused while a CMK is of the project, one that waits for its deletion too: no request could name it any more.
 pub(super) async fn delete(call: &Call<'_>) -> Result<Reply, Fault> {
-    call.directory().delete_project(call.requester, call.project(0)?).await?;
+    let keys = Arc::clone(&call.gateway().keys);
+    let has = move |account: &AccountId, project| {
+        (keys.cmks_of_project(account, project) > 0).then_some("customer master keys")
+    };
+    call.directory().delete_project(call.requester, call.project(0)?, has).await?;
     Ok(Reply::no_content())
 }
