@@ -5,7 +5,7 @@
 use crate::customer::CustomerKeySent;
 use crate::error::EncryptionField as Field;
 use crate::{BucketEncryption, DefaultMethod, EncryptionHeaders, EncryptionRules, SseError, Transport};
-use kms::EncryptionContext;
+use kms::{EncryptionContext, RESERVED_CONTEXT_PREFIX};
 
 /// For which methods plain HTTP is refused (`sse.require_https`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -210,6 +210,12 @@ fn parse_context(header: Option<&str>) -> Result<EncryptionContext, SseError> {
         .map_err(|_| invalid(Field::Context, "the encryption context is not a JSON object of strings"))?;
     if pairs.contains_key(CONTEXT_ARN) {
         return Err(invalid(Field::Context, "aws:s3:arn is set by the server"));
+    }
+    if pairs.keys().any(|key| key.starts_with(RESERVED_CONTEXT_PREFIX)) {
+        return Err(invalid(Field::Context, "keys of the encryption context do not begin with strongroom:"));
+    }
+    if pairs.contains_key("") {
+        return Err(invalid(Field::Context, "a key of the encryption context is empty"));
     }
     EncryptionContext::from_pairs(pairs).map_err(|_| invalid(Field::Context, "the encryption context is too large"))
 }
