@@ -116,6 +116,18 @@ def test_a_key_of_another_project_serves_its_owner_alone(server, root):
     assert ask(other, "create_datakey", key_id=key).key_id == key
 
 
+def test_a_project_with_keys_stays(server, root):
+    project = huawei.call(server, "POST", "/v3/projects", {"project": {"name": f"{REGION}_kept"}}, keys=root)
+    project = project.json()["project"]["id"]
+    there = huawei.kms(server, project=project)
+    key = make_key(there)
+    kept = huawei.call(server, "DELETE", f"/v3/projects/{project}", keys=root)
+    assert (kept.status_code, "customer master keys" in kept.text) == (409, True), kept.text
+    ask(there, "delete_key", key_id=key, pending_days="7")
+    assert huawei.call(server, "DELETE", f"/v3/projects/{project}", keys=root).status_code == 409
+    assert details(there, key).key_state == "4"
+
+
 # ---- one catalogue --------------------------------------------------------------------------------------------------
 
 

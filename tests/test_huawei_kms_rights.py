@@ -178,7 +178,7 @@ def test_rights(server, dew, projects, users, row):
 
 
 def test_the_table_has_every_route_and_is_that_of_the_page():
-    rows = re.findall(r'^    (\w+) "/v1\.0/\{\}/kms/([^"]+)" \w+ (\w+)::', ROUTES.read_text(), re.MULTILINE)
+    rows = re.findall(r'^    (\w+) "/v1\.0/\{\}/kms/([^"]+)" \w+ \w+ (\w+)::', ROUTES.read_text(), re.MULTILINE)
     offered = {(method, path) for method, path, family in rows if family != "operations" or path.startswith("user-")}
     pattern = {(m, re.sub(r"\{key\}", "{}", p).replace("tags/a", "tags/{}") if p != "{key}/tags/action" else
                 "{}/tags/action") for m, p, _, _ in ROWS}  # fmt: skip

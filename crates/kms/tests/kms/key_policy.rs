@@ -150,6 +150,12 @@ async fn a_cmk_of_a_project_and_the_default_key_serve_their_own_account_only() {
         ..new_key("")
     };
     let cmk = service.create(&me(), wanted).await.unwrap().id;
+    // What keeps the project from being deleted.
+    let of_project = |account: &str, project| {
+        service
+            .cmks_of_project(&model::AccountId::parse(account).unwrap(), model::ProjectUid::from_bytes([project; 16]))
+    };
+    assert_eq!([of_project("aa", 1), of_project("aa", 2), of_project("bb", 1)], [1, 0, 0]);
     let default = service.default_key(&me(), DECRYPT).await.unwrap();
     for cmk in [cmk, default] {
         assert_eq!(may_use(&service, &me(), &cmk).await, Ok(()));
