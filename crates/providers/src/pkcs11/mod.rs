@@ -32,11 +32,14 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use token::Token;
+use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 pub use root::{ROOT_KEY_LABEL, RootToken, WRAPPED_ROOT_KEY_BYTES};
 
 const FORMAT: u8 = 1;
+/// Most calls in the module at a time.
+const CALLS_MAX: usize = 16;
 const IV_BYTES: usize = 12;
 const TAG_BYTES: usize = 16;
 const WRAPPED_BYTES: usize = 1 + IV_BYTES + FRESH_KEY_BYTES + TAG_BYTES;
@@ -46,8 +49,17 @@ const TAG_BITS: u64 = 8 * TAG_BYTES as u64;
 /// A token reached through its vendor's PKCS#11 module.
 pub struct Pkcs11 {
     token: Arc<Token>,
-    /// Handles of keys by CKA_ID. A handle is good for every session of the process until the token is taken out.
-    handles: Arc<Mutex<HashMap<Vec<u8>, ObjectHandle>>>,
+    handles: Arc<Mutex<Handles>>,
+    /// Calls in the vendor's module cannot be cut off: one that hangs keeps its place, and so no more threads than these.
+    places: Arc<Semaphore>,
+}
+
+/// Handles of keys by CKA_ID. A handle is good for every session of the process until the last one is closed or the token
+/// is taken out, hence for one login.
+#[derive(Default)]
+struct Handles {
+    login: u64,
+    by_id: HashMap<Vec<u8>, ObjectHandle>,
 }
 
 impl Pkcs11 {
@@ -58,7 +70,7 @@ impl Pkcs11 {
     /// What to tell the operator: a module that cannot be loaded, a PIN that is refused.
     pub fn open(module: &Path, token_label: &str, pin: &str) -> Result<Self, String> {
         let token = Token::open(module, token_label, pin)?;
-        Ok(Self { token: Arc::new(token), handles: Arc::default() })
+        Ok(Self { token: Arc::new(token), handles: Arc::default(), places: Arc::new(Semaphore::new(CALLS_MAX)) })
     }
 
     /// Runs `work` with a session on a thread that may block. A session that was lost with the token's connection is opened
@@ -68,8 +80,12 @@ impl Pkcs11 {
         step: Step,
         work: impl Fn(&Session, &Keys) -> TokenResult<T> + Send + 'static,
     ) -> Result<T, ProviderFault> {
-        let (token, keys) = (Arc::clone(&self.token), Keys(Arc::clone(&self.handles)));
+        let place = Arc::clone(&self.places).acquire_owned().await;
+        let place = place.map_err(|_| ProviderFault::Unavailable("the PKCS#11 provider has ended".to_owned()))?;
+        let token = Arc::clone(&self.token);
+        let keys = Keys { handles: Arc::clone(&self.handles), token: Arc::clone(&token) };
         let done = tokio::task::spawn_blocking(move || {
+            let _place = place;
             let first = token.with_session(|session| work(session, &keys));
             match first {
                 Err(error) if faults::is_lost(&error) => {
@@ -151,8 +167,9 @@ impl Backend for Pkcs11 {
             let mut iv = iv;
             let mechanism = Mechanism::AesGcm(GcmParams::new(&mut iv, bound.as_bytes(), TAG_BITS.into())?);
             match session.decrypt(&mechanism, handle, &sealed) {
-                // Some tokens answer a wrong tag with a failure that can mean anything. If the key still works, it was the tag.
-                Err(error) if faults::is_vague(&error) && works(session, handle) => Ok(None),
+                // Tokens have many words for a wrong tag, some of which can mean anything. If the key still works, it was the
+                // tag: what callers hand in is no sign of a token that is down.
+                Err(error) if !faults::is_lost(&error) && works(session, handle) => Ok(None),
                 other => other.map(|plain| Some(Zeroizing::new(plain))),
             }
         })
@@ -183,12 +200,15 @@ impl Backend for Pkcs11 {
 }
 
 /// The handles of keys.
-struct Keys(Arc<Mutex<HashMap<Vec<u8>, ObjectHandle>>>);
+struct Keys {
+    handles: Arc<Mutex<Handles>>,
+    token: Arc<Token>,
+}
 
 impl Keys {
     /// The key with this CKA_ID. One that is not there is an error as of a handle that is none.
     fn find(&self, session: &Session, id: &[u8]) -> TokenResult<ObjectHandle> {
-        if let Some(handle) = self.lock().get(id) {
+        if let Some(handle) = self.lock().by_id.get(id) {
             return Ok(*handle);
         }
         let wanted = [Attribute::Class(ObjectClass::SECRET_KEY), Attribute::Id(id.to_vec())];
@@ -203,19 +223,25 @@ impl Keys {
     }
 
     fn remember(&self, id: &[u8], handle: ObjectHandle) {
-        self.lock().insert(id.to_vec(), handle);
+        self.lock().by_id.insert(id.to_vec(), handle);
     }
 
     fn forget(&self, id: &[u8]) {
-        self.lock().remove(id);
+        self.lock().by_id.remove(id);
     }
 
     fn forget_all(&self) {
-        self.lock().clear();
+        self.lock().by_id.clear();
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Vec<u8>, ObjectHandle>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Those of an earlier login are dropped: a token may give their numbers to other keys.
+    fn lock(&self) -> std::sync::MutexGuard<'_, Handles> {
+        let mut handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
+        let login = self.token.logins();
+        if handles.login != login {
+            *handles = Handles { login, ..Handles::default() };
+        }
+        handles
     }
 }
 
@@ -246,6 +272,9 @@ fn template(id: &[u8], label: &str) -> Vec<Attribute> {
 
 /// The CKA_ID of a key that exists, by its label.
 fn take_up(session: &Session, label: &str) -> TokenResult<Result<Vec<u8>, ProviderFault>> {
+    if label == ROOT_KEY_LABEL {
+        return Ok(Err(ProviderFault::Refused(format!("the key `{label}` wraps root keys and nothing else"))));
+    }
     Ok(key_of_256_bits(session, label)?.map(|(_, id)| id))
 }
 

@@ -6,7 +6,7 @@ use cryptoki::session::{Session, UserType};
 use cryptoki::slot::Slot;
 use cryptoki::types::AuthPin;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Most sessions kept open between calls.
@@ -20,6 +20,8 @@ pub(super) struct Token {
     pin: AuthPin,
     /// The token refused the PIN. It is not shown again before a restart: tokens lock themselves after a few wrong ones.
     pin_refused: AtomicBool,
+    /// How often this process has logged in. Logging in anew means that all sessions had ended.
+    logins: AtomicU64,
     idle: Mutex<Vec<Session>>,
 }
 
@@ -34,8 +36,8 @@ impl Token {
             Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {}
             Err(error) => return Err(format!("the PKCS#11 module `{shown}` does not start: {error}")),
         }
-        let (pin_refused, idle) = Default::default();
-        let token = Self { module, label: label.to_owned(), pin: AuthPin::new(pin.into()), pin_refused, idle };
+        let (pin_refused, logins, idle) = Default::default();
+        let token = Self { module, label: label.to_owned(), pin: AuthPin::new(pin.into()), pin_refused, logins, idle };
         match token.with_session(|_| Ok(())) {
             Ok(()) => Ok(token),
             Err(error) if token.pin_refused.load(Ordering::Relaxed) => {
@@ -69,6 +71,11 @@ impl Token {
         self.with_session(work)
     }
 
+    /// How often this process has logged in.
+    pub(super) fn logins(&self) -> u64 {
+        self.logins.load(Ordering::Relaxed)
+    }
+
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Session>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -80,7 +87,11 @@ impl Token {
         let session = self.module.open_rw_session(self.slot()?)?;
         // The login is the token's: the first session's counts for all.
         match session.login(UserType::User, Some(&self.pin)) {
-            Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(session),
+            Ok(()) => {
+                self.logins.fetch_add(1, Ordering::Relaxed);
+                Ok(session)
+            }
+            Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(session),
             Err(error) => {
                 let refused = [RvError::PinIncorrect, RvError::PinLocked, RvError::PinExpired, RvError::PinInvalid];
                 if matches!(&error, Error::Pkcs11(value, _) if refused.contains(value)) {

@@ -10,6 +10,7 @@ use crypto::{ChecksumAlgorithm, Checksummer, RootKey, SecretBytes, Wrappable};
 use kms::ProviderFault;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 const MAGIC: &[u8; 8] = b"SRROOTK\0";
 const FORMAT: u8 = 1;
@@ -33,20 +34,22 @@ pub(crate) struct TokenPlace {
 pub(crate) struct TokenSource {
     path: PathBuf,
     token: TokenPlace,
+    /// Logged in to once. What the token refused is not tried again: tokens lock themselves after a few wrong PINs.
+    opened: OnceLock<Result<RootToken, String>>,
 }
 
 impl TokenSource {
     /// The file at a path, and the token that opens it. The token is asked when a key is.
     pub(crate) fn new(path: &Path, token: TokenPlace) -> Self {
-        Self { path: path.to_owned(), token }
+        Self { path: path.to_owned(), token, opened: OnceLock::new() }
     }
 
     /// A token that does not answer may later; a PIN that it refused must be mended first.
-    fn token(&self) -> Result<RootToken, SourceFault> {
+    fn token(&self) -> Result<&RootToken, SourceFault> {
         let TokenPlace { module, label, pin_file } = &self.token;
         let pin =
             Secret::from_file(pin_file).map_err(|why| SourceFault::Locked(format!("root_token_pin_file: {why}")))?;
-        RootToken::open(module, label, &pin).map_err(broken)
+        self.opened.get_or_init(|| RootToken::open(module, label, &pin)).as_ref().map_err(|why| broken(why.clone()))
     }
 }
 
