@@ -9,6 +9,8 @@
 //! ```
 //!
 //! The check value tells at every start which of the two is the right one; a start finishes or drops what a crash left.
+//! Only a start can tell after a commit whose outcome is unknown: what the store shows then may be neither what its journal
+//! will bring back nor what is durable. So both keys stay at the source, and nothing more is stored under either.
 //!
 //! INVARIANT: nobody stores a row under the root key while it is changed. The server's own keys wait at a gate
 //! (`internal.rs`), changes of CMKs for their turn (`ledger.rs`); material that was wrapped before the turn came is refused
@@ -31,8 +33,6 @@ use zeroize::Zeroizing;
 
 /// How long requests that read a row before the change may take to open it.
 const FORMER_KEY_KEPT: Duration = Duration::from_secs(60);
-/// How often the store is asked how a commit went whose outcome is unknown.
-const OUTCOME_ATTEMPTS_MAX: u32 = 5;
 
 /// The roles that stand under the root key by the name of a CMK version. Which one it is shows when it opens.
 const MATERIAL_ROLES: [KeyRole; 2] = [KeyRole::CmkMaterial, KeyRole::Sm4Material];
@@ -55,13 +55,15 @@ pub enum NewRoot {
 /// Keeps the root key outside the store.
 ///
 /// Guarantees: what [`stage`](RootKeeper::stage) was given is found by the next start, beside the present key, until one of
-/// the other two is called; a failure changes nothing that a start needs. Errors are for the operator and hold no secret.
+/// the other two is called; a staged key that neither was called for is never overwritten; a failure changes nothing that a
+/// start needs. Errors are for the operator and hold no secret.
 #[async_trait]
 pub trait RootKeeper: Send + Sync + 'static {
     /// Makes the next root key durable beside the present one.
     async fn stage(&self, next: &RootKey, from: &NewRoot) -> Result<(), RootKeeperError>;
 
-    /// The staged key takes the place of the present one, which is removed.
+    /// The staged key takes the place of the present one, which is removed. Called again after a failure, it goes on where it
+    /// failed.
     async fn finish(&self) -> Result<(), RootKeeperError>;
 
     /// Removes the staged key.
@@ -94,7 +96,7 @@ impl From<RootKeeperError> for KmsError {
 pub struct RootChanged {
     /// Keys that stand under the new root key.
     pub keys: u64,
-    /// Why the old key is still at its source, if it is; the next start removes it.
+    /// Why the old key is still at its source, if it is; the next change or the next start puts that in order.
     pub unfinished: Option<String>,
 }
 
@@ -127,16 +129,23 @@ impl KeyService {
     pub async fn change_root(self: &Arc<Self>, from: NewRoot) -> Result<RootChanged, KmsError> {
         let keeper = Arc::clone(self.root.keeper()?);
         let service = Arc::clone(self);
-        tokio::spawn(async move { service.change_root_now(&*keeper, &from).await })
-            .await
-            .unwrap_or_else(|e| Err(KmsError::Unavailable(format!("the change did not end: {e}"))))
+        tokio::spawn(async move { service.change_root_now(&*keeper, &from).await }).await.unwrap_or_else(|e| {
+            // Nobody knows at which step.
+            self.root.unsettle();
+            Err(KmsError::Unavailable(format!("the change did not end: {e}; restart the server")))
+        })
     }
 
     async fn change_root_now(&self, keeper: &dyn RootKeeper, from: &NewRoot) -> Result<RootChanged, KmsError> {
         let _turn = self.ledger.take_turn().await;
         let _gate = self.internal.close_gate().await;
         self.root.check_settled()?;
-        let next = RootKey::generate(&*self.entropy);
+        // The key that everything is under may still be durable as the staged one alone.
+        if self.root.is_unfinished() {
+            keeper.finish().await?;
+            self.root.set_unfinished(false);
+        }
+        let next = Arc::new(RootKey::generate(&*self.entropy));
         keeper.stage(&next, from).await?;
         let keys = match self.rewrap(&next).await {
             Ok(keys) => keys,
@@ -160,7 +169,8 @@ impl KeyService {
         let unfinished = match keeper.finish().await {
             Ok(()) => None,
             Err(RootKeeperError::Refused(why) | RootKeeperError::Failed(why)) => {
-                tracing::warn!(why, "the former root key is still at its source; the next start removes it");
+                self.root.set_unfinished(true);
+                tracing::warn!(why, "the former root key is still at its source");
                 Some(why)
             }
         };
@@ -171,32 +181,25 @@ impl KeyService {
 
     /// Commits everything under the next key. Afterwards either the new key fits, or nothing has changed, or the slot is
     /// unsettled.
-    async fn rewrap(&self, next: &RootKey) -> Result<u64, KmsError> {
-        let old = self.root.get();
-        let snapshot = self.internal.store.snapshot();
-        let transaction = plan(&*snapshot, &old, next, &*self.entropy)?;
-        drop(snapshot);
+    async fn rewrap(&self, next: &Arc<RootKey>) -> Result<u64, KmsError> {
+        let (store, entropy) = (Arc::clone(&self.internal.store), Arc::clone(&self.entropy));
+        let (old, next) = (self.root.get(), Arc::clone(next));
+        // Reads and wraps all there is: not where requests are served.
+        let transaction =
+            tokio::task::spawn_blocking(move || plan(&*store.snapshot(), &old, &next, &*entropy))
+                .await
+                .unwrap_or_else(|e| Err(KmsError::Unavailable(format!("the keys were not wrapped anew: {e}"))))?;
         let keys = transaction.changes.len() as u64 - 1;
         match self.internal.store.commit(transaction).await {
             Ok(()) => Ok(keys),
-            Err(CommitError::Fault(StoreFault::Unavailable(why))) => self.settle(next, keys, why).await,
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Asks the store how a commit went.
-    async fn settle(&self, next: &RootKey, keys: u64, why: String) -> Result<u64, KmsError> {
-        for attempt in 1..=OUTCOME_ATTEMPTS_MAX {
-            match root_check::root_fits(&self.internal.store, next).await {
-                Ok(Some(true)) => return Ok(keys),
-                Ok(_) => return Err(KmsError::Unavailable(why)),
-                Err(error) => {
-                    tracing::warn!(%error, attempt, "the store does not say whether the root key was changed")
-                }
+            // Nothing has changed.
+            Err(error @ (CommitError::Conflict(_) | CommitError::Fault(StoreFault::Full))) => Err(error.into()),
+            Err(CommitError::Fault(fault)) => {
+                self.root.unsettle();
+                tracing::error!(%fault, "the store does not say whether the root key was changed; restart the server");
+                Err(self.root.check_settled().err().unwrap_or_else(|| fault.into()))
             }
         }
-        self.root.unsettle();
-        Err(KmsError::Unavailable(why))
     }
 }
 

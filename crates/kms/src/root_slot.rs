@@ -13,6 +13,8 @@ pub struct RootSlot {
     former: RwLock<Option<Arc<RootKey>>>,
     /// Set when a change of the root key ended nobody knows how: which key the rows are under shows at the next start.
     unsettled: AtomicBool,
+    /// Set while the source still has to put the present key in its place.
+    unfinished: AtomicBool,
     /// Who keeps the key outside the store.
     keeper: OnceLock<Arc<dyn RootKeeper>>,
 }
@@ -24,6 +26,7 @@ impl RootSlot {
             key: RwLock::new(Arc::new(root)),
             former: RwLock::default(),
             unsettled: AtomicBool::new(false),
+            unfinished: AtomicBool::new(false),
             keeper: OnceLock::new(),
         })
     }
@@ -53,8 +56,8 @@ impl RootSlot {
     }
 
     /// From now on this is the key; the one before goes on opening.
-    pub(crate) fn set(&self, root: RootKey) {
-        let before = std::mem::replace(&mut *self.key.write().unwrap_or_else(PoisonError::into_inner), Arc::new(root));
+    pub(crate) fn set(&self, root: Arc<RootKey>) {
+        let before = std::mem::replace(&mut *self.key.write().unwrap_or_else(PoisonError::into_inner), root);
         *self.former.write().unwrap_or_else(PoisonError::into_inner) = Some(before);
     }
 
@@ -66,6 +69,16 @@ impl RootSlot {
     /// What is written from now on could be under the wrong key: nothing is.
     pub(crate) fn unsettle(&self) {
         self.unsettled.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the source still has to put the present key in its place.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.unfinished.load(Ordering::SeqCst)
+    }
+
+    /// Remembers it until the next change, which begins with it.
+    pub(crate) fn set_unfinished(&self, unfinished: bool) {
+        self.unfinished.store(unfinished, Ordering::SeqCst);
     }
 
     /// Asked before anything that was wrapped under the root key is stored.
