@@ -31,14 +31,40 @@ const RETRY_EVERY: Duration = Duration::from_secs(5);
 const BODY_BYTES_MAX: usize = 16 * 1024;
 const UNLOCK: &str = "/admin/v1/kms/root/unlock";
 
+/// What whoever brought a passphrase is told when it did not unlock. Why is for the log: the peer has shown no right to know.
+const NOT_UNLOCKED: &str = "Not unlocked. The server's log says why.";
+/// The same where there is no key yet. Whoever comes first over the network does not choose its passphrase.
+const NOT_CREATED: &str = "Not unlocked. A new data directory must be started with its passphrase.";
+
 /// A passphrase on trial, and where to say how it went.
-type Trial = (GivenPassphrase, oneshot::Sender<Result<(), String>>);
+type Trial = (GivenPassphrase, oneshot::Sender<Result<(), &'static str>>);
+
+/// Where passphrases are brought: one place for each, so that whoever fills one does not keep the others out.
+#[derive(Clone)]
+struct Places {
+    /// From this machine.
+    local: mpsc::Sender<Trial>,
+    /// From elsewhere.
+    remote: mpsc::Sender<Trial>,
+}
+
+/// What is in the places.
+struct Brought {
+    local: mpsc::Receiver<Trial>,
+    remote: mpsc::Receiver<Trial>,
+}
+
+fn places() -> (Places, Brought) {
+    let ((local, from_local), (remote, from_remote)) = (mpsc::channel(1), mpsc::channel(1));
+    (Places { local, remote }, Brought { local: from_local, remote: from_remote })
+}
 
 /// What is needed to find the root key.
 pub(super) struct Search {
     pub(super) source: Arc<dyn RootSource>,
     pub(super) passphrase: Option<GivenPassphrase>,
-    /// Whether a key may be made where there is none: the data directory is new.
+    /// Whether a key may be made where there is none: the data directory is new. Never under a passphrase that came over
+    /// the network.
     pub(super) may_create: bool,
 }
 
@@ -56,8 +82,8 @@ impl Search {
     /// Why the server cannot start.
     pub(super) async fn run(self, doors: Option<Doors<'_>>) -> Result<Candidates, Failure> {
         let Self { source, passphrase, may_create } = self;
-        let search = Arc::new((source, may_create));
-        let why = match attempt(&search, passphrase).await {
+        let search = source;
+        let why = match attempt(&search, passphrase, may_create).await {
             (Ok(found), _) => return Ok(found),
             (Err(SourceFault::Broken(failure)), _) => return Err(failure),
             (Err(SourceFault::Locked(why)), passphrase) => (why, passphrase),
@@ -68,7 +94,7 @@ impl Search {
         };
         tracing::warn!(why, "locked: the root key is not to be had; everything is refused until it is");
         let (stop, stopping) = watch::channel(false);
-        let (trials, asked) = mpsc::channel(1);
+        let (trials, asked) = places();
         let open = [("data", doors.data), ("control", doors.control)].map(|(name, listener)| {
             let handler = Arc::new(Handler::new(name == "control", trials.clone()));
             let door = Arc::new(Door {
@@ -84,7 +110,7 @@ impl Search {
             .into_iter()
             .collect::<io::Result<Vec<_>>>()
             .map_err(|error| Failure::new(format!("cannot listen while locked: {error}")))?;
-        let found = wait(&search, passphrase, asked).await;
+        let found = wait(&search, passphrase, may_create, asked).await;
         let _ = stop.send(true);
         for door in open {
             let _ = door.await;
@@ -96,15 +122,14 @@ impl Search {
     }
 }
 
-type Where = Arc<(Arc<dyn RootSource>, bool)>;
-
 /// One attempt, where it may block. The passphrase comes back.
 async fn attempt(
-    search: &Where,
+    source: &Arc<dyn RootSource>,
     passphrase: Option<GivenPassphrase>,
+    may_create: bool,
 ) -> (Result<Candidates, SourceFault>, Option<GivenPassphrase>) {
-    let search = Arc::clone(search);
-    let work = move || (find(&*search.0, passphrase.as_ref(), search.1, &SystemEntropy), passphrase);
+    let source = Arc::clone(source);
+    let work = move || (find(&*source, passphrase.as_ref(), may_create, &SystemEntropy), passphrase);
     match tokio::task::spawn_blocking(work).await {
         Ok(outcome) => outcome,
         Err(error) => (Err(SourceFault::Broken(Failure::new(format!("the root key's source: {error}")))), None),
@@ -113,37 +138,41 @@ async fn attempt(
 
 /// Tries what is brought, and the source by itself from time to time.
 async fn wait(
-    search: &Where,
+    source: &Arc<dyn RootSource>,
     mut passphrase: Option<GivenPassphrase>,
-    mut asked: mpsc::Receiver<Trial>,
+    may_create: bool,
+    mut brought: Brought,
 ) -> Result<Candidates, Failure> {
     let mut retry = tokio::time::interval(RETRY_EVERY);
     retry.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     retry.tick().await;
     loop {
-        tokio::select! {
-            trial = asked.recv() => {
-                let Some((given, answer)) = trial else { continue };
-                match attempt(search, Some(given)).await {
-                    (Ok(found), _) => {
-                        let _ = answer.send(Ok(()));
-                        return Ok(found);
-                    }
-                    (Err(fault), _) => {
-                        let why = Failure::from(fault).to_string();
-                        tracing::warn!(why, "not unlocked");
-                        let _ = answer.send(Err(why));
-                    }
-                }
+        // What comes from elsewhere comes last: anybody can bring it without end.
+        let trial = tokio::select! {
+            biased;
+            Some(trial) = brought.local.recv() => Some(trial),
+            _ = retry.tick() => None,
+            Some(trial) = brought.remote.recv() => Some(trial),
+        };
+        let Some((given, answer)) = trial else {
+            let (outcome, kept) = attempt(source, passphrase.take(), may_create).await;
+            passphrase = kept;
+            match outcome {
+                Ok(found) => return Ok(found),
+                Err(SourceFault::Locked(why)) => tracing::debug!(why, "still locked"),
+                Err(SourceFault::Broken(failure)) => return Err(failure),
             }
-            _ = retry.tick() => {
-                let (outcome, kept) = attempt(search, passphrase.take()).await;
-                passphrase = kept;
-                match outcome {
-                    Ok(found) => return Ok(found),
-                    Err(SourceFault::Locked(why)) => tracing::debug!(why, "still locked"),
-                    Err(SourceFault::Broken(failure)) => return Err(failure),
-                }
+            continue;
+        };
+        match attempt(source, Some(given), false).await {
+            (Ok(found), _) => {
+                let _ = answer.send(Ok(()));
+                return Ok(found);
+            }
+            (Err(fault), _) => {
+                let why = Failure::from(fault).to_string();
+                tracing::warn!(why, new_directory = may_create, "not unlocked");
+                let _ = answer.send(Err(if may_create { NOT_CREATED } else { NOT_UNLOCKED }));
             }
         }
     }
@@ -158,13 +187,13 @@ fn second(listener: &TcpListener) -> io::Result<TcpListener> {
 /// Answers while locked.
 struct Handler {
     control: bool,
-    trials: mpsc::Sender<Trial>,
+    trials: Places,
     ids: Ids,
     metrics: Arc<Metrics>,
 }
 
 impl Handler {
-    fn new(control: bool, trials: mpsc::Sender<Trial>) -> Self {
+    fn new(control: bool, trials: Places) -> Self {
         Self { control, trials, ids: Ids::new(Arc::new(SystemEntropy)), metrics: Arc::new(Metrics::new()) }
     }
 
@@ -181,7 +210,8 @@ impl Handler {
 
     /// The passphrase is what authenticates: access keys are sealed under what it opens.
     async fn unlock(&self, body: Incoming, peer: &Peer) -> Reply {
-        if !peer.secure && !peer.address.ip().to_canonical().is_loopback() {
+        let local = peer.address.ip().to_canonical().is_loopback();
+        if !peer.secure && !local {
             return refusal(
                 StatusCode::FORBIDDEN,
                 "HttpsRequired",
@@ -192,8 +222,9 @@ impl Handler {
         let Ok(body) = Limited::new(body, BODY_BYTES_MAX).collect().await else { return bad() };
         let Some(passphrase) = passphrase_of(&body.to_bytes()) else { return bad() };
         let (answer, answered) = oneshot::channel();
+        let place = if local { &self.trials.local } else { &self.trials.remote };
         // One at a time: each costs a second and its memory.
-        if self.trials.try_send((passphrase, answer)).is_err() {
+        if place.try_send((passphrase, answer)).is_err() {
             return refusal(
                 StatusCode::TOO_MANY_REQUESTS,
                 "TooManyRequests",
@@ -202,7 +233,7 @@ impl Handler {
         }
         match answered.await {
             Ok(Ok(())) => Reply::no_content(),
-            Ok(Err(why)) => refusal(StatusCode::FORBIDDEN, "NotUnlocked", &why),
+            Ok(Err(why)) => refusal(StatusCode::FORBIDDEN, "NotUnlocked", why),
             Err(_) => refusal(StatusCode::SERVICE_UNAVAILABLE, "Locked", "The server is about to open, or to end."),
         }
     }
@@ -261,4 +292,54 @@ fn json(status: StatusCode, text: String) -> Reply {
 fn refusal(status: StatusCode, code: &str, message: &str) -> Reply {
     let text = serde_json::json!({ "__type": code, "code": code, "message": message }).to_string();
     json(status, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::root_key::PassphraseSource;
+    use crypto::PassphraseCost;
+
+    fn trial(text: &str) -> (Trial, oneshot::Receiver<Result<(), &'static str>>) {
+        let (answer, answered) = oneshot::channel();
+        ((GivenPassphrase::new(Zeroizing::new(text.as_bytes().to_vec())), answer), answered)
+    }
+
+    fn source(dir: &std::path::Path) -> Arc<dyn RootSource> {
+        Arc::new(PassphraseSource::new(
+            &dir.join("root.sealed"),
+            PassphraseCost { memory_kib: 64, passes: 1, lanes: 1 },
+        ))
+    }
+
+    #[tokio::test]
+    async fn nobody_on_the_network_chooses_the_passphrase_of_a_new_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let source = source(dir.path());
+        let (places, brought) = places();
+        let (given, answered) = trial("whoever comes first");
+        places.remote.try_send(given).unwrap();
+        let waiting = wait(&source, None, true, brought);
+        tokio::select! {
+            _ = waiting => panic!("a key was made under a passphrase from the network"),
+            answer = answered => assert_eq!(answer.unwrap(), Err(NOT_CREATED)),
+        }
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "no key was made");
+    }
+
+    #[tokio::test]
+    async fn whoever_fills_the_place_of_others_does_not_keep_this_machine_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let source = source(dir.path());
+        let right = trial("the passphrase it was made with");
+        find(&*source, Some(&right.0.0), true, &SystemEntropy).unwrap();
+        let (places, brought) = places();
+        let (wrong, mut unanswered) = trial("a guess from elsewhere");
+        places.remote.try_send(wrong).unwrap();
+        assert!(places.remote.try_send(trial("one more guess").0).is_err());
+        places.local.try_send(right.0).unwrap();
+        assert!(wait(&source, None, false, brought).await.is_ok());
+        assert_eq!(right.1.await.unwrap(), Ok(()));
+        assert!(unanswered.try_recv().is_err(), "this machine's came first");
+    }
 }
