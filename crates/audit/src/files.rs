@@ -1,14 +1,17 @@
 //! The files of a log: their names, making them, listing them.
 
 use crate::signature::PublicKey;
+use rustix::fs::OFlags;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 pub(crate) const HEAD_FILE: &str = "head";
 pub(crate) const PUBLIC_KEY_FILE: &str = "public-key";
 const STAGED: &str = "new";
+/// Rights of the group and of others.
+const OTHERS: u32 = 0o077;
 const NUMBER_DIGITS: usize = 8;
 
 /// The name of a segment.
@@ -38,9 +41,13 @@ pub(crate) fn segment_path(dir: &Path, segment: u64) -> PathBuf {
 }
 
 /// Makes the directory, closed to others, if it is not there.
+///
+/// # Errors
+/// When it cannot be made, is no directory, or gives the group or others any right: who may write in it may take files
+/// away, who may read in it sees who uses which key.
 pub(crate) fn make_dir(dir: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(dir) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => refuse_if_open_to_others(dir),
         Err(error) => Err(error),
         Ok(()) => match dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             Some(parent) => sync_dir(parent),
@@ -49,14 +56,30 @@ pub(crate) fn make_dir(dir: &Path) -> io::Result<()> {
     }
 }
 
+fn refuse_if_open_to_others(dir: &Path) -> io::Result<()> {
+    let found = fs::metadata(dir)?;
+    if !found.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    let mode = found.permissions().mode() & 0o7777;
+    if mode & OTHERS == 0 {
+        return Ok(());
+    }
+    let why = format!("its directory is open to the group or others (mode {mode:04o}); close it with `chmod 700`");
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
+}
+
 /// Makes names that were made, changed or removed in a directory durable.
 pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-/// Opens a file that is to be written in place; made, closed to others, if it is not there.
+/// Opens a file that is to be written in place; made, closed to others, if it is not there. Never one that a symbolic
+/// link names: the server would write over a file of the link's choosing.
 pub(crate) fn open_in_place(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+    let no_link = i32::try_from(OFlags::NOFOLLOW.bits()).map_err(io::Error::other)?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(no_link).open(path)
 }
 
 /// A file that gets its name only when it is whole.

@@ -54,6 +54,9 @@ pub const BATCH_EVENTS_MAX: usize = 256;
 /// Events waiting at a time; one more waits for its place.
 pub const QUEUE_EVENTS_MAX: usize = 1024;
 
+/// Events kept of callers that went away while they waited for a place; the log says how many more there were.
+const ABANDONED_EVENTS_MAX: usize = 4 * QUEUE_EVENTS_MAX;
+
 /// Batches after which the head is synchronised although somebody waits.
 const HEAD_LAG_BATCHES_MAX: u64 = 4;
 

@@ -5,10 +5,12 @@ use crate::open::OpenError;
 use crate::signature::CheckpointSigner;
 use crate::writer::{Means, Writer};
 use crate::{
-    AuditCounters, AuditFault, AuditTrail, BATCH_EVENTS_MAX, Event, LogConfig, Mark, QUEUE_EVENTS_MAX, record,
+    ABANDONED_EVENTS_MAX, AuditCounters, AuditFault, AuditTrail, BATCH_EVENTS_MAX, Event, LogConfig, Mark,
+    QUEUE_EVENTS_MAX, record,
 };
 use async_trait::async_trait;
 use model::{Clock, Entropy};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -25,9 +27,25 @@ const LOOK_AT_CLOCK: Duration = Duration::from_secs(60);
 pub struct AuditLog {
     queue: Sender<Message>,
     places: Arc<Semaphore>,
+    abandoned: Abandoned,
     thread: Mutex<Option<JoinHandle<()>>>,
     counters: Arc<AuditCounters>,
     required: bool,
+}
+
+/// Where the events go whose callers went away before there was a place for them.
+#[derive(Clone)]
+struct Abandoned {
+    /// Nobody can be made to wait for these places: when none is free, the event is counted and no more.
+    places: Arc<Semaphore>,
+    /// Events for which there was none, since the log was last told.
+    missing: Arc<AtomicU64>,
+}
+
+impl Abandoned {
+    fn new() -> Self {
+        Self { places: Arc::new(Semaphore::new(ABANDONED_EVENTS_MAX)), missing: Arc::default() }
+    }
 }
 
 enum Message {
@@ -61,9 +79,12 @@ impl AuditLog {
         let means = Means { config, signer, clock, counters: Arc::clone(&counters) };
         let writer = Writer::open(means, entropy)?;
         let (queue, waiting) = channel();
-        let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || run(writer, &waiting))?;
+        let abandoned = Abandoned::new();
+        let missing = Arc::clone(&abandoned.missing);
+        let thread =
+            std::thread::Builder::new().name("audit".to_owned()).spawn(move || run(writer, &waiting, &missing))?;
         let places = Arc::new(Semaphore::new(QUEUE_EVENTS_MAX));
-        Ok(Self { queue, places, thread: Mutex::new(Some(thread)), counters, required })
+        Ok(Self { queue, places, abandoned, thread: Mutex::new(Some(thread)), counters, required })
     }
 
     /// What the log counts.
@@ -90,7 +111,8 @@ impl AuditLog {
 
     fn submit(&self, members: Vec<u8>) -> (Submission, oneshot::Receiver<Result<(), AuditFault>>) {
         let (answer, answered) = oneshot::channel();
-        (Submission { queue: self.queue.clone(), content: Some((members, answer)) }, answered)
+        let (queue, abandoned) = (self.queue.clone(), self.abandoned.clone());
+        (Submission { queue, abandoned, content: Some((members, answer)) }, answered)
     }
 }
 
@@ -116,8 +138,10 @@ impl AuditTrail for AuditLog {
 }
 
 /// An event on its way into the queue. Dropped on its way, it is handed over all the same: what it tells of has happened.
+/// Of those no more than [`ABANDONED_EVENTS_MAX`] are kept; the log says how many are missing.
 struct Submission {
     queue: Sender<Message>,
+    abandoned: Abandoned,
     content: Option<(Vec<u8>, Answer)>,
 }
 
@@ -132,12 +156,21 @@ impl Submission {
 
 impl Drop for Submission {
     fn drop(&mut self) {
-        self.send(None);
+        if self.content.is_none() {
+            return;
+        }
+        match Arc::clone(&self.abandoned.places).try_acquire_owned() {
+            Ok(place) => self.send(Some(place)),
+            Err(_) => {
+                self.abandoned.missing.fetch_add(1, Ordering::Relaxed);
+            }
+        }
     }
 }
 
-fn run(mut writer: Writer, waiting: &Receiver<Message>) {
+fn run(mut writer: Writer, waiting: &Receiver<Message>, missing: &AtomicU64) {
     loop {
+        writer.abandoned(missing.swap(0, Ordering::Relaxed));
         let due = Duration::from_millis(writer.checkpoint_due_millis().max(1)).min(LOOK_AT_CLOCK);
         let mut closing = false;
         match waiting.recv_timeout(due) {
@@ -159,6 +192,7 @@ fn run(mut writer: Writer, waiting: &Receiver<Message>) {
             gather(&mut writer, first, waiting);
         }
     }
+    writer.abandoned(missing.swap(0, Ordering::Relaxed));
     if let Err(error) = writer.close() {
         tracing::error!(%error, "the audit log could not be ended as it should");
     }
@@ -198,4 +232,41 @@ fn gather(writer: &mut Writer, first: Waiting, waiting: &Receiver<Message>) -> b
     }
     writer.settle(idle);
     open
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test reports by panicking")]
+mod tests {
+    use super::*;
+    use crate::testing::TestSigner;
+    use crate::{VerifyOptions, verify};
+    use testkit::{SeededEntropy, TestClock};
+
+    #[test]
+    fn of_callers_that_go_away_so_many_events_are_kept_and_the_rest_is_counted_on_the_log() {
+        let (queue, waiting) = channel();
+        let abandoned = Abandoned::new();
+        for _ in 0..ABANDONED_EVENTS_MAX + 3 {
+            let content = Some((b"\"type\":\"event\"".to_vec(), oneshot::channel().0));
+            drop(Submission { queue: queue.clone(), abandoned: abandoned.clone(), content });
+        }
+        assert_eq!(waiting.try_iter().count(), ABANDONED_EVENTS_MAX);
+        assert_eq!(abandoned.missing.load(Ordering::Relaxed), 3);
+        assert_eq!(abandoned.places.available_permits(), ABANDONED_EVENTS_MAX, "places are given back with the events");
+
+        let dir = tempfile::tempdir().unwrap();
+        let counters = Arc::new(AuditCounters::default());
+        let means = Means {
+            config: LogConfig::new(dir.path().join("log")),
+            signer: Arc::new(TestSigner::new(1)),
+            clock: Arc::new(TestClock::default()),
+            counters: Arc::clone(&counters),
+        };
+        let writer = Writer::open(means, &SeededEntropy::new(1)).unwrap();
+        drop(queue);
+        run(writer, &waiting, &abandoned.missing);
+        let report = verify(&dir.path().join("log"), VerifyOptions::default(), &mut |_| ()).unwrap();
+        assert!(report.is_sound() && report.closed, "{report:?}");
+        assert_eq!((report.missing_events, counters.lost_total(), counters.refused_total()), (3, 3, 0));
+    }
 }

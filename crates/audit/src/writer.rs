@@ -277,6 +277,20 @@ impl Writer {
             return;
         }
         self.means.counters.add_failed(events, self.means.config.required);
+        self.gap(events, error);
+    }
+
+    /// Takes note of events that nobody waited for and that found no place in the queue: the next batch says so.
+    pub(crate) fn abandoned(&mut self, events: u64) {
+        if events == 0 {
+            return;
+        }
+        // What they tell of may have gone on, whatever the settings say: nobody was there to be refused.
+        self.means.counters.add_failed(events, false);
+        self.gap(events, &io::Error::other("more callers went away than the queue has places for"));
+    }
+
+    fn gap(&mut self, events: u64, error: &io::Error) {
         let since = self.means.clock.now();
         let gap = self.gap.get_or_insert_with(|| Gap { since, events: 0, error: error.to_string() });
         if gap.events == 0 {

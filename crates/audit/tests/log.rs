@@ -121,6 +121,59 @@ fn segments_end_by_size_and_age_and_retention_says_what_it_removes() {
 }
 
 #[test]
+fn retention_goes_on_where_a_segment_is_missing_damaged_or_not_of_this_log() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), Arc::new(TestClock::default()));
+    let name = |n: u64| dir.path().join(format!("{n:08}.log"));
+    let small = LogConfig { segment_bytes_max: 3000, ..config(dir.path()) };
+    let log = open(small.clone(), &clock);
+    (0..24).for_each(|n| record(&log, n).unwrap());
+    log.close();
+    let last = verified(dir.path()).segments;
+    assert!(last >= 6, "{last}");
+    fs::remove_file(name(2)).unwrap();
+    let mut damaged = fs::read(name(4)).unwrap();
+    damaged[20] ^= 1;
+    fs::write(name(4), damaged).unwrap();
+    clock.advance_millis(1001);
+    let kept = LogConfig { retention_millis: Some(1000), ..small };
+    open(kept.clone(), &clock).close();
+    assert!((1..last).all(|n| !name(n).exists()) && name(last).exists());
+    assert!(verified(dir.path()).is_sound(), "{:?}", verified(dir.path()));
+
+    // A file of another log is no end for what is before it, and goes when its number's time is over.
+    let other = tempfile::tempdir().unwrap();
+    let later = Arc::new(TestClock::default());
+    later.advance_millis(1_000_000_000);
+    open(config(other.path()), &later).close();
+    fs::copy(other.path().join("00000001.log"), name(2)).unwrap();
+    fs::write(name(1), b"stray").unwrap();
+    open(kept, &clock).close();
+    assert!(!name(1).exists() && !name(2).exists() && verified(dir.path()).is_sound());
+}
+
+#[test]
+fn a_directory_open_to_others_or_a_file_that_is_a_link_is_refused() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let (outer, clock) = (tempfile::tempdir().unwrap(), Arc::new(TestClock::default()));
+    let dir = outer.path().join("log");
+    open(config(&dir), &clock).close();
+    for mode in [0o750, 0o701, 0o720] {
+        fs::set_permissions(&dir, fs::Permissions::from_mode(mode)).unwrap();
+        let refused = try_open(LogConfig::new(dir.clone()), &clock, SEED).err().unwrap().to_string();
+        assert!(refused.contains("chmod 700"), "{refused}");
+    }
+    fs::set_permissions(&dir, fs::Permissions::from_mode(0o700)).unwrap();
+    let elsewhere = outer.path().join("elsewhere");
+    for file in ["head", "00000001.log"] {
+        fs::rename(dir.join(file), &elsewhere).unwrap();
+        symlink(&elsewhere, dir.join(file)).unwrap();
+        assert!(matches!(try_open(config(&dir), &clock, SEED), Err(OpenError::Io(_))), "{file}");
+        fs::rename(&elsewhere, dir.join(file)).unwrap();
+    }
+    open(config(&dir), &clock).close();
+}
+
+#[test]
 fn every_image_a_crash_may_leave_verifies_and_is_gone_on_with() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), Arc::new(TestClock::default()));
     let log = open(LogConfig { segment_bytes_max: 4000, ..config(dir.path()) }, &clock);

@@ -1,11 +1,12 @@
 //! Segments: ending one and beginning the next, and removing those whose time is over.
 
 use super::Writer;
-use crate::chain::{Chain, Mark};
-use crate::checkpoint::{Extras, Reason, Removed};
+use crate::chain::{Chain, Line, Mark};
+use crate::checkpoint::{Content, Extras, Reason, Removed};
 use crate::files::{self, Staged, segment_path};
 use crate::head::State;
 use crate::lines::{Lines, Next};
+use crate::signature::PublicKey;
 use model::Timestamp;
 use std::fs;
 use std::io;
@@ -66,12 +67,17 @@ impl Writer {
         let mut removed = None;
         let there: Vec<u64> = files::segments(&dir)?.into_iter().filter(|segment| *segment < self.segment).collect();
         for segment in &there {
-            // A segment's last line is not younger than the first one of the next.
-            let Ok((ended, before)) = self.began(segment + 1) else { break };
+            // A segment's last line is not younger than the first one of the next. Where that one is missing or damaged, of
+            // any later one; what is between them goes with it.
+            let later = there.iter().copied().filter(|other| other > segment).chain([self.segment]);
+            let Some((next, ended, before)) = later.into_iter().find_map(|next| self.signed_begin(next)) else {
+                tracing::error!(segment, "no later segment of the audit log can be read: this one is kept");
+                break;
+            };
             if now.millis_since(ended) < kept_millis {
                 break;
             }
-            removed = Some(Removed { segment: *segment, seq: before.seq, hash: before.hash });
+            removed = Some(Removed { segment: next - 1, seq: before.seq, hash: before.hash });
         }
         let Some(last) = removed else { return Ok(()) };
         let (mut chain, mut out) = (self.chain, Vec::new());
@@ -87,6 +93,21 @@ impl Writer {
             tracing::info!(segment, "a segment of the audit log was removed: its time is over");
         }
         files::sync_dir(&dir)
+    }
+
+    /// Number of a segment of this log that can be read, when it began, and the line before. A file that somebody else put
+    /// there tells nothing.
+    fn signed_begin(&self, segment: u64) -> Option<(u64, Timestamp, Mark)> {
+        let mut lines = Lines::open(&segment_path(&self.means.config.dir, segment)).ok()?;
+        let Ok(Next::Line(bytes)) = lines.next() else { return None };
+        let Content::Checkpoint(checkpoint) =
+            Content::of(&Line::parse(&bytes)?, &bytes, &PublicKey::from_bytes(self.key))
+        else {
+            return None;
+        };
+        let own = checkpoint.log == self.log && checkpoint.segment == segment && checkpoint.reason == Reason::Begin;
+        let begin = crate::read::Begin::parse(&bytes).filter(|_| own)?;
+        Some((segment, begin.time, begin.before))
     }
 
     /// When a segment began, by its first line, and the line before that.

@@ -5,6 +5,7 @@
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use model::Timestamp;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use strongroom_audit::{
@@ -69,6 +70,8 @@ pub(crate) fn event(n: u64) -> Event {
 }
 
 pub(crate) fn config(dir: &Path) -> LogConfig {
+    // As the server asks for it, whatever the mask says; where there is none, the log makes it.
+    let _ = std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700));
     LogConfig::new(dir.to_owned())
 }
 
