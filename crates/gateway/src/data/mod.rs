@@ -15,6 +15,7 @@ pub(crate) use intake::{IncomingSource, Intake};
 pub use object_audit::ObjectAudit;
 pub(crate) use object_audit::ObjectTrail;
 
+use self::object_audit::Kept;
 use crate::auth::{self, SignedRequest};
 use crate::dialect::{Dialect, Family, HeaderView};
 use crate::errors::{Asked, Refusal, WireFault, error_reply};
@@ -66,7 +67,7 @@ impl Serve for DataPlane {
         let ids = gateway.ids.draw();
         let (head, body) = request.into_parts();
         let intake = Intake::new(body, &gateway.config.limits, gateway.metrics.received());
-        let mut progress = Progress {
+        let progress = Progress {
             dialect: dialect_hint(&head.headers),
             operation: "Unknown",
             access_key: None,
@@ -74,14 +75,17 @@ impl Serve for DataPlane {
             principal: None,
         };
         let client = Client::of(&peer, &head.headers, &gateway.config.trusted_proxies);
-        let result = answer(gateway, &head, &client, &ids, &intake, &mut progress).await;
-        let result = gateway.object_trail.recorded(gateway, &head, &client, &ids, &progress, result).await;
+        let (trail, clock) = (&gateway.object_trail, &*gateway.clock);
+        let mut kept = Kept { trail, clock, head: &head, client: &client, ids: &ids, progress, told: false };
+        let result = answer(gateway, &head, &client, &ids, &intake, &mut kept.progress).await;
+        let result = kept.recorded(gateway.config.compat, result).await;
+        let progress = &kept.progress;
         let is_head = head.method == Method::HEAD;
         let dialect = progress.dialect;
         let mut reply = match result {
             Ok(reply) => reply,
             Err(refusal) => {
-                log_refusal(&ids, &progress, &refusal);
+                log_refusal(&ids, progress, &refusal);
                 let resource = resource(&head);
                 let asked = Asked {
                     head: is_head,
@@ -102,7 +106,7 @@ impl Serve for DataPlane {
         }
         let took = started.elapsed();
         gateway.metrics.request_done(dialect.name, progress.operation, reply.status.as_u16(), took);
-        let sent = charge::charge(gateway, &progress, reply.status, &intake);
+        let sent = charge::charge(gateway, progress, reply.status, &intake);
         tracing::info!(
             request_id = ids.request_id,
             dialect = dialect.name,
@@ -111,7 +115,7 @@ impl Serve for DataPlane {
             target = redact::target(raw_target(&head)),
             status = reply.status.as_u16(),
             duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-            access_key = progress.access_key,
+            access_key = progress.access_key.as_deref(),
             peer = %peer.address.ip(),
             client = client.address.map(tracing::field::display),
             secure = client.secure,
