@@ -4,7 +4,7 @@ use crate::aliases::{add_alias, alias_name};
 use crate::catalogue::Catalogue;
 use crate::key_policy::acceptable;
 use crate::ledger::Plan;
-use crate::provider::{KeySpec, NewVersion, ProviderName, VersionRef};
+use crate::provider::{KeyProvider, KeySpec, NewVersion, ProviderName, VersionRef};
 use crate::record::{CmkRecord, CmkVersionRecord, DESCRIPTION_BYTES_MAX, VersionCause};
 use crate::rights::Facts;
 use crate::service::account_of;
@@ -191,11 +191,12 @@ impl KeyService {
         self.to_its_end(|service| async move {
             let new = service.make(&id, record, existing.as_deref()).await?;
             let planned = Arc::clone(&new);
+            let provider = Arc::clone(service.provider(&new.record.provider)?);
             let result = service
                 .ledger
                 .change(move |catalogue| {
                     if planned.existing {
-                        planned.check_unheld(catalogue)?;
+                        planned.check_unheld(catalogue, &*provider)?;
                     }
                     plan(catalogue, &planned)
                 })
@@ -306,14 +307,14 @@ pub(crate) struct NewCmk {
 impl NewCmk {
     /// A key that another CMK holds is not taken up once more: whoever may use one of the two could use what the other
     /// keeps, and the end of one would be the end of both.
-    fn check_unheld(&self, catalogue: &Catalogue) -> Result<(), KmsError> {
+    fn check_unheld(&self, catalogue: &Catalogue, provider: &dyn KeyProvider) -> Result<(), KmsError> {
         let Some(version) = &self.version else { return Ok(()) };
-        let is_held = catalogue
-            .all_versions()
-            .into_iter()
-            .filter_map(|(uid, number)| catalogue.version(uid, number))
-            .any(|held| held.provider == version.provider && held.reference == version.reference);
-        if is_held { Err(KmsError::Conflict("another CMK holds this key of the key provider")) } else { Ok(()) }
+        let taken = provider.key_named(&version.reference);
+        let mut held = catalogue.all_versions().into_iter().filter_map(|(uid, number)| catalogue.version(uid, number));
+        if held.any(|held| held.provider == version.provider && provider.key_named(&held.reference) == taken) {
+            return Err(KmsError::Conflict("another CMK holds this key of the key provider"));
+        }
+        Ok(())
     }
 
     /// What stores it.

@@ -178,6 +178,11 @@ pub trait KeyProvider: Send + Sync + 'static {
     /// up is left alone.
     async fn destroy(&self, version: VersionRef<'_>) -> Result<(), ProviderFault>;
 
+    /// The part of a reference that tells which key it is, whether it was made or taken up: no two CMKs share one.
+    fn key_named<'a>(&self, reference: &'a [u8]) -> &'a [u8] {
+        reference
+    }
+
     /// Drops what is cached of a CMK.
     fn forget(&self, uid: CmkUid);
 }

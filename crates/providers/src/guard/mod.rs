@@ -17,6 +17,7 @@ mod statistics;
 mod tests;
 
 use crate::backend::{Backend, Bound, FRESH_KEY_BYTES};
+use crate::reference::Reference;
 use crate::timer::Timer;
 use async_trait::async_trait;
 pub use breaker::BreakerState;
@@ -336,6 +337,10 @@ impl KeyProvider for Guarded {
 
     async fn destroy(&self, version: VersionRef<'_>) -> Result<(), ProviderFault> {
         self.call(Call::Destroy, Retries::All, || self.backend.destroy(version)).await
+    }
+
+    fn key_named<'a>(&self, reference: &'a [u8]) -> &'a [u8] {
+        Reference::decode(reference).map_or(reference, |reference| reference.name.as_bytes())
     }
 
     fn forget(&self, uid: CmkUid) {
