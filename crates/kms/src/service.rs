@@ -201,7 +201,7 @@ impl KeyService {
         self.internal.secrets().await
     }
 
-    /// The key that signs checkpoints of the audit log, and whether it was there before: then so was a log. Made at first
+    /// The key that signs checkpoints of the audit log, and whether it was there before. Made at first
     /// use.
     ///
     /// # Errors

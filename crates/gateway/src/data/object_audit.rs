@@ -191,7 +191,7 @@ fn who(progress: &Progress, head: &Parts, client: &Client) -> Who {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test reports by panicking")]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test reports by panicking")]
 mod tests {
     use super::*;
     use crate::dialect::Dialect;

@@ -13,6 +13,11 @@ use kms::KeyService;
 use model::{Clock, Entropy};
 use std::path::PathBuf;
 use std::sync::Arc;
+use store::{MetaStore, Table, Transaction};
+
+/// Key of the row in [`Table::System`] that says that a log was begun. Stored when the log is open, and so when its head and
+/// first line are on the disk: a first start that was cut off before that has lost nothing, and is begun again.
+const BEGUN: &[u8] = b"audit_log_begun";
 
 /// Signs with the key that the KMS keeps under the root key.
 struct KmsSigner {
@@ -42,14 +47,16 @@ pub(super) fn dir(settings: &AuditSettings, data: &DataDir) -> PathBuf {
 pub(super) async fn open(
     settings: &AuditSettings,
     data: &DataDir,
+    store: &Arc<dyn MetaStore>,
     kms: &KeyService,
     trail: &LateTrail,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 ) -> Result<Arc<AuditLog>, Failure> {
     let dir = dir(settings, data);
-    let (key, existed) =
+    let (key, _) =
         kms.audit_key().await.map_err(|error| Failure::new(format!("cannot open the audit log's key: {error}")))?;
+    let begun = is_begun(store).await?;
     let signer = Arc::new(KmsSigner { public: key.public_key(), key });
     let fingerprint = PublicKey::from_bytes(signer.public).fingerprint();
     let config = LogConfig {
@@ -58,7 +65,7 @@ pub(super) async fn open(
         segment_bytes_max: settings.segment_bytes_max,
         segment_age_millis_max: settings.segment_age_millis_max,
         retention_millis: settings.retention_millis,
-        must_exist: existed,
+        must_exist: begun,
         accept_loss: settings.accept_loss,
         ..LogConfig::new(dir.clone())
     };
@@ -68,9 +75,27 @@ pub(super) async fn open(
         .map_err(|error| Failure::new(format!("cannot open the audit log: {error}")))?
         .map_err(|error| unopened(&error, &dir))?;
     let log = Arc::new(log);
+    if !begun {
+        mark_begun(store).await?;
+    }
     tracing::info!(dir = %dir.display(), head = %log.head(), public_key = fingerprint, "the audit log is open");
     trail.bind(Arc::<AuditLog>::clone(&log));
     Ok(log)
+}
+
+/// Whether this store's server has begun a log: then there must be one.
+async fn is_begun(store: &Arc<dyn MetaStore>) -> Result<bool, Failure> {
+    store::read(store, |snapshot| Ok(snapshot.get(Table::System, BEGUN)?.is_some()))
+        .await
+        .map_err(|error| Failure::new(format!("cannot tell whether there is an audit log: {error}")))
+}
+
+/// To be called before the first event: from then on a log that is gone is missed.
+async fn mark_begun(store: &Arc<dyn MetaStore>) -> Result<(), Failure> {
+    let mut tx = Transaction::new();
+    tx.put(Table::System, BEGUN, &[1][..]);
+    let stored = store.commit(tx).await;
+    stored.map_err(|error| Failure::new(format!("cannot note that the audit log was begun: {error}")))
 }
 
 fn unopened(error: &OpenError, dir: &std::path::Path) -> Failure {

@@ -85,7 +85,8 @@ impl Rooms {
             KeyService::open(parts).await.map_err(|error| unopened("the key management service", &error))?;
 
         let audit =
-            super::audit::open(&settings.audit, dir, &kms, &trail, Arc::clone(&clock), Arc::clone(&entropy)).await?;
+            super::audit::open(&settings.audit, dir, &meta_seam, &kms, &trail, Arc::clone(&clock), Arc::clone(&entropy))
+                .await?;
 
         kms.set_root_keeper(Arc::new(Keeper::new(settings.root_key.clone())));
 
