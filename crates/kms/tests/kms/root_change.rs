@@ -5,10 +5,9 @@ use crate::setup::{Setup, me, new_key, root_key};
 use async_trait::async_trait;
 use crypto::{PassphraseCost, RootKey, SecretBytes, Wrappable};
 use model::BucketUid;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use store::engine::memory::MemoryStore;
-use store::{CommitFuture, MetaStore, Snapshot, StoreFault, Table, Transaction};
+use store::{StoreFault, Table};
 use strongroom_kms::{
     Ciphertext, CmkId, EncryptionContext, KeyService, KeySpec, KmsError, NewRoot, RootKeeper, RootKeeperError,
     Source as Wrapped, root_fits,
@@ -43,6 +42,7 @@ impl Source {
 impl RootKeeper for Source {
     async fn stage(&self, next: &RootKey, _: &NewRoot) -> Result<(), RootKeeperError> {
         self.step("stage")?;
+        assert!(self.staged.lock().unwrap().is_none(), "a staged key may be the only copy of the one in use");
         *self.staged.lock().unwrap() = Some(next.as_secret().expose().to_vec());
         Ok(())
     }
@@ -160,7 +160,7 @@ async fn everything_opens_under_the_new_key_and_the_old_one_is_refused() {
 
 #[tokio::test]
 async fn a_fault_at_any_step_leaves_one_key_that_fits() {
-    for step in ["stage", "commit refused", "commit lost", "finish"] {
+    for step in ["stage", "commit refused", "finish"] {
         let faulty = FaultyMeta::over(MemoryStore::shared());
         let setup = Setup::over(Arc::<FaultyMeta>::clone(&faulty));
         let source = source();
@@ -170,10 +170,6 @@ async fn a_fault_at_any_step_leaves_one_key_that_fits() {
             "commit refused" => {
                 faulty.fail_commits_after(0, StoreFault::Full);
                 false
-            }
-            "commit lost" => {
-                faulty.lose_answers_after(0);
-                true
             }
             _ => {
                 *source.fails.lock().unwrap() = Some(step);
@@ -200,54 +196,59 @@ async fn a_fault_at_any_step_leaves_one_key_that_fits() {
     }
 }
 
-/// A store that applies a commit, loses its answer, and cannot be read any more, once it is armed.
-struct Breaking {
-    faulty: Arc<FaultyMeta>,
-    armed: AtomicBool,
-}
+#[tokio::test]
+async fn a_change_that_was_not_finished_is_finished_before_the_next() {
+    let (setup, source) = (Setup::new(), source());
+    let service = setup.open().await;
+    let before = fill(&service).await;
+    *source.fails.lock().unwrap() = Some("finish");
+    assert!(change(&service, &source).await.unwrap().unfinished.is_some());
+    let in_use = source.staged.lock().unwrap().clone();
 
-impl MetaStore for Breaking {
-    fn snapshot(&self) -> Box<dyn Snapshot> {
-        self.faulty.snapshot()
-    }
+    // The only copy of the key in use is not overwritten.
+    assert!(matches!(change(&service, &source).await, Err(KmsError::Unavailable(why)) if why.contains("finish fails")));
+    assert_eq!(*source.staged.lock().unwrap(), in_use);
+    opens(&restart(&setup, &source).await, &before).await;
 
-    fn commit(&self, transaction: Transaction) -> CommitFuture {
-        if !self.armed.swap(false, Ordering::SeqCst) {
-            return self.faulty.commit(transaction);
-        }
-        self.faulty.lose_answers_after(0);
-        let answer = self.faulty.commit(transaction);
-        self.faulty.fail_reads(None, StoreFault::Unavailable("down".to_owned()));
-        answer
-    }
+    *source.fails.lock().unwrap() = None;
+    assert_eq!(change(&service, &source).await.unwrap().unfinished, None);
+    assert!(source.staged.lock().unwrap().is_none());
+    assert_ne!(Some(source.present.lock().unwrap().clone()), in_use, "changed once more");
+    opens(&restart(&setup, &source).await, &before).await;
 }
 
 #[tokio::test]
-async fn an_outcome_that_nobody_knows_stores_nothing_more_until_the_next_start() {
-    let faulty = FaultyMeta::over(MemoryStore::shared());
-    let breaking = Arc::new(Breaking { faulty: Arc::clone(&faulty), armed: AtomicBool::new(false) });
-    let setup = Setup::over(Arc::<Breaking>::clone(&breaking));
-    let source = source();
-    let service = setup.open().await;
-    let before = fill(&service).await;
-    breaking.armed.store(true, Ordering::SeqCst);
-    assert!(matches!(change(&service, &source).await, Err(KmsError::Unavailable(_))));
-    assert!(source.staged.lock().unwrap().is_some(), "either key may be the right one");
-    faulty.heal();
+async fn an_outcome_that_nobody_knows_keeps_both_keys_and_stores_nothing_more_until_the_next_start() {
+    for applied in [true, false] {
+        let faulty = FaultyMeta::over(MemoryStore::shared());
+        let setup = Setup::over(Arc::<FaultyMeta>::clone(&faulty));
+        let source = source();
+        let service = setup.open().await;
+        let before = fill(&service).await;
+        let check = setup.rows(Table::System);
+        match applied {
+            true => faulty.lose_answers_after(0),
+            false => faulty.fail_commits_after(0, StoreFault::Unavailable("down".to_owned())),
+        }
+        let restart_needed = |error: KmsError| assert!(error.to_string().contains("restart"), "{error}");
+        restart_needed(change(&service, &source).await.map(drop).unwrap_err());
+        faulty.heal();
+        assert_eq!(setup.rows(Table::System) != check, applied);
+        // What the store shows now is no proof: neither key is removed.
+        assert!(source.staged.lock().unwrap().is_some());
+        assert_eq!(*source.present.lock().unwrap(), [0x42; 32]);
 
-    // Nothing is stored under a key that may be the wrong one; what was open stays open.
-    let restart_needed = |error: KmsError| assert!(error.to_string().contains("restart"), "{error}");
-    restart_needed(service.create(&me(), new_key("")).await.map(drop).unwrap_err());
-    restart_needed(service.sse_obs_key(BucketUid::from_bytes([7; 16])).await.map(drop).unwrap_err());
-    restart_needed(change(&service, &source).await.map(drop).unwrap_err());
-    assert_eq!(
-        service.sse_obs_key(BucketUid::from_bytes(BUCKET)).await.unwrap().as_secret().expose()[..],
-        before.bucket
-    );
+        // Nothing is stored under a key that may be the wrong one; what was open stays open.
+        restart_needed(service.create(&me(), new_key("")).await.map(drop).unwrap_err());
+        restart_needed(service.sse_obs_key(BucketUid::from_bytes([7; 16])).await.map(drop).unwrap_err());
+        restart_needed(change(&service, &source).await.map(drop).unwrap_err());
+        let bucket = service.sse_obs_key(BucketUid::from_bytes(BUCKET)).await.unwrap();
+        assert_eq!(bucket.as_secret().expose()[..], before.bucket);
 
-    let again = restart(&setup, &source).await;
-    opens(&again, &before).await;
-    assert!(again.create(&me(), new_key("")).await.is_ok());
+        let again = restart(&setup, &source).await;
+        opens(&again, &before).await;
+        assert!(again.create(&me(), new_key("")).await.is_ok());
+    }
 }
 
 #[tokio::test]
