@@ -112,3 +112,39 @@ async fn a_cmk_has_so_many_aliases_and_no_more() {
     assert_eq!(service.update_alias(&me(), "o", &cmk).await, full);
     service.create_alias(&me(), "c", &other).await.unwrap();
 }
+
+#[tokio::test]
+async fn renaming_asks_for_both_aliases_and_a_denied_alias_comes_with_no_new_cmk() {
+    let setup = Setup::new();
+    let service = setup.open().await;
+    let cmk = service.create(&me(), CreateCmk { alias: Some("a".to_owned()), ..new_key("") }).await.unwrap().id;
+    let bare = service.create(&me(), new_key("")).await.unwrap().id;
+    let alias = |name: &str| format!("arn:aws:kms:local-1:{}:alias/{name}", cmk.number);
+    let on = |action: &str, resources: &[&str]| {
+        let policy = format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":["kms:UpdateAlias"],"Resource":["*"],"Condition":{{"StringEquals":{{"kms:KeyOrigin":"AWS_KMS"}}}}}},{{"Effect":"Allow","Action":["{action}"],"Resource":["{}"]}}]}}"#,
+            resources.join("\",\"")
+        );
+        user_with("aa", "u", Some(&policy))
+    };
+    let (a, b) = (alias("a"), alias("b"));
+    for (action, lacking) in
+        [("kms:UpdateAlias", &[&*a][..]), ("kms:UpdateAlias", &[&b]), ("kms:CreateAlias", &[&a, &b])]
+    {
+        let got = service.rename_alias(&on(action, lacking), &cmk, "b").await;
+        assert_eq!(got, Err(KmsError::Denied), "{action} {lacking:?}");
+    }
+    service.rename_alias(&on("kms:UpdateAlias", &[&a, &b]), &cmk, "b").await.unwrap();
+    assert_eq!(service.rename_alias(&on("kms:UpdateAlias", &[&alias("c")]), &bare, "c").await, Err(KmsError::Denied));
+    service.rename_alias(&on("kms:CreateAlias", &[&alias("c")]), &bare, "c").await.unwrap();
+
+    let policy = format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":["kms:CreateKey","kms:DescribeKey"],"Resource":"*"}},{{"Effect":"Deny","Action":["kms:CreateAlias"],"Resource":["{}"]}}]}}"#,
+        alias("kept")
+    );
+    let maker = user_with("aa", "maker", Some(&policy));
+    let named = |name: &str| CreateCmk { alias: Some(name.to_owned()), ..new_key("") };
+    assert_eq!(service.create(&maker, named("kept")).await.map(drop), Err(KmsError::Denied));
+    assert_eq!(setup.rows(store::Table::Cmks).len(), 2);
+    service.create(&maker, named("free")).await.unwrap();
+}

@@ -148,3 +148,20 @@ async fn a_provider_is_not_asked_for_what_will_not_be_stored() {
     assert_eq!(made - destroyed.load(std::sync::atomic::Ordering::SeqCst), 1);
     assert_eq!(setup.rows(Table::Cmks).len(), 2);
 }
+
+#[tokio::test]
+async fn a_key_of_a_provider_is_taken_up_once_and_survives_a_second_try() {
+    let setup = Setup::new();
+    let watched = Watched::named(&setup, "outside", |_| ());
+    let service = setup.open_with_provider(std::sync::Arc::<Watched>::clone(&watched)).await;
+    let taking = |name: &str| CreateCmk {
+        provider: ProviderName::parse("outside"),
+        existing: Some(name.to_owned()),
+        ..new_key("")
+    };
+    service.create(&me(), taking("k1")).await.unwrap();
+    let again = service.create(&crate::setup::root_of("bb"), taking("k1")).await;
+    assert_eq!(again, Err(KmsError::Conflict("another CMK holds this key of the key provider")));
+    assert_eq!(watched.destroyed.load(std::sync::atomic::Ordering::SeqCst), 0, "it is the first one's");
+    service.create(&crate::setup::root_of("bb"), taking("k2")).await.unwrap();
+}

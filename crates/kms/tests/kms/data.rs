@@ -201,3 +201,19 @@ async fn a_provider_of_few_bytes_serves_long_plaintexts() {
         }
     }
 }
+
+#[tokio::test]
+async fn whether_a_rewrap_stays_with_the_cmk_is_told_to_policies() {
+    let (service, from) = one().await;
+    let to = service.create(&me(), new_key("")).await.unwrap().id;
+    let sealed = service.encrypt(&me(), &from, b"secret", &none()).await.unwrap().ciphertext;
+    let source = Source { ciphertext: &sealed, cmk: None, context: &none() };
+    for (same, [to_own, to_other]) in [("true", [true, false]), ("false", [false, true])] {
+        let policy = format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":["kms:ReEncrypt*"],"Resource":"*","Condition":{{"Bool":{{"kms:ReEncryptOnSameKey":"{same}"}}}}}}]}}"#
+        );
+        let user = crate::setup::user_with("aa", "u", Some(&policy));
+        assert_eq!(service.re_encrypt(&user, source, &from, &none()).await.is_ok(), to_own, "{same}");
+        assert_eq!(service.re_encrypt(&user, source, &to, &none()).await.is_ok(), to_other, "{same}");
+    }
+}

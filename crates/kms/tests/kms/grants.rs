@@ -307,3 +307,30 @@ async fn grants_go_with_their_cmk() {
     assert_eq!(setup.rows(Table::CmkGrants).len(), 1);
     assert_eq!(decrypt(&*setup.open().await, &alice(), &spared, &[]).await, Ok(()));
 }
+
+#[tokio::test]
+async fn the_issuer_of_another_account_finds_the_cmk_to_retire_its_grant() {
+    let service = Setup::new().open().await;
+    let cmk = service.create(&me(), new_key("")).await.unwrap().id;
+    let may = allow(r#""kms:CreateGrant","kms:RetireGrant""#);
+    let (carl, dora) = (user_with("bb", "carl", Some(&may)), user_with("bb", "dora", Some(&may)));
+    let lent = service.create_grant(&me(), &cmk, to("000000000098", &[Action::KmsCreateGrant, DECRYPT])).await.unwrap();
+    let made = service.create_grant(&carl, &cmk, to(ALICE, &[DECRYPT])).await.unwrap();
+    service.revoke_grant(&me(), &cmk, &lent.id).await.unwrap();
+    let arn = cmk.to_arn();
+    assert_eq!(service.resolve(&dora, &arn, Action::KmsRetireGrant), Err(KmsError::NotFound));
+    assert_eq!(service.resolve(&carl, &arn, Action::KmsRetireGrant), Ok(cmk.clone()));
+    service.retire_grant(&carl, GrantRef::Id(cmk.clone(), made.id)).await.unwrap();
+    assert_eq!(service.resolve(&carl, &arn, Action::KmsRetireGrant), Err(KmsError::NotFound));
+}
+
+#[tokio::test]
+async fn a_user_named_like_an_account_is_none_of_it() {
+    let service = Setup::new().open().await;
+    let cmk = service.create(&me(), new_key("")).await.unwrap().id;
+    let name = "arn:aws:iam::000000000097:user/000000000098";
+    let grant = NewGrant { retiring: Some(name.to_owned()), ..to(ALICE, &[DECRYPT]) };
+    service.create_grant(&me(), &cmk, grant).await.unwrap();
+    assert_eq!(service.retirable_grants(&me(), Some(name)).await.unwrap().len(), 1);
+    assert_eq!(service.retirable_grants(&root_of("bb"), Some(name)).await.unwrap().len(), 0);
+}

@@ -14,6 +14,7 @@ mod deletion;
 mod faults;
 mod golden;
 mod grants;
+mod hang_up;
 mod import;
 mod internal_keys;
 mod key_policy;

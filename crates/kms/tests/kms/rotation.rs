@@ -240,3 +240,17 @@ async fn keys_are_made_and_opened_while_the_cmk_is_rotated() {
     assert_eq!(current(&service, &cmk).await, 21 - conflicts);
     assert_eq!(provider.wraps.load(Ordering::SeqCst), 800);
 }
+
+#[tokio::test]
+async fn a_cmk_has_so_many_versions_and_no_more() {
+    let setup = Setup::new();
+    let service = setup.open_as(|parts| parts.config.versions_max = 2).await;
+    let cmk = service.create(&me(), new_key("")).await.unwrap().id;
+    assert_eq!(service.rotate(&me(), &cmk).await, Ok(2));
+    let full = KmsError::LimitExceeded("the number of versions of a CMK");
+    assert_eq!(service.rotate(&me(), &cmk).await, Err(full.clone()));
+    service.enable_rotation(&me(), &cmk, Some(30)).await.unwrap();
+    setup.clock.advance_millis(31 * DAY_MILLIS);
+    assert_eq!(service.rotate_due().await, Err(full));
+    assert_eq!(current(&service, &cmk).await, 2);
+}

@@ -315,7 +315,19 @@ impl KeyProvider for Watched {
     async fn create_version(&self, new: NewVersion<'_>) -> Result<Vec<u8>, ProviderFault> {
         self.fails()?;
         self.created.fetch_add(1, Ordering::SeqCst);
-        self.inner.create_version(new).await
+        // An answer takes a while.
+        tokio::task::yield_now().await;
+        match new.existing {
+            Some(existing) => Ok(existing.as_bytes().to_vec()),
+            None => self.inner.create_version(new).await,
+        }
+    }
+
+    async fn import_version(&self, new: NewVersion<'_>, material: &[u8]) -> Result<Vec<u8>, ProviderFault> {
+        self.fails()?;
+        self.created.fetch_add(1, Ordering::SeqCst);
+        tokio::task::yield_now().await;
+        self.inner.import_version(new, material).await
     }
 
     async fn wrap(
@@ -343,6 +355,7 @@ impl KeyProvider for Watched {
     }
 
     async fn destroy(&self, version: VersionRef<'_>) -> Result<(), ProviderFault> {
+        tokio::task::yield_now().await;
         self.destroyed.fetch_add(1, Ordering::SeqCst);
         self.inner.destroy(version).await
     }

@@ -67,7 +67,7 @@ async fn requests_are_counted_by_day_account_key_and_operation_and_survive_a_res
     let service = setup.open().await;
     setup.clock.advance_millis(DAY_MILLIS);
     service.encrypt(&me(), &cmk, b"x", &none()).await.unwrap();
-    let rows = service.usage(day, day + 1).await.unwrap();
+    let rows = service.usage((day, day + 1), None).await.unwrap();
     let told = |account: &str, operation: &str, day: u32| {
         let mut found = rows
             .iter()
@@ -80,7 +80,7 @@ async fn requests_are_counted_by_day_account_key_and_operation_and_survive_a_res
     assert_eq!(told("aa", "Decrypt", day), (Some(cmk.uid), 1, 0));
     assert_eq!(told("bb", "Decrypt", day), (Some(cmk.uid), 0, 1));
     assert_eq!(told("aa", "Encrypt", day + 1), (Some(cmk.uid), 1, 0));
-    assert_eq!(service.usage(day + 1, day + 9).await.unwrap().len(), 1);
+    assert_eq!(service.usage((day + 1, day + 9), None).await.unwrap().len(), 1);
     assert_eq!(service.versions(&me(), &cmk).await.unwrap()[0].wraps, 2, "a clean end loses no count");
 }
 
@@ -143,4 +143,26 @@ async fn a_provider_that_is_no_longer_configured_takes_its_own_cmks_only() {
     }
     service.encrypt(&me(), &here, b"x", &none()).await.unwrap();
     service.describe(&me(), &cmk).await.unwrap();
+}
+
+#[tokio::test]
+async fn refusals_cost_what_the_request_would_have() {
+    let setup = Setup::new();
+    let throttle = ThrottleConfig { use_per_second: 1, read_per_second: 1, change_per_second: 0 };
+    let service = setup.open_as(|parts| parts.config.throttle = throttle).await;
+    let cmk = service.create(&me(), new_key("")).await.unwrap().id;
+    let low = crate::setup::low_user_of("aa");
+    let refused = async || service.authorize_use(&low, &cmk, Action::KmsDecrypt, &none()).await.map(drop);
+    assert_eq!([refused().await, refused().await], [Err(KmsError::Denied), Err(KmsError::Denied)]);
+    assert_eq!(refused().await, Err(KmsError::Throttled));
+    let named = async || service.refused(&me(), Action::KmsDescribeKey, "alias/none", KmsError::NotFound).await;
+    assert_eq!([named().await, named().await], [KmsError::NotFound, KmsError::NotFound]);
+    assert_eq!(named().await, KmsError::Throttled);
+    setup.clock.advance_millis(2000);
+    let too_long = [0; strongroom_kms::PLAINTEXT_BYTES_MAX + 1];
+    for _ in 0..2 {
+        let got = service.encrypt(&me(), &cmk, &too_long, &none()).await.map(drop);
+        assert!(matches!(got, Err(KmsError::Validation(_))));
+    }
+    assert_eq!(service.encrypt(&me(), &cmk, &too_long, &none()).await.map(drop), Err(KmsError::Throttled));
 }
