@@ -234,7 +234,8 @@ mod tests {
         metrics.register_counter_source("strongroom_kms_requests", "KMS requests", &["operation", "outcome"], || {
             vec![(vec!["GenerateDataKey".into(), "ok".into()], 7), (vec!["Decrypt".into(), "denied".into()], 1)]
         });
-        metrics.register_gauge_source("strongroom_provider_up", "Up", &["provider"], || vec![(vec!["cloud".into()], 0)]);
+        metrics
+            .register_gauge_source("strongroom_provider_up", "Up", &["provider"], || vec![(vec!["cloud".into()], 0)]);
         let text = metrics.render().unwrap();
         for line in [
             "strongroom_requests_total{dialect=\"obs\",operation=\"PutObject\",status=\"200\"} 2",

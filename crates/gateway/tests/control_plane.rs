@@ -24,7 +24,10 @@ async fn health_and_metrics_need_no_signature_and_nothing_else_goes_without() {
         assert!(answer.text().contains(text), "{path}");
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
     }
-    for path in ["/", "/health", "/metrics/x", "/debug/pprof", "/bkt/o"] {
+    // The versions of the Huawei KMS API are told to anybody, as in the cloud; nothing else is told there.
+    let answer = server.control("GET", "/", Signed::Not).send().await.expect(200);
+    assert!(answer.text().contains("v1.0"), "{}", answer.text());
+    for path in ["/health", "/metrics/x", "/debug/pprof", "/bkt/o"] {
         let answer = server.control("GET", path, Signed::Not).send().await.expect(404);
         assert!(answer.text().contains("UnknownOperationException"));
     }

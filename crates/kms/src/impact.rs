@@ -73,6 +73,9 @@ pub trait Dependents: Send + Sync + 'static {
     async fn impact(&self, cmk: &CmkId, version: Option<u32>) -> Result<KeyImpact, String>;
 }
 
+/// Counts of CMKs, or of one version, and when they were made.
+type Recent = BTreeMap<(CmkUid, Option<u32>), (Timestamp, KeyImpact)>;
+
 /// Keeps counts from taking the store's readers from everybody else: each walks all that is under a CMK.
 pub(crate) struct Counting {
     /// Of requests: one that counts and those that wait.
@@ -80,7 +83,7 @@ pub(crate) struct Counting {
     /// One count at a time.
     turn: Arc<Semaphore>,
     /// What was counted last, to be shown only: no deletion rests on it.
-    recent: Mutex<BTreeMap<(CmkUid, Option<u32>), (Timestamp, KeyImpact)>>,
+    recent: Mutex<Recent>,
 }
 
 impl Default for Counting {

@@ -35,7 +35,12 @@ impl Ledger {
     /// Loads the catalogue.
     pub(crate) async fn load(store: Arc<dyn MetaStore>) -> Result<Arc<Self>, KmsError> {
         let catalogue = store::read(&store, Catalogue::load).await??;
-        Ok(Arc::new(Self { store, catalogue: RwLock::new(catalogue), writer: tokio::sync::Mutex::default(), vet: OnceLock::new() }))
+        Ok(Arc::new(Self {
+            store,
+            catalogue: RwLock::new(catalogue),
+            writer: tokio::sync::Mutex::default(),
+            vet: OnceLock::new(),
+        }))
     }
 
     /// Has every change looked at before it is committed.

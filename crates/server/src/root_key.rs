@@ -137,8 +137,10 @@ impl RootKeyPlace {
             SourceName::Passphrase => Arc::new(PassphraseSource::new(path, self.cost)),
             SourceName::Token => {
                 let token = self.token.clone().ok_or_else(|| {
-                    Failure::usage("set root_token_module, root_token_label and root_token_pin_file: the root key is to be \
-                         wrapped by a token")
+                    Failure::usage(
+                        "set root_token_module, root_token_label and root_token_pin_file: the root key is to be \
+                         wrapped by a token",
+                    )
                 })?;
                 Arc::new(TokenSource::new(path, token))
             }

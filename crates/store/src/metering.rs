@@ -90,8 +90,11 @@ fn decode_amounts<const N: usize>(bytes: &[u8]) -> Result<[u64; N], DecodeError>
     Ok(amounts)
 }
 
+/// Day, account, kind, and the rest of a row's key.
+type KeyParts<'a> = (u32, &'a [u8], u8, &'a [u8]);
+
 /// A key taken apart: day, account's bytes, kind, and the rest.
-fn parts(key: &[u8]) -> Result<(u32, &[u8], u8, &[u8]), DecodeError> {
+fn parts(key: &[u8]) -> Result<KeyParts<'_>, DecodeError> {
     let mut r = Reader::bare(key);
     let (day, rest) = (r.u32()?, r.rest());
     let end = rest.iter().position(|byte| *byte == 0).ok_or(DecodeError("key of a metering row"))?;

@@ -213,7 +213,7 @@ pub(super) struct Wiped<T: Zeroize>(pub(super) Zeroizing<T>);
 
 impl<T: Zeroize + AsRef<[u8]>> AsRef<[u8]> for Wiped<T> {
     fn as_ref(&self) -> &[u8] {
-        self.0.as_ref().as_ref()
+        self.0.as_ref()
     }
 }
 

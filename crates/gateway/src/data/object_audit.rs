@@ -218,7 +218,7 @@ mod tests {
         let client = Client { address: None, secure: true, tls_version: None };
         let ids = RequestIds { request_id: "request-1".to_owned(), id_2: String::new() };
         let progress = Progress {
-            dialect: &Dialect::S3,
+            dialect: Dialect::S3,
             operation: "PutObject",
             access_key: None,
             place: Place::parse(&HostStyle::Path, path).ok(),

@@ -220,10 +220,8 @@ fn encryption(dialect: &'static Dialect, error: &SseError, compat: Compat) -> Wo
             "ServiceUnavailable",
             "The key management service is not reachable. Please retry.",
         ),
-        SseError::KmsThrottled => {
-            Wording::new(S::SERVICE_UNAVAILABLE, "SlowDown", "Please reduce your request rate.")
-                .header("retry-after", RETRY_AFTER_SECONDS)
-        }
+        SseError::KmsThrottled => Wording::new(S::SERVICE_UNAVAILABLE, "SlowDown", "Please reduce your request rate.")
+            .header("retry-after", RETRY_AFTER_SECONDS),
         SseError::Damaged => Wording::new(S::INTERNAL_SERVER_ERROR, "InternalError", INTERNAL),
     }
 }

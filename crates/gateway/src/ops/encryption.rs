@@ -211,9 +211,13 @@ mod tests {
     #[test]
     fn a_bucket_key_shows_only_when_there_is_one() {
         let show = |bucket_key| {
-            shown(Dialect::OBS, &AppliedEncryption::Kms { cmk: cmk(), bucket_key, bucket_key_id: None }, Repeated::default())
-                .iter()
-                .any(|(name, value)| name.ends_with("-bucket-key-enabled") && value == "true")
+            shown(
+                Dialect::OBS,
+                &AppliedEncryption::Kms { cmk: cmk(), bucket_key, bucket_key_id: None },
+                Repeated::default(),
+            )
+            .iter()
+            .any(|(name, value)| name.ends_with("-bucket-key-enabled") && value == "true")
         };
         assert!(show(true));
         assert!(!show(false));

@@ -175,7 +175,10 @@ async fn projects_live_and_the_default_one_stays() {
     assert!(denied(directory.update_project(setup.rq(&plain), made.uid, None, None, Some(false)).await));
     let changed = directory.update_project(rq(), made.uid, None, None, Some(false)).await.unwrap();
     assert!(!changed.enabled);
-    assert!(matches!(directory.delete_project(rq(), listed[0].uid, |_, _| None).await, Err(IamError::InvalidInput(..))));
+    assert!(matches!(
+        directory.delete_project(rq(), listed[0].uid, |_, _| None).await,
+        Err(IamError::InvalidInput(..))
+    ));
     let kept = directory.delete_project(rq(), made.uid, |_, _| Some("things")).await;
     assert!(matches!(kept, Err(IamError::DeleteConflict("things"))));
     assert_eq!(directory.list_projects(rq()).await.unwrap().len(), 2);

@@ -12,8 +12,8 @@ pub use cmk::DESCRIPTION_BYTES_MAX;
 pub(crate) use cmk::{CmkRecord, RotationSchedule};
 pub(crate) use grant::{GRANT_NAME_BYTES_MAX, GrantId, GrantRecord};
 pub(crate) use internal::{InternalKey, InternalKeyRecord};
-pub use version::VersionCause;
 pub(crate) use version::CmkVersionRecord;
+pub use version::VersionCause;
 
 use model::codec::{DecodeError, Reader};
 

@@ -31,7 +31,7 @@ async fn until(so: impl Fn() -> bool) {
         }
         tokio::task::yield_now().await;
     }
-    panic!("it did not come to pass");
+    unreachable!("it did not come to pass");
 }
 
 #[tokio::test]

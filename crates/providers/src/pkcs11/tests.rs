@@ -49,6 +49,12 @@ fn set_conf(conf: &Path) {
     unsafe { std::env::set_var("SOFTHSM2_CONF", conf) };
 }
 
+/// Logins are the whole process's: a test that logs out must not do so under another one.
+async fn alone() -> tokio::sync::MutexGuard<'static, ()> {
+    static ONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    ONE.lock().await
+}
+
 fn open() -> Option<Pkcs11> {
     module().map(|module| Pkcs11::open(Path::new(module), "vault one", PIN).unwrap())
 }
@@ -67,6 +73,7 @@ fn bound(uid: u8, text: &str) -> Bound {
 
 #[tokio::test]
 async fn wraps_in_the_token_and_unwraps_only_what_fits() {
+    let _alone = alone().await;
     let (Some(hsm), Some(again)) = (open(), open()) else { return };
     let reference = hsm.create(new(1, None)).await.unwrap();
     let other = hsm.create(new(2, None)).await.unwrap();
@@ -94,6 +101,7 @@ async fn wraps_in_the_token_and_unwraps_only_what_fits() {
 
 #[tokio::test]
 async fn keys_never_leave_the_token() {
+    let _alone = alone().await;
     let Some(hsm) = open() else { return };
     let reference = hsm.create(new(3, None)).await.unwrap();
     let id = key_id(&version(3, &reference)).unwrap();
@@ -126,6 +134,7 @@ async fn keys_never_leave_the_token() {
 
 #[tokio::test]
 async fn a_made_key_is_destroyed_and_one_taken_up_is_not() {
+    let _alone = alone().await;
     let Some(hsm) = open() else { return };
     let made = hsm.create(new(4, None)).await.unwrap();
     let label = format!("strongroom {} version 1", CmkUid::from_bytes([4; 16]).to_uuid());
@@ -144,6 +153,7 @@ async fn a_made_key_is_destroyed_and_one_taken_up_is_not() {
 
 #[tokio::test]
 async fn a_key_that_could_leave_the_token_is_not_taken_up() {
+    let _alone = alone().await;
     let Some(hsm) = open() else { return };
     hsm.run(Step::Make, |session, _| {
         let mut weak = template(b"weak-key", "weak");
@@ -159,6 +169,7 @@ async fn a_key_that_could_leave_the_token_is_not_taken_up() {
 
 #[tokio::test]
 async fn sessions_that_were_closed_are_opened_anew() {
+    let _alone = alone().await;
     let Some(hsm) = open() else { return };
     let reference = hsm.create(new(8, None)).await.unwrap();
     // Behind the pool's back, as when an HSM forgets its sessions.
@@ -169,6 +180,7 @@ async fn sessions_that_were_closed_are_opened_anew() {
 
 #[tokio::test]
 async fn what_the_operator_got_wrong_is_named() {
+    let _alone = alone().await;
     let Some(module) = module() else { return };
     let missing = Pkcs11::open(Path::new("/nonexistent.so"), "vault one", PIN).err().unwrap();
     assert!(missing.contains("/nonexistent.so"), "{missing}");
@@ -178,8 +190,9 @@ async fn what_the_operator_got_wrong_is_named() {
     assert!(matches!(got, Err(ProviderFault::Unavailable(_))), "{got:?}");
 }
 
-#[test]
-fn a_root_key_opens_with_its_token_and_what_it_was_bound_to() {
+#[tokio::test]
+async fn a_root_key_opens_with_its_token_and_what_it_was_bound_to() {
+    let _alone = alone().await;
     let Some(module) = module() else { return };
     let pin = Secret::from_text(Zeroizing::new(PIN.to_owned())).unwrap();
     let open = || RootToken::open(Path::new(module), "vault one", &pin).unwrap();

@@ -214,8 +214,7 @@ impl Of {
         if self.json {
             return Ok(pretty(&told).into());
         }
-        let mut text =
-            lines(&[("made", field(&told, "made")), ("version", &info.program), ("region", &info.region)]);
+        let mut text = lines(&[("made", field(&told, "made")), ("version", &info.program), ("region", &info.region)]);
         rows.iter().for_each(|(table, count)| text += &format!("{table}: {count}\n"));
         if let Some(Drill { keys, cmks, accounts }) = drill {
             text += &format!("every key opens: {keys} keys, {cmks} CMKs, {accounts} accounts\n");
@@ -256,7 +255,8 @@ impl Restore {
             );
             backup.write_into(&store).await.map_err(failed)?;
         }
-        let what = if self.root_key_only { "the root key".to_owned() } else { format!("{keys} keys and their accounts") };
+        let what =
+            if self.root_key_only { "the root key".to_owned() } else { format!("{keys} keys and their accounts") };
         Ok(format!("restored {what} into {}\nThe root key is {}.\n", dir.path().display(), path.display()).into())
     }
 }

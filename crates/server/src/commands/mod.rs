@@ -3,8 +3,8 @@
 
 mod access_key;
 mod account;
-mod backup;
 mod audit;
+mod backup;
 mod document;
 mod group;
 mod kms;
@@ -19,11 +19,11 @@ mod token_key;
 mod usage;
 mod user;
 
+pub(crate) use self::audit::Audit;
 use crate::client::{ClientOptions, ControlClient, Credentials};
 use crate::failure::Failure;
 pub(crate) use access_key::AccessKey;
 pub(crate) use account::Account;
-pub(crate) use self::audit::Audit;
 use clap::Args;
 pub(crate) use group::Group;
 pub(crate) use kms::Kms;

@@ -42,9 +42,8 @@ impl PassphraseArg {
 
     /// The passphrase, without which nothing is done.
     pub(super) fn needed(&self, env: Env<'_>) -> Result<GivenPassphrase, Failure> {
-        self.given(env)?.ok_or_else(|| {
-            Failure::usage(format!("a passphrase is needed: give --passphrase-file, or set {VARIABLE}"))
-        })
+        self.given(env)?
+            .ok_or_else(|| Failure::usage(format!("a passphrase is needed: give --passphrase-file, or set {VARIABLE}")))
     }
 }
 

@@ -29,8 +29,10 @@ pub(crate) enum Root {
         common: Common,
     },
     /// Bring the passphrase to a server that was started locked (allow_locked).
-    #[command(after_help = "Example:\n  strongroom kms root unlock --passphrase-file - --control https://127.0.0.1:9001 \
-                            --ca ca.crt")]
+    #[command(
+        after_help = "Example:\n  strongroom kms root unlock --passphrase-file - --control https://127.0.0.1:9001 \
+                            --ca ca.crt"
+    )]
     Unlock {
         #[command(flatten)]
         passphrase: PassphraseArg,

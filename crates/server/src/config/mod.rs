@@ -8,14 +8,14 @@ mod layers;
 mod providers;
 mod table;
 
-pub(crate) use self::providers::{AWS_KMS, HUAWEI_DEW, KMIP, PKCS11, ProviderSettings, VAULT};
 pub(crate) use self::audit::AuditSettings;
+pub(crate) use self::providers::{AWS_KMS, HUAWEI_DEW, KMIP, PKCS11, ProviderSettings, VAULT};
 use crate::failure::Failure;
 use crate::root_key::{RootKeyPlace, SourceName, TokenPlace};
+use ::kms::{KmsConfig, ProviderName};
 use crypto::PassphraseCost;
 pub(crate) use explain::explain;
 use gateway::TrustedProxies;
-use ::kms::{KmsConfig, ProviderName};
 pub(crate) use layers::{Layers, SettingFlags};
 use model::RegionName;
 use policy::Ownership;

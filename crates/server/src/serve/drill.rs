@@ -26,7 +26,8 @@ impl Drill {
     /// # Errors
     /// What does not open.
     pub(crate) async fn run(backup: &KeyBackup) -> Result<Self, Failure> {
-        let failed = |what: &str, error: &dyn Display| Failure::new(format!("the backup does not open: {what}: {error}"));
+        let failed =
+            |what: &str, error: &dyn Display| Failure::new(format!("the backup does not open: {what}: {error}"));
         let keys = backup.check().map_err(|error| failed("its keys", &error))?;
         let store = MemoryStore::shared();
         backup.write_into(&store).await.map_err(|error| failed("its rows", &error))?;

@@ -18,6 +18,7 @@ mod sealers;
 mod signals;
 mod upkeep;
 
+use self::providers::Providers;
 use crate::clock::SystemClock;
 use crate::config::{Compat, Settings};
 use crate::data_dir::DataDir;
@@ -25,11 +26,10 @@ use crate::failure::Failure;
 use crate::logging;
 use crate::root_key::GivenPassphrase;
 use crate::tls::{Authority, Certificates};
-use self::providers::Providers;
 use banner::Banner;
 pub(crate) use drill::Drill;
-use locked::{Doors, Search};
 use gateway::{Gateway, GatewayConfig, Limits, Metrics, TlsSlot};
+use locked::{Doors, Search};
 use model::Clock;
 use rooms::Rooms;
 use signals::Signals;
@@ -106,8 +106,7 @@ async fn serve(
         config: gateway_config(&settings),
     });
 
-    let upkeep =
-        upkeep::run(Arc::clone(&rooms.kms), Arc::clone(&rooms.directory), Arc::clone(&rooms.objects));
+    let upkeep = upkeep::run(Arc::clone(&rooms.kms), Arc::clone(&rooms.directory), Arc::clone(&rooms.objects));
     let upkeep = tokio::spawn(upkeep);
     let storage_meter = tokio::spawn(upkeep::meter_storage(Arc::clone(&rooms.objects)));
     let shown = outside.clone();

@@ -81,12 +81,18 @@ impl Rooms {
         // The log's key is in the KMS: until the log is open, no key is handed out.
         let trail = Arc::new(LateTrail::default());
         parts.audit = Arc::<LateTrail>::clone(&trail);
-        let kms =
-            KeyService::open(parts).await.map_err(|error| unopened("the key management service", &error))?;
+        let kms = KeyService::open(parts).await.map_err(|error| unopened("the key management service", &error))?;
 
-        let audit =
-            super::audit::open(&settings.audit, dir, &meta_seam, &kms, &trail, Arc::clone(&clock), Arc::clone(&entropy))
-                .await?;
+        let audit = super::audit::open(
+            &settings.audit,
+            dir,
+            &meta_seam,
+            &kms,
+            &trail,
+            Arc::clone(&clock),
+            Arc::clone(&entropy),
+        )
+        .await?;
 
         kms.set_root_keeper(Arc::new(Keeper::new(settings.root_key.clone())));
 
