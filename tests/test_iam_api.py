@@ -661,7 +661,9 @@ def test_only_post_is_taken(server):
     for method in ("GET", "PUT", "DELETE"):
         request = signing.Request(method, "/", [("Action", "ListUsers"), ("Version", "2010-05-08")])
         reply = signing.send(signing.sign_v4(request, server, service="iam"), server, control=True)
-        assert reply.status in (400, 404, 405) and b"ListUsersResponse" not in reply.body
+        # `GET /` tells the versions of the Huawei KMS API.
+        taken = (200, 400, 404, 405) if method == "GET" else (400, 404, 405)
+        assert reply.status in taken and b"ListUsersResponse" not in reply.body
 
 
 def test_no_secret_in_the_log(server, iam, user):

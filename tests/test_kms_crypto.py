@@ -197,13 +197,14 @@ def test_rewrap_asks_for_both_rights(server, kms, key):
 def test_a_dry_run_tells_and_does_nothing(server, kms, key):
     blob = kms.encrypt(KeyId=key["KeyId"], Plaintext=b"x")["CiphertextBlob"]
     low = keys.client(server, identities.make_user(server, f"p-{uuid.uuid4().hex[:12]}", [allow("s3:*")]))
+    root = f"arn:aws:iam::{key['Arn'].split(':')[4]}:root"
     for name, members in {
         "encrypt": dict(KeyId=key["KeyId"], Plaintext=b"x"),
         "decrypt": dict(CiphertextBlob=blob),
         "generate_data_key": dict(KeyId=key["KeyId"], KeySpec="AES_256"),
         "generate_data_key_without_plaintext": dict(KeyId=key["KeyId"], KeySpec="AES_256"),
         "re_encrypt": dict(CiphertextBlob=blob, DestinationKeyId=key["KeyId"]),
-        "create_grant": dict(KeyId=key["KeyId"], GranteePrincipal=key["Arn"], Operations=["Decrypt"]),
+        "create_grant": dict(KeyId=key["KeyId"], GranteePrincipal=root, Operations=["Decrypt"]),
     }.items():
         refused(getattr(kms, name), "DryRunOperationException", DryRun=True, **members)
         refused(getattr(low, name), "AccessDeniedException", DryRun=True, **members)

@@ -51,7 +51,9 @@ def note_in(document):
 
 
 def forms(secret: bytes):
-    """The ways in which a secret could be printed."""
+    """The ways in which a secret could be printed. One of hardly any variety, zeros for example, stands anywhere."""
+    if len(set(secret)) < 5:
+        return set()
     encoded = base64.b64encode(secret).decode()
     shown = [secret.hex(), secret.hex().upper(), encoded, quote(encoded, safe=""), ", ".join(map(str, secret))]
     try:
