@@ -25,7 +25,7 @@ pub(crate) fn derive<const N: usize>(
     SecretBytes::fill_with(|out| counter_mode(key.expose(), &fixed, out))
 }
 
-/// As [`derive`] with PRF = HMAC-SM3.
+/// As `derive` with PRF = HMAC-SM3.
 pub(crate) fn derive_sm3<const N: usize>(
     key: &SecretBytes<SM4_KEY_BYTES>,
     label: &[&str],

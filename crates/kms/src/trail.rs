@@ -220,7 +220,7 @@ impl KeyService {
         self.meter.count(now, account, cmk, act.operation, result.is_ok());
     }
 
-    /// As [`KeyService::recorded`] for what an API refused before it reached an operation of this service: a reference
+    /// Puts on record, counts and answers what an API refused before it reached an operation of this service: a reference
     /// that names nothing, or not for this caller. It costs what the operation would have; over the rate the answer is
     /// [`KmsError::Throttled`], which is on record as of every operation. Returns what is to be answered.
     pub async fn refused(&self, user: &KeyUser, action: Action, key_ref: &str, error: KmsError) -> KmsError {

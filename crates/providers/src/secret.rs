@@ -23,7 +23,7 @@ pub struct Secret {
 }
 
 impl Secret {
-    /// Reads a secret's file. It is read again by [`Secret::reload`]: what issues short-lived tokens replaces the file.
+    /// Reads a secret's file. It is read again after a refusal: what issues short-lived tokens replaces the file.
     ///
     /// # Errors
     /// What to tell the operator: a missing or empty file, or one that others may read.
