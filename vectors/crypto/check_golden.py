@@ -50,8 +50,8 @@ def mac_sm3(key, *pieces):
     return state.finalize()
 
 
-def sm4_gcm(key, plain, aad):
-    """SM4 in GCM with a nonce of 12 zero bytes, from the block cipher (SP 800-38D)."""
+def sm4_gcm(key, plain, aad, nonce=bytes(12)):
+    """SM4 in GCM, from the block cipher (SP 800-38D)."""
     block = Cipher(algorithms.SM4(key), modes.ECB()).encryptor().update
 
     def multiply(x, y):
@@ -61,7 +61,7 @@ def sm4_gcm(key, plain, aad):
             y = y >> 1 ^ (0xE1 << 120 if y & 1 else 0)
         return z
 
-    counters = b"".join(bytes(12) + n.to_bytes(4, "big") for n in range(2, 2 + -(-len(plain) // 16)))
+    counters = b"".join(nonce + n.to_bytes(4, "big") for n in range(2, 2 + -(-len(plain) // 16)))
     ct = bytes(a ^ b for a, b in zip(plain, block(counters)))
     hashed = 0
     hash_key = int.from_bytes(block(bytes(16)), "big")
@@ -69,15 +69,34 @@ def sm4_gcm(key, plain, aad):
         for i in range(0, len(part), 16):
             hashed = multiply(hashed ^ int.from_bytes(part[i:i + 16].ljust(16, b"\0"), "big"), hash_key)
     hashed = multiply(hashed ^ (len(aad) * 8 << 64 | len(ct) * 8), hash_key)
-    return ct + (hashed ^ int.from_bytes(block(bytes(12) + bytes([0, 0, 0, 1])), "big")).to_bytes(16, "big")
+    return ct + (hashed ^ int.from_bytes(block(nonce + bytes([0, 0, 0, 1])), "big")).to_bytes(16, "big")
+
+
+def kdf_sm3(key, label, context, length):
+    """keys.md, "KDF", with HMAC-SM3."""
+    fixed = label.encode() + b"\0" + context + (length * 8).to_bytes(4, "big")
+    return b"".join(mac_sm3(key, i.to_bytes(4, "big"), fixed) for i in range(1, 1 + -(-length // 32)))[:length]
 
 
 def wrap_sm4(material, key_label, salt, binding, key):
     """keys.md, "Wrap under SM4"."""
-    fixed = f"strongroom/v1/wrap/cmk-sm4/{key_label}".encode() + b"\0" + salt + binding + (48 * 8).to_bytes(4, "big")
-    pair = b"".join(mac_sm3(material, i.to_bytes(4, "big"), fixed) for i in (1, 2))[:48]
+    pair = kdf_sm3(material, f"strongroom/v1/wrap/cmk-sm4/{key_label}", salt + binding, 48)
     ct = sm4_gcm(pair[:16], key, binding)
     return salt + ct + mac_sm3(pair[16:], ct, binding)
+
+
+def wrap_dek_sm4(kek, kek_label, salt, binding, dek):
+    """keys.md, "Below a DEK with SM4"."""
+    pair = kdf_sm3(kek, f"strongroom/v1/sm4/wrap/{kek_label}/dek", salt + binding, 48)
+    ct = sm4_gcm(pair[:16], dek, binding)
+    return salt + ct + mac_sm3(pair[16:], ct, binding)
+
+
+def note_sm4(dek, note_id, plain):
+    """keys.md, "Below a DEK with SM4"."""
+    pair = kdf_sm3(dek, "strongroom/v1/sm4/dek/note", note_id, 48)
+    nonce = mac_sm3(pair[16:], plain)[:12]
+    return nonce + sm4_gcm(pair[:16], plain, note_id, nonce)
 
 
 def note(key, role, note_id, plain):
@@ -112,6 +131,17 @@ def seal_aes(dek, uid, plain):
     )
 
 
+def seal_sm4(dek, uid, plain):
+    """segment.md, "Suite 2"."""
+    key = kdf_sm3(dek, "strongroom/v1/sm4/dek/segment", uid, 16)
+    digest = hashes.Hash(hashes.SM3())
+    digest.update(bytes([1, 2, 16]) + uid)
+    aad = digest.finalize()
+    return b"".join(
+        sm4_gcm(key, text, aad, bytes(4) + i.to_bytes(7, "big") + bytes([last])) for i, last, text in cut(plain)
+    )
+
+
 def seal_plain(uid, plain):
     return b"".join(text + crc32c(uid + i.to_bytes(8, "big") + bytes([last]) + text) for i, last, text in cut(plain))
 
@@ -138,14 +168,24 @@ def main():
         check(f"note {role}", note(value["dek"], role, value["note_id"], value["note_plain"]), bytes.fromhex(text))
     for size in golden["stream_sizes"]:
         plain = bytes((7 * i + i // 256) % 256 for i in range(size))
-        aes, clear = GOLDEN / f"stream-aes-{size}.bin", GOLDEN / f"stream-plain-{size}.bin"
+        aes, sm4, clear = (GOLDEN / f"stream-{suite}-{size}.bin" for suite in ("aes", "sm4", "plain"))
+        check(sm4.name, seal_sm4(value["dek"], value["stream_uid"], plain), sm4.read_bytes())
         check(aes.name, seal_aes(value["dek"], value["stream_uid"], plain), aes.read_bytes())
         check(clear.name, seal_plain(value["stream_uid"], plain), clear.read_bytes())
 
     sm4 = bytes.fromhex((GOLDEN / "wrap-sm4.hex").read_text())
     check("wrap-sm4.hex", wrap_sm4(b"\x40" * 16, "dek", b"\x5a" * 32, lp(b"golden") + lp(b"bucket"), b"\x80" * 32), sm4)
 
-    count = 3 + len(golden["wraps"]) + len(golden["notes"]) + 2 * len(golden["stream_sizes"])
+    below = json.loads((GOLDEN / "golden-sm4.json").read_text())
+    for entry in below["wraps"]:
+        wrapped = bytes.fromhex(entry["wrapped"])
+        ours = wrap_dek_sm4(value["kek"], entry["kek"], wrapped[:32], binding, value["wrapped_key"])
+        check(f"SM4 wrap {entry['kek']}/dek", ours, wrapped)
+    record_key = kdf_sm3(value["dek"], "strongroom/v1/sm4/dek/meta", b"", 32)
+    check("SM4 record_mac", mac_sm3(record_key, value["record"]), bytes.fromhex(below["record_mac"]))
+    check("SM4 note", note_sm4(value["dek"], value["note_id"], value["note_plain"]), bytes.fromhex(below["note"]))
+
+    count = 5 + len(golden["wraps"]) + len(golden["notes"]) + 3 * len(golden["stream_sizes"]) + len(below["wraps"])
     print(f"{count - len(wrong)} of {count} golden values agree with the docs")
     for name in wrong:
         print("differs:", name)

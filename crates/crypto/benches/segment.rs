@@ -10,7 +10,8 @@ use model::StreamUid;
 use std::hint::black_box;
 use std::time::Instant;
 use strongroom_crypto::{
-    ChecksumAlgorithm, Checksummer, Dek, Md5, SEGMENT_BYTES, Sha256, StreamOpener, StreamSealer, SystemEntropy,
+    ChecksumAlgorithm, Checksummer, DataCipher, Dek, Md5, SEGMENT_BYTES, Sha256, StreamOpener, StreamSealer,
+    SystemEntropy,
 };
 
 const SEGMENTS: usize = 256;
@@ -49,7 +50,7 @@ fn main() {
         }
     });
     measure("segment stream, seal", Some(bare_seal), || {
-        let mut sealer = StreamSealer::sealed(&dek, uid);
+        let mut sealer = StreamSealer::sealed(DataCipher::Aes256Gcm, &dek, uid);
         for _ in 0..SEGMENTS {
             sealer.seal_segment(black_box(&plain), false, &mut sealed).unwrap();
         }
@@ -63,9 +64,9 @@ fn main() {
             key.open_separate_gather(nonce(0), Aad::from([0; 32]), black_box(text), tag, &mut opened).unwrap();
         }
     });
-    StreamSealer::sealed(&dek, uid).seal_segment(&plain, false, &mut sealed).unwrap();
+    StreamSealer::sealed(DataCipher::Aes256Gcm, &dek, uid).seal_segment(&plain, false, &mut sealed).unwrap();
     measure("segment stream, open", Some(bare_open), || {
-        let opener = StreamOpener::sealed(&dek, uid);
+        let opener = StreamOpener::sealed(DataCipher::Aes256Gcm, &dek, uid);
         for _ in 0..SEGMENTS {
             opener.open_segment(0, false, black_box(&sealed), &mut opened).unwrap();
         }

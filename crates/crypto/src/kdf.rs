@@ -1,5 +1,5 @@
-//! The one key derivation: NIST SP 800-108r1 section 4.1, KDF in counter mode, PRF = HMAC-SHA256 (below SM4 CMKs:
-//! HMAC-SM3).
+//! The one key derivation: NIST SP 800-108r1 section 4.1, KDF in counter mode, PRF = HMAC-SHA256 (below SM4 CMKs
+//! and for objects whose data cipher is SM4: HMAC-SM3).
 //!
 //! `K(i) = HMAC-SHA256(key, [i]_32 || label || 0x00 || context || [L]_32)`, `i` from 1, `L` in bits, integers
 //! big-endian; the output is the first `L` bits of `K(1) || K(2) || ...`. Every key of this crate is uniform, so no
@@ -11,7 +11,7 @@
 use crate::SecretBytes;
 use crate::primitive::must;
 use crate::roles::KEY_BYTES;
-use crate::sm::{SM4_KEY_BYTES, counter_mode_sm3};
+use crate::sm::counter_mode_sm3;
 use aws_lc_rs::kdf::{KbkdfCtrHmacAlgorithm, KbkdfCtrHmacAlgorithmId, get_kbkdf_ctr_hmac_algorithm, kbkdf_ctr_hmac};
 
 /// Derives `N` bytes. `label` and `context` are given in pieces and concatenated as they stand; a context of more
@@ -25,9 +25,9 @@ pub(crate) fn derive<const N: usize>(
     SecretBytes::fill_with(|out| counter_mode(key.expose(), &fixed, out))
 }
 
-/// As `derive` with PRF = HMAC-SM3.
-pub(crate) fn derive_sm3<const N: usize>(
-    key: &SecretBytes<SM4_KEY_BYTES>,
+/// As `derive` with PRF = HMAC-SM3. The key is SM4 material of 16 bytes or a key of this crate of 32.
+pub(crate) fn derive_sm3<const K: usize, const N: usize>(
+    key: &SecretBytes<K>,
     label: &[&str],
     context: &[&[u8]],
 ) -> SecretBytes<N> {

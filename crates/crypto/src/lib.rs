@@ -13,6 +13,7 @@ mod checksum;
 mod checksummer;
 #[cfg(test)]
 mod commitment;
+mod data_cipher;
 mod digest;
 mod entropy;
 mod import;
@@ -40,6 +41,7 @@ mod wrap_sm4;
 pub use audit_key::{ED25519_PUBLIC_BYTES, ED25519_SIGNATURE_BYTES, verify_ed25519};
 pub use checksum::{ChecksumAlgorithm, ChecksumValue};
 pub use checksummer::{Checksummer, combine_crc};
+pub use data_cipher::DataCipher;
 pub use digest::{Sha1, Sha256, sha256};
 pub use entropy::SystemEntropy;
 pub use import::{ImportError, ImportKeyPair, OaepHash, unwrap_kwp};
@@ -66,6 +68,7 @@ pub use segment::{
 pub use sm::{SM4_KEY_BYTES, Sm4Material, sm3};
 pub use token::{TOKEN_OVERHEAD_BYTES, TOKEN_SALT_BYTES, TokenUse};
 pub use wrap::{
-    Binding, UnwrapError, WRAP_OVERHEAD_BYTES, WRAPPED_BYTES, Wrapped, unwrap, unwrap_secret, wrap, wrap_secret,
+    Binding, UnwrapError, WRAP_OVERHEAD_BYTES, WRAPPED_BYTES, Wrapped, unwrap, unwrap_dek, unwrap_secret, wrap,
+    wrap_dek, wrap_secret,
 };
 pub use wrap_sm4::{unwrap_secret_sm4, wrap_secret_sm4};

@@ -4,11 +4,12 @@
 //! stream's parameters are authenticated with each, so none can be swapped, repeated, dropped or moved to another
 //! stream. docs/formats/segment.md draws the bytes.
 
-use crate::SecretBytes;
 use crate::aead::{Cipher, NONCE_BYTES, TAG_BYTES};
+use crate::data_cipher::DataCipher;
 use crate::digest::Sha256;
 use crate::roles::Dek;
-use crate::tree::stream_key;
+use crate::sm::{Sm4Cipher, sm3};
+use crate::tree::{sm4_stream_key, stream_key};
 use crc_fast::{CrcAlgorithm, Digest};
 use model::StreamUid;
 use std::fmt;
@@ -37,6 +38,8 @@ pub enum Suite {
     PlainCrc32c = 0,
     /// AES-256-GCM.
     Aes256Gcm = 1,
+    /// SM4-GCM.
+    Sm4Gcm = 2,
 }
 
 impl Suite {
@@ -45,6 +48,7 @@ impl Suite {
         match code {
             0 => Some(Self::PlainCrc32c),
             1 => Some(Self::Aes256Gcm),
+            2 => Some(Self::Sm4Gcm),
             _ => None,
         }
     }
@@ -58,7 +62,7 @@ impl Suite {
     pub const fn tag_bytes(self) -> usize {
         match self {
             Self::PlainCrc32c => CRC_BYTES,
-            Self::Aes256Gcm => TAG_BYTES,
+            Self::Aes256Gcm | Self::Sm4Gcm => TAG_BYTES,
         }
     }
 }
@@ -131,8 +135,30 @@ struct Stream {
 
 /// The key of one stream, expanded, with the constant associated data of its segments.
 struct StreamKey {
-    cipher: Cipher,
+    cipher: StreamCipher,
     parameters: [u8; 32],
+}
+
+enum StreamCipher {
+    Aes256(Cipher),
+    Sm4(Sm4Cipher),
+}
+
+impl StreamKey {
+    fn seal(&self, nonce: [u8; NONCE_BYTES], plain: &[u8], out: &mut [u8]) {
+        match &self.cipher {
+            StreamCipher::Aes256(cipher) => cipher.seal(nonce, &self.parameters, plain, out),
+            StreamCipher::Sm4(cipher) => cipher.seal(nonce, &self.parameters, plain, out),
+        }
+    }
+
+    fn open(&self, nonce: [u8; NONCE_BYTES], sealed: &[u8], out: &mut [u8]) -> Result<(), OpenError> {
+        match &self.cipher {
+            StreamCipher::Aes256(cipher) => cipher.open(nonce, &self.parameters, sealed, out),
+            StreamCipher::Sm4(cipher) => cipher.open(nonce, &self.parameters, sealed, out),
+        }
+        .map_err(|_| OpenError)
+    }
 }
 
 impl Stream {
@@ -140,18 +166,20 @@ impl Stream {
         Self { uid, key: None }
     }
 
-    fn sealed(dek: &Dek, uid: StreamUid) -> Self {
-        let key: SecretBytes<32> = stream_key(dek, uid);
-        let mut parameters = Sha256::new();
-        parameters.update(&[FORMAT_VERSION, Suite::Aes256Gcm.as_u8(), SEGMENT_LOG2]);
-        parameters.update(uid.as_bytes());
-        Self { uid, key: Some(StreamKey { cipher: Cipher::new(key.expose()), parameters: parameters.finish() }) }
+    fn sealed(cipher: DataCipher, dek: &Dek, uid: StreamUid) -> Self {
+        let parameters = parameters(cipher.suite(), uid);
+        let cipher = match cipher {
+            DataCipher::Aes256Gcm => StreamCipher::Aes256(Cipher::new(stream_key(dek, uid).expose())),
+            DataCipher::Sm4Gcm => StreamCipher::Sm4(Sm4Cipher::new(sm4_stream_key(dek, uid).expose())),
+        };
+        Self { uid, key: Some(StreamKey { cipher, parameters }) }
     }
 
     fn suite(&self) -> Suite {
-        match self.key {
+        match self.key.as_ref().map(|key| &key.cipher) {
             None => Suite::PlainCrc32c,
-            Some(_) => Suite::Aes256Gcm,
+            Some(StreamCipher::Aes256(_)) => Suite::Aes256Gcm,
+            Some(StreamCipher::Sm4(_)) => Suite::Sm4Gcm,
         }
     }
 
@@ -163,6 +191,18 @@ impl Stream {
         crc.update(plain);
         (crc.finalize() as u32).to_be_bytes()
     }
+}
+
+/// The associated data of every segment of a stream: a digest of what the stream is.
+fn parameters(suite: Suite, uid: StreamUid) -> [u8; 32] {
+    let fixed = [FORMAT_VERSION, suite.as_u8(), SEGMENT_LOG2];
+    if suite == Suite::Sm4Gcm {
+        return sm3(&[&fixed[..], uid.as_bytes()].concat());
+    }
+    let mut digest = Sha256::new();
+    digest.update(&fixed);
+    digest.update(uid.as_bytes());
+    digest.finish()
 }
 
 /// `00 00 00 00 || 56-bit index || final flag`. INVARIANT: `index` is below [`SEGMENT_INDEX_END`].
@@ -191,8 +231,8 @@ impl StreamSealer {
     }
 
     /// A stream under a DEK. The uid must be fresh: drawn for this stream alone.
-    pub fn sealed(dek: &Dek, uid: StreamUid) -> Self {
-        Self::new(Stream::sealed(dek, uid))
+    pub fn sealed(cipher: DataCipher, dek: &Dek, uid: StreamUid) -> Self {
+        Self::new(Stream::sealed(cipher, dek, uid))
     }
 
     fn new(stream: Stream) -> Self {
@@ -222,7 +262,7 @@ impl StreamSealer {
             return Err(SealMisuse::OutputLength);
         }
         match &self.stream.key {
-            Some(key) => key.cipher.seal(nonce(self.next, last), &key.parameters, plain, out),
+            Some(key) => key.seal(nonce(self.next, last), plain, out),
             None => {
                 let (text, tag) = out.split_at_mut(plain.len());
                 text.copy_from_slice(plain);
@@ -252,8 +292,8 @@ impl StreamOpener {
     }
 
     /// A stream under a DEK.
-    pub fn sealed(dek: &Dek, uid: StreamUid) -> Self {
-        Self { stream: Stream::sealed(dek, uid) }
+    pub fn sealed(cipher: DataCipher, dek: &Dek, uid: StreamUid) -> Self {
+        Self { stream: Stream::sealed(cipher, dek, uid) }
     }
 
     /// The stream's suite.
@@ -281,7 +321,7 @@ impl StreamOpener {
             return Err(OpenError);
         }
         match &self.stream.key {
-            Some(key) => key.cipher.open(nonce(index, last), &key.parameters, sealed, out).map_err(|_| OpenError),
+            Some(key) => key.open(nonce(index, last), sealed, out),
             None if self.stream.crc(index, last, text) == tag => {
                 out.copy_from_slice(text);
                 Ok(())

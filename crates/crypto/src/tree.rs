@@ -14,6 +14,8 @@
 //! metadata key --metadata/note--> note keys            secrets key --secrets/note--> note keys
 //! secrets key --secrets/import--> digest key of one CMK's imported material
 //! SM4 material --wrap/cmk-sm4/<key>--> (wrapping key, commitment key), once for each wrap
+//! KEK --sm4/wrap/<kek>/dek--> (wrapping key, commitment key) of the DEK of an object whose data cipher is SM4
+//! DEK --sm4/dek/segment, sm4/dek/meta, sm4/dek/note--> the same for such an object, by KDF-SM3
 //! token key --token/session, token/identity, token/import--> key of one token
 //! ```
 //!
@@ -35,6 +37,11 @@ const DEK_SEGMENT: &str = "strongroom/v1/dek/segment";
 const DEK_META: &str = "strongroom/v1/dek/meta";
 /// DEK to the keys of one note.
 const DEK_NOTE: &str = "strongroom/v1/dek/note";
+/// The same below the DEK of an object whose data cipher is SM4, and to the wrap of that DEK.
+const SM4_WRAP: &str = "strongroom/v1/sm4/wrap";
+const SM4_DEK_SEGMENT: &str = "strongroom/v1/sm4/dek/segment";
+const SM4_DEK_META: &str = "strongroom/v1/sm4/dek/meta";
+const SM4_DEK_NOTE: &str = "strongroom/v1/sm4/dek/note";
 /// Metadata key to the keys of one note.
 const METADATA_NOTE: &str = "strongroom/v1/metadata/note";
 /// Secrets key to the keys of one note.
@@ -82,6 +89,27 @@ impl Sm4KeyPair {
     pub(crate) fn mac(&self) -> &[u8] {
         &self.0.expose()[SM4_KEY_BYTES..]
     }
+}
+
+/// KEK to the keys of one wrap of the DEK of an object whose data cipher is SM4.
+pub(crate) fn sm4_dek_wrap_keys<W: Kek>(kek: &W, salt: &[u8], binding: &Binding) -> Sm4KeyPair {
+    let label = [SM4_WRAP, "/", W::KEK_LABEL, "/", KeyRole::Dek.label()];
+    Sm4KeyPair(derive_sm3(kek.kek_secret(), &label, &[salt, binding.as_bytes()]))
+}
+
+/// DEK to the SM4 key of one segment stream.
+pub(crate) fn sm4_stream_key(dek: &Dek, stream: StreamUid) -> SecretBytes<SM4_KEY_BYTES> {
+    derive_sm3(dek.as_secret(), &[SM4_DEK_SEGMENT], &[stream.as_bytes()])
+}
+
+/// DEK to the record key, an HMAC-SM3 key.
+pub(crate) fn sm4_record_key(dek: &Dek) -> SecretBytes<KEY_BYTES> {
+    derive_sm3(dek.as_secret(), &[SM4_DEK_META], &[])
+}
+
+/// DEK to the keys of the note with this id.
+pub(crate) fn sm4_note_keys(dek: &Dek, id: &[u8; 16]) -> Sm4KeyPair {
+    Sm4KeyPair(derive_sm3(dek.as_secret(), &[SM4_DEK_NOTE], &[id]))
 }
 
 /// SM4 material to the keys of one wrap.

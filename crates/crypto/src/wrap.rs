@@ -13,9 +13,11 @@
 
 use crate::SecretBytes;
 use crate::aead::{Cipher, NONCE_BYTES, TAG_BYTES};
+use crate::data_cipher::DataCipher;
 use crate::mac::{constant_time_eq, hmac_sha256};
-use crate::roles::{KEY_BYTES, Kek, KeyRole, Wrappable};
+use crate::roles::{Dek, KEY_BYTES, Kek, KeyRole, Wrappable};
 use crate::tree::{KeyPair, wrap_keys};
+use crate::wrap_sm4::{unwrap_dek_sm4, wrap_dek_sm4};
 use model::Entropy;
 use model::codec::Writer;
 use std::fmt;
@@ -130,6 +132,36 @@ pub fn wrap<W: Kek, K: Wrappable>(kek: &W, key: &K, binding: &Binding, entropy: 
 /// [`UnwrapError::WrongKeyOrDamaged`] for every cause.
 pub fn unwrap<W: Kek, K: Wrappable>(kek: &W, wrapped: &Wrapped<K>, binding: &Binding) -> Result<K, UnwrapError> {
     SecretBytes::try_fill_with(|out| open_into(kek, K::ROLE, &wrapped.bytes, binding, out)).map(K::from_secret)
+}
+
+/// Wraps a DEK in the suite of its object's data cipher.
+pub fn wrap_dek<W: Kek>(
+    cipher: DataCipher,
+    kek: &W,
+    dek: &Dek,
+    binding: &Binding,
+    entropy: &dyn Entropy,
+) -> Wrapped<Dek> {
+    match cipher {
+        DataCipher::Aes256Gcm => wrap(kek, dek, binding, entropy),
+        DataCipher::Sm4Gcm => wrap_dek_sm4(kek, dek, binding, entropy),
+    }
+}
+
+/// Unwraps what [`wrap_dek`] made in the same suite.
+///
+/// # Errors
+/// [`UnwrapError::WrongKeyOrDamaged`] for every cause.
+pub fn unwrap_dek<W: Kek>(
+    cipher: DataCipher,
+    kek: &W,
+    wrapped: &Wrapped<Dek>,
+    binding: &Binding,
+) -> Result<Dek, UnwrapError> {
+    match cipher {
+        DataCipher::Aes256Gcm => unwrap(kek, wrapped, binding),
+        DataCipher::Sm4Gcm => unwrap_dek_sm4(kek, wrapped, binding),
+    }
 }
 
 /// [`wrap`] with the role as a value and any length, for a seam that cannot be generic (key providers). The result is

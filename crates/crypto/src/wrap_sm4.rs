@@ -7,14 +7,18 @@
 //! wrapped  = salt (32) || ct || commit (32)
 //! ```
 //!
+//! The DEK of an object whose data cipher is SM4 is wrapped so too, whatever key wraps it, under the label
+//! `strongroom/v1/sm4/wrap/<kek role>/dek`.
+//!
 //! Lengths, order of the checks and the argument for the zero nonce are those of `wrap.rs`.
 
+use crate::SecretBytes;
 use crate::aead::{NONCE_BYTES, TAG_BYTES};
 use crate::mac::constant_time_eq;
-use crate::roles::KeyRole;
+use crate::roles::{Dek, Kek, KeyRole, Wrappable};
 use crate::sm::{Sm4Cipher, Sm4Material, hmac_sm3};
-use crate::tree::{Sm4KeyPair, sm4_wrap_keys};
-use crate::wrap::{Binding, COMMIT_BYTES, SALT_BYTES, UnwrapError, WRAP_OVERHEAD_BYTES};
+use crate::tree::{Sm4KeyPair, sm4_dek_wrap_keys, sm4_wrap_keys};
+use crate::wrap::{Binding, COMMIT_BYTES, SALT_BYTES, UnwrapError, WRAP_OVERHEAD_BYTES, WRAPPED_BYTES, Wrapped};
 use model::Entropy;
 use zeroize::Zeroizing;
 
@@ -29,12 +33,9 @@ pub fn wrap_secret_sm4(
     entropy: &dyn Entropy,
 ) -> Vec<u8> {
     let mut bytes = vec![0; plain.len() + WRAP_OVERHEAD_BYTES];
-    let (salt, rest) = bytes.split_at_mut(SALT_BYTES);
-    entropy.fill(salt);
-    let keys = sm4_wrap_keys(material, role, salt, binding);
-    let (ciphertext, commit) = rest.split_at_mut(plain.len() + TAG_BYTES);
-    Sm4Cipher::new(keys.cipher()).seal(WRAP_NONCE, binding.as_bytes(), plain, ciphertext);
-    commit.copy_from_slice(&commitment(&keys, ciphertext, binding));
+    entropy.fill(&mut bytes[..SALT_BYTES]);
+    let keys = sm4_wrap_keys(material, role, &bytes[..SALT_BYTES], binding);
+    seal_from(&keys, plain, binding, &mut bytes[SALT_BYTES..]);
     bytes
 }
 
@@ -50,16 +51,44 @@ pub fn unwrap_secret_sm4(
 ) -> Result<Zeroizing<Vec<u8>>, UnwrapError> {
     let plain_bytes = wrapped.len().checked_sub(WRAP_OVERHEAD_BYTES).ok_or(UnwrapError::WrongKeyOrDamaged)?;
     let (salt, rest) = wrapped.split_at(SALT_BYTES);
-    let (ciphertext, commit) = rest.split_at(rest.len() - COMMIT_BYTES);
     let keys = sm4_wrap_keys(material, role, salt, binding);
-    if !constant_time_eq(&commitment(&keys, ciphertext, binding), commit) {
+    let mut plain = Zeroizing::new(vec![0; plain_bytes]);
+    open_into(&keys, rest, binding, &mut plain)?;
+    Ok(plain)
+}
+
+/// Wraps the DEK of an object whose data cipher is SM4 under a key of this crate, with a fresh salt.
+pub(crate) fn wrap_dek_sm4<W: Kek>(kek: &W, dek: &Dek, binding: &Binding, entropy: &dyn Entropy) -> Wrapped<Dek> {
+    let mut bytes = [0; WRAPPED_BYTES];
+    entropy.fill(&mut bytes[..SALT_BYTES]);
+    let keys = sm4_dek_wrap_keys(kek, &bytes[..SALT_BYTES], binding);
+    seal_from(&keys, dek.as_secret().expose(), binding, &mut bytes[SALT_BYTES..]);
+    Wrapped::from_bytes(bytes)
+}
+
+/// Unwraps what [`wrap_dek_sm4`] made.
+pub(crate) fn unwrap_dek_sm4<W: Kek>(kek: &W, wrapped: &Wrapped<Dek>, binding: &Binding) -> Result<Dek, UnwrapError> {
+    let (salt, rest) = wrapped.as_bytes().split_at(SALT_BYTES);
+    let keys = sm4_dek_wrap_keys(kek, salt, binding);
+    SecretBytes::try_fill_with(|out| open_into(&keys, rest, binding, out)).map(Dek::from_secret)
+}
+
+/// Fills what follows the salt: ciphertext, tag, commitment.
+fn seal_from(keys: &Sm4KeyPair, plain: &[u8], binding: &Binding, out: &mut [u8]) {
+    let (ciphertext, commit) = out.split_at_mut(plain.len() + TAG_BYTES);
+    Sm4Cipher::new(keys.cipher()).seal(WRAP_NONCE, binding.as_bytes(), plain, ciphertext);
+    commit.copy_from_slice(&commitment(keys, ciphertext, binding));
+}
+
+/// Opens what follows the salt. The commitment is checked first, as in `wrap.rs`.
+fn open_into(keys: &Sm4KeyPair, sealed: &[u8], binding: &Binding, out: &mut [u8]) -> Result<(), UnwrapError> {
+    let (ciphertext, commit) = sealed.split_at(sealed.len() - COMMIT_BYTES);
+    if !constant_time_eq(&commitment(keys, ciphertext, binding), commit) {
         return Err(UnwrapError::WrongKeyOrDamaged);
     }
-    let mut plain = Zeroizing::new(vec![0; plain_bytes]);
     Sm4Cipher::new(keys.cipher())
-        .open(WRAP_NONCE, binding.as_bytes(), ciphertext, &mut plain)
-        .map_err(|_| UnwrapError::WrongKeyOrDamaged)?;
-    Ok(plain)
+        .open(WRAP_NONCE, binding.as_bytes(), ciphertext, out)
+        .map_err(|_| UnwrapError::WrongKeyOrDamaged)
 }
 
 fn commitment(keys: &Sm4KeyPair, ciphertext: &[u8], binding: &Binding) -> [u8; COMMIT_BYTES] {
@@ -69,7 +98,7 @@ fn commitment(keys: &Sm4KeyPair, ciphertext: &[u8], binding: &Binding) -> [u8; C
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{SecretBytes, SystemEntropy};
+    use crate::SystemEntropy;
 
     fn material(byte: u8) -> Sm4Material {
         Sm4Material::from_secret(SecretBytes::fill_with(|b| b.fill(byte)))

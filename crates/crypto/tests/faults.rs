@@ -8,20 +8,21 @@ mod common;
 use common::{Counting, body, open_all, seal_all, secret, segments, uid};
 use model::StreamUid;
 use strongroom_crypto::{
-    Binding, BucketKey, CmkMaterial, CustomerKey, Dek, MetadataKey, OpenError, RootKey, SEGMENT_BYTES, SealMisuse,
-    SecretBytes, SecretsKey, StreamOpener, StreamSealer, UnwrapError, WRAPPED_BYTES, Wrapped, unwrap, wrap,
+    Binding, BucketKey, CmkMaterial, CustomerKey, DataCipher, Dek, MetadataKey, OpenError, RootKey, SEGMENT_BYTES,
+    SealMisuse, SecretBytes, SecretsKey, StreamOpener, StreamSealer, UnwrapError, WRAPPED_BYTES, Wrapped, unwrap, wrap,
 };
+
+const AES: DataCipher = DataCipher::Aes256Gcm;
+const SM4: DataCipher = DataCipher::Sm4Gcm;
 
 fn dek() -> Dek {
     Dek::from_secret(secret(0))
 }
 
-/// Both suites: a sealer and an opener of the same stream, and its tag length.
-fn suites(uid: StreamUid) -> [(StreamSealer, StreamOpener, usize); 2] {
-    [
-        (StreamSealer::sealed(&dek(), uid), StreamOpener::sealed(&dek(), uid), 16),
-        (StreamSealer::plain(uid), StreamOpener::plain(uid), 4),
-    ]
+/// Every suite: a sealer and an opener of the same stream, and its tag length.
+fn suites(uid: StreamUid) -> [(StreamSealer, StreamOpener, usize); 3] {
+    let sealed = |cipher| (StreamSealer::sealed(cipher, &dek(), uid), StreamOpener::sealed(cipher, &dek(), uid), 16);
+    [sealed(DataCipher::Aes256Gcm), sealed(DataCipher::Sm4Gcm), (StreamSealer::plain(uid), StreamOpener::plain(uid), 4)]
 }
 
 /// Two full segments and a short one.
@@ -102,12 +103,15 @@ fn streams_of_others() {
         let stored = seal_all(sealer, &body(1000));
         assert!(open_all(&other, &stored).is_err(), "wrong_stream_uid, tag of {tag} bytes");
     }
-    let stored = seal_all(StreamSealer::sealed(&dek(), uid(0)), &body(1000));
-    let stranger = StreamOpener::sealed(&Dek::from_secret(secret(1)), uid(0));
-    assert!(open_all(&stranger, &stored).is_err(), "wrong_dek");
-    assert!(open_all(&StreamOpener::plain(uid(0)), &stored).is_err(), "suite_downgraded");
-    let clear = seal_all(StreamSealer::plain(uid(0)), &body(1000));
-    assert!(open_all(&StreamOpener::sealed(&dek(), uid(0)), &clear).is_err(), "suite_upgraded");
+    for (cipher, other) in [(AES, SM4), (SM4, AES)] {
+        let stored = seal_all(StreamSealer::sealed(cipher, &dek(), uid(0)), &body(1000));
+        let stranger = StreamOpener::sealed(cipher, &Dek::from_secret(secret(1)), uid(0));
+        assert!(open_all(&stranger, &stored).is_err(), "wrong_dek");
+        assert!(open_all(&StreamOpener::plain(uid(0)), &stored).is_err(), "suite_downgraded");
+        assert!(open_all(&StreamOpener::sealed(other, &dek(), uid(0)), &stored).is_err(), "suite_changed");
+        let clear = seal_all(StreamSealer::plain(uid(0)), &body(1000));
+        assert!(open_all(&StreamOpener::sealed(cipher, &dek(), uid(0)), &clear).is_err(), "suite_upgraded");
+    }
 }
 
 #[test]
@@ -207,40 +211,50 @@ fn roles_swapped() {
 
 #[test]
 fn notes_changed_or_moved() {
+    [AES, SM4].into_iter().for_each(a_note_changed_or_moved);
+}
+
+fn a_note_changed_or_moved(cipher: DataCipher) {
     let (id, other) = ([1; 16], [2; 16]);
-    let note = dek().seal_note(&id, b"value");
-    assert_eq!(**dek().open_note(&id, &note).as_ref().unwrap(), b"value");
-    assert!(dek().open_note(&other, &note).is_err(), "id_wrong");
-    assert!(Dek::from_secret(secret(1)).open_note(&id, &note).is_err(), "dek_wrong");
+    let note = dek().seal_note(cipher, &id, b"value");
+    assert_eq!(**dek().open_note(cipher, &id, &note).as_ref().unwrap(), b"value");
+    assert!(dek().open_note(cipher, &other, &note).is_err(), "id_wrong");
+    assert!(Dek::from_secret(secret(1)).open_note(cipher, &id, &note).is_err(), "dek_wrong");
     assert!(MetadataKey::from_secret(secret(0)).open_note(&id, &note).is_err(), "role_swapped");
     assert!(SecretsKey::from_secret(secret(0)).open_note(&id, &note).is_err(), "role_swapped");
     for end in 0..note.len() {
-        assert!(dek().open_note(&id, &note[..end]).is_err(), "truncated_to_{end}");
+        assert!(dek().open_note(cipher, &id, &note[..end]).is_err(), "truncated_to_{end}");
     }
     for bit in 0..note.len() * 8 {
         let mut flipped = note.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);
-        assert!(dek().open_note(&id, &flipped).is_err(), "bit_{bit}_flipped");
+        assert!(dek().open_note(cipher, &id, &flipped).is_err(), "bit_{bit}_flipped");
     }
 }
 
 #[test]
 fn two_values_of_one_note_id_share_no_key_stream() {
-    let (a, b) = (dek().seal_note(&[1; 16], &[0; 64]), dek().seal_note(&[1; 16], &[1; 64]));
-    assert_ne!(a[..12], b[..12], "the nonce follows the value");
-    let xor: Vec<u8> = a[12..76].iter().zip(&b[12..76]).map(|(a, b)| a ^ b).collect();
-    assert_ne!(xor, [1; 64], "the difference of the values shows through");
+    for cipher in [AES, SM4] {
+        let [a, b] = [0, 1].map(|value| dek().seal_note(cipher, &[1; 16], &[value; 64]));
+        assert_ne!(a[..12], b[..12], "the nonce follows the value");
+        let xor: Vec<u8> = a[12..76].iter().zip(&b[12..76]).map(|(a, b)| a ^ b).collect();
+        assert_ne!(xor, [1; 64], "the difference of the values shows through");
+    }
 }
 
 #[test]
 fn records_changed() {
-    let mac = dek().record_mac(b"record");
-    assert!(dek().verify_record(b"record", &mac).is_ok());
-    assert!(dek().verify_record(b"record2", &mac).is_err(), "record_changed");
-    assert!(Dek::from_secret(secret(1)).verify_record(b"record", &mac).is_err(), "dek_wrong");
+    [AES, SM4].into_iter().for_each(a_record_changed);
+}
+
+fn a_record_changed(cipher: DataCipher) {
+    let mac = dek().record_mac(cipher, b"record");
+    assert!(dek().verify_record(cipher, b"record", &mac).is_ok());
+    assert!(dek().verify_record(cipher, b"record2", &mac).is_err(), "record_changed");
+    assert!(Dek::from_secret(secret(1)).verify_record(cipher, b"record", &mac).is_err(), "dek_wrong");
     for bit in 0..256 {
         let mut flipped = mac;
         flipped[bit / 8] ^= 1 << (bit % 8);
-        assert!(dek().verify_record(b"record", &flipped).is_err(), "bit_{bit}_flipped");
+        assert!(dek().verify_record(cipher, b"record", &flipped).is_err(), "bit_{bit}_flipped");
     }
 }

@@ -13,8 +13,8 @@ use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 use std::path::Path;
 use strongroom_crypto::{
-    Binding, BucketKey, CmkMaterial, CustomerKey, Dek, Kek, MetadataKey, RootKey, SecretBytes, SecretsKey,
-    StreamOpener, StreamSealer, Wrappable, Wrapped, unwrap, wrap,
+    Binding, BucketKey, CmkMaterial, CustomerKey, DataCipher, Dek, Kek, MetadataKey, RootKey, SecretBytes, SecretsKey,
+    StreamOpener, StreamSealer, Wrappable, Wrapped, unwrap, unwrap_dek, wrap, wrap_dek,
 };
 
 const SIZES: [usize; 5] = [0, 1, 65_535, 65_536, 65_537];
@@ -87,11 +87,11 @@ fn written() -> Value {
             wrapped::<_, Dek>(&customer, &entropy),
         ],
         "record": hex(RECORD),
-        "record_mac": hex(&dek.record_mac(RECORD)),
+        "record_mac": hex(&dek.record_mac(DataCipher::Aes256Gcm, RECORD)),
         "note_id": hex(&NOTE_ID),
         "note_plain": hex(NOTE),
         "notes": {
-            "dek": hex(&dek.seal_note(&NOTE_ID, NOTE)),
+            "dek": hex(&dek.seal_note(DataCipher::Aes256Gcm, &NOTE_ID, NOTE)),
             "metadata": hex(&MetadataKey::from_secret(secret(DEK)).seal_note(&NOTE_ID, NOTE)),
             "secrets": hex(&SecretsKey::from_secret(secret(DEK)).seal_note(&NOTE_ID, NOTE)),
         },
@@ -102,7 +102,8 @@ fn sealed(suite: &str, size: usize) -> Vec<u8> {
     let dek = Dek::from_secret(secret(DEK));
     let sealer = match suite {
         "plain" => StreamSealer::plain(uid(0x30)),
-        _ => StreamSealer::sealed(&dek, uid(0x30)),
+        "sm4" => StreamSealer::sealed(DataCipher::Sm4Gcm, &dek, uid(0x30)),
+        _ => StreamSealer::sealed(DataCipher::Aes256Gcm, &dek, uid(0x30)),
     };
     seal_all(sealer, &body(size))
 }
@@ -126,18 +127,59 @@ fn old_keys_records_and_notes_open() {
     opens::<_, Dek>(&CustomerKey::from_secret(secret(KEK)), &wraps[8]);
 
     let dek = Dek::from_secret(secret(DEK));
-    assert!(dek.verify_record(RECORD, &bytes(&golden["record_mac"]).try_into().unwrap()).is_ok());
+    assert!(
+        dek.verify_record(DataCipher::Aes256Gcm, RECORD, &bytes(&golden["record_mac"]).try_into().unwrap()).is_ok()
+    );
     let notes = &golden["notes"];
     let (metadata, secrets) = (MetadataKey::from_secret(secret(DEK)), SecretsKey::from_secret(secret(DEK)));
-    assert_eq!(*dek.open_note(&NOTE_ID, &bytes(&notes["dek"])).unwrap(), NOTE);
+    assert_eq!(*dek.open_note(DataCipher::Aes256Gcm, &NOTE_ID, &bytes(&notes["dek"])).unwrap(), NOTE);
     assert_eq!(*metadata.open_note(&NOTE_ID, &bytes(&notes["metadata"])).unwrap(), NOTE);
     assert_eq!(*secrets.open_note(&NOTE_ID, &bytes(&notes["secrets"])).unwrap(), NOTE);
+}
+
+/// What lies below and beside the DEK of an object whose data cipher is SM4.
+fn written_sm4() -> Value {
+    fn wrapped<W: Kek>(kek: &W, entropy: &Counting) -> Value {
+        let wrapped = wrap_dek(DataCipher::Sm4Gcm, kek, &Dek::from_secret(secret(WRAPPED_KEY)), &binding(), entropy);
+        json!({ "kek": W::KEK_LABEL, "wrapped": hex(wrapped.as_bytes()) })
+    }
+    let (dek, entropy) = (Dek::from_secret(secret(DEK)), Counting::default());
+    json!({
+        "wraps": [
+            wrapped(&BucketKey::from_secret(secret(KEK)), &entropy),
+            wrapped(&CustomerKey::from_secret(secret(KEK)), &entropy),
+        ],
+        "record_mac": hex(&dek.record_mac(DataCipher::Sm4Gcm, RECORD)),
+        "note": hex(&dek.seal_note(DataCipher::Sm4Gcm, &NOTE_ID, NOTE)),
+    })
+}
+
+#[test]
+fn old_keys_records_and_notes_of_sm4_open() {
+    let file =
+        golden("golden-sm4.json", || (serde_json::to_string_pretty(&written_sm4()).unwrap() + "\n").into_bytes());
+    let golden: Value = serde_json::from_slice(&file).unwrap();
+    assert_eq!(golden, written_sm4(), "with the same salts, the same bytes are written");
+    let dek = Dek::from_secret(secret(DEK));
+    assert!(dek.verify_record(DataCipher::Sm4Gcm, RECORD, &bytes(&golden["record_mac"]).try_into().unwrap()).is_ok());
+    assert_eq!(*dek.open_note(DataCipher::Sm4Gcm, &NOTE_ID, &bytes(&golden["note"])).unwrap(), NOTE);
+    let wrapped = Wrapped::<Dek>::from_bytes(bytes(&golden["wraps"][0]["wrapped"]).try_into().unwrap());
+    let kek = BucketKey::from_secret(secret(KEK));
+    let opened = unwrap_dek(DataCipher::Sm4Gcm, &kek, &wrapped, &binding()).unwrap();
+    assert_eq!(opened.as_secret().expose(), secret(WRAPPED_KEY).expose());
+    assert!(unwrap_dek(DataCipher::Aes256Gcm, &kek, &wrapped, &binding()).is_err(), "the suites do not meet");
 }
 
 #[test]
 fn old_streams_open() {
     let dek = Dek::from_secret(secret(DEK));
-    for (suite, opener) in [("plain", StreamOpener::plain(uid(0x30))), ("aes", StreamOpener::sealed(&dek, uid(0x30)))] {
+    let sealed_as = |cipher| StreamOpener::sealed(cipher, &dek, uid(0x30));
+    let openers = [
+        ("plain", StreamOpener::plain(uid(0x30))),
+        ("aes", sealed_as(DataCipher::Aes256Gcm)),
+        ("sm4", sealed_as(DataCipher::Sm4Gcm)),
+    ];
+    for (suite, opener) in openers {
         for size in SIZES {
             let golden = golden(&format!("stream-{suite}-{size}.bin"), || sealed(suite, size));
             assert!(golden == sealed(suite, size), "{suite} {size}: sealing now writes other bytes");

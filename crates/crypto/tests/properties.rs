@@ -7,17 +7,27 @@ mod common;
 use common::{Counting, body, open_all, seal_all, secret, uid};
 use proptest::prelude::*;
 use strongroom_crypto::{
-    Binding, BucketKey, ChecksumAlgorithm, ChecksumValue, Checksummer, Dek, Md5, MetadataKey, SEGMENT_BYTES,
-    StreamOpener, StreamSealer, Suite, combine_crc, md5, plain_len, sealed_len, segment_count, unwrap, wrap,
+    Binding, BucketKey, ChecksumAlgorithm, ChecksumValue, Checksummer, DataCipher, Dek, Md5, MetadataKey,
+    SEGMENT_BYTES, StreamOpener, StreamSealer, Suite, combine_crc, md5, plain_len, sealed_len, segment_count,
+    unwrap_dek, wrap_dek,
 };
 
-const SUITES: [Suite; 2] = [Suite::PlainCrc32c, Suite::Aes256Gcm];
+const SUITES: [Suite; 3] = [Suite::PlainCrc32c, Suite::Aes256Gcm, Suite::Sm4Gcm];
 
 fn stream(suite: Suite, dek: &Dek) -> (StreamSealer, StreamOpener) {
     match suite {
         Suite::PlainCrc32c => (StreamSealer::plain(uid(0)), StreamOpener::plain(uid(0))),
-        Suite::Aes256Gcm => (StreamSealer::sealed(dek, uid(0)), StreamOpener::sealed(dek, uid(0))),
+        Suite::Aes256Gcm => sealed(DataCipher::Aes256Gcm, dek),
+        Suite::Sm4Gcm => sealed(DataCipher::Sm4Gcm, dek),
     }
+}
+
+fn sealed(cipher: DataCipher, dek: &Dek) -> (StreamSealer, StreamOpener) {
+    (StreamSealer::sealed(cipher, dek, uid(0)), StreamOpener::sealed(cipher, dek, uid(0)))
+}
+
+fn cipher() -> impl Strategy<Value = DataCipher> {
+    prop::sample::select(&[DataCipher::Aes256Gcm, DataCipher::Sm4Gcm][..])
 }
 
 fn suite() -> impl Strategy<Value = Suite> {
@@ -97,19 +107,27 @@ proptest! {
     }
 
     #[test]
-    fn what_is_wrapped_unwraps(kek: u8, key: u8, field: Vec<u8>) {
+    fn what_is_wrapped_unwraps(cipher in cipher(), kek: u8, key: u8, field: Vec<u8>) {
         let (kek, binding) = (BucketKey::from_secret(secret(kek)), Binding::new("test").field(&field));
-        let wrapped = wrap(&kek, &Dek::from_secret(secret(key)), &binding, &Counting::default());
-        let opened = unwrap(&kek, &wrapped, &binding);
+        let wrapped = wrap_dek(cipher, &kek, &Dek::from_secret(secret(key)), &binding, &Counting::default());
+        let opened = unwrap_dek(cipher, &kek, &wrapped, &binding);
         // A DEK shows itself only through what it does.
-        let mac = opened.map(|dek| dek.record_mac(b"")).ok();
-        prop_assert_eq!(mac, Some(Dek::from_secret(secret(key)).record_mac(b"")));
+        let mac = opened.map(|dek| dek.record_mac(cipher, b"")).ok();
+        prop_assert_eq!(mac, Some(Dek::from_secret(secret(key)).record_mac(cipher, b"")));
     }
 
     #[test]
     fn different_fields_never_make_the_same_binding(a: Vec<Vec<u8>>, b: Vec<Vec<u8>>) {
         let binding = |fields: &[Vec<u8>]| fields.iter().fold(Binding::new("test"), |binding, f| binding.field(f));
         prop_assert_eq!(binding(&a) == binding(&b), a == b);
+    }
+
+    #[test]
+    fn notes_of_a_dek_open_in_their_suite_alone(cipher in cipher(), other in cipher(), id: [u8; 16], value: Vec<u8>) {
+        let dek = Dek::from_secret(secret(2));
+        let note = dek.seal_note(cipher, &id, &value);
+        let opened = dek.open_note(other, &id, &note).map(|value| value.to_vec());
+        prop_assert_eq!(opened.ok(), (cipher == other).then_some(value));
     }
 
     #[test]

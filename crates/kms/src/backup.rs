@@ -8,9 +8,9 @@ use crate::root_change::row_opens;
 use crate::{KeyService, KmsError, root_check};
 use bytes::Bytes;
 use crypto::{
-    Binding, Dek, KEY_BYTES, PASSPHRASE_PARAMS_BYTES, PassphraseCost, PassphraseError, PassphraseKey, PassphraseParams,
-    PassphraseUse, RootKey, SEGMENT_BYTES, SecretBytes, StreamOpener, StreamSealer, Suite, WRAPPED_BYTES, Wrappable,
-    Wrapped, plain_len, sealed_len, segment_count, unwrap, wrap,
+    Binding, DataCipher, Dek, KEY_BYTES, PASSPHRASE_PARAMS_BYTES, PassphraseCost, PassphraseError, PassphraseKey,
+    PassphraseParams, PassphraseUse, RootKey, SEGMENT_BYTES, SecretBytes, StreamOpener, StreamSealer, Suite,
+    WRAPPED_BYTES, Wrappable, Wrapped, plain_len, sealed_len, segment_count, unwrap, wrap,
 };
 use model::codec::{DecodeError, Reader, Writer};
 use model::{Entropy, StreamUid, Timestamp};
@@ -147,7 +147,7 @@ impl KeyBackup {
         let wrapped = wrap(&kek, &dek, &binding(&file, uid), entropy);
         file.extend_from_slice(wrapped.as_bytes());
         file.extend_from_slice(uid.as_bytes());
-        let mut sealer = StreamSealer::sealed(&dek, uid);
+        let mut sealer = StreamSealer::sealed(DataCipher::Aes256Gcm, &dek, uid);
         let count = segment_count(content.len() as u64);
         for (index, text) in (1..=count).zip(content.chunks(SEGMENT_BYTES)) {
             let at = file.len();
@@ -342,7 +342,7 @@ fn binding(head: &[u8], uid: StreamUid) -> Binding {
 
 /// The content, when every segment opens and none is missing.
 fn opened(dek: &Dek, uid: StreamUid, stream: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let opener = StreamOpener::sealed(dek, uid);
+    let opener = StreamOpener::sealed(DataCipher::Aes256Gcm, dek, uid);
     let length = plain_len(Suite::Aes256Gcm, stream.len() as u64)?;
     let count = segment_count(length);
     let mut content = Zeroizing::new(vec![0; usize::try_from(length).ok()?]);

@@ -97,6 +97,7 @@ impl ObjectService {
             server_default: config.server_default,
             transport: cx.transport,
             require_https: config.require_https,
+            sm4: config.sm4,
             anonymous: cx.principal.is_anonymous(),
             rules: cx.rules.encryption,
         })?)

@@ -52,7 +52,7 @@ async fn copies_between_all_methods_carry_nothing_of_the_source() {
                 let shown = outcome.write.encryption;
                 match target {
                     Method::Plain => assert_eq!(shown, AppliedEncryption::None),
-                    Method::Obs => assert_eq!(shown, AppliedEncryption::Obs),
+                    Method::Obs => assert_eq!(shown, AppliedEncryption::Obs { cipher: sse::DataCipher::Aes256Gcm }),
                     Method::Kms => assert!(matches!(shown, AppliedEncryption::Kms { bucket_key: false, .. })),
                     Method::KmsBucketKey => assert!(matches!(shown, AppliedEncryption::Kms { bucket_key: true, .. })),
                     Method::Customer(_) => assert!(matches!(shown, AppliedEncryption::Customer { .. })),

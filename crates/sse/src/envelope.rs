@@ -2,7 +2,7 @@
 //! byte.
 
 use crate::context;
-use crypto::{BucketKey, Dek, Suite, WRAPPED_BYTES, Wrapped, sealed_len};
+use crypto::{BucketKey, DataCipher, Dek, Suite, WRAPPED_BYTES, Wrapped, sealed_len};
 use kms::{CmkId, CmkWrapped, EncryptionContext};
 use model::codec::{DecodeError, Reader, Writer};
 use model::{AccountId, AccountNumber, BucketKeyId, CmkUid, RegionName};
@@ -18,11 +18,15 @@ pub enum Envelope {
     Plain,
     /// SSE-OBS: the DEK is wrapped by the bucket's SSE-OBS key.
     Obs {
+        /// The data cipher.
+        cipher: DataCipher,
         /// The wrapped DEK.
         dek: Wrapped<Dek>,
     },
     /// SSE-KMS.
     Kms {
+        /// The data cipher; the CMK's own is independent of it.
+        cipher: DataCipher,
         /// The CMK.
         cmk: CmkId,
         /// The caller's encryption context.
@@ -32,6 +36,8 @@ pub enum Envelope {
     },
     /// SSE-C: the DEK is wrapped by the customer key.
     Customer {
+        /// The data cipher.
+        cipher: DataCipher,
         /// The wrapped DEK.
         dek: Wrapped<Dek>,
     },
@@ -74,12 +80,17 @@ impl Envelope {
         }
     }
 
+    /// The data cipher; `None` of a body in clear.
+    pub fn cipher(&self) -> Option<DataCipher> {
+        match self {
+            Self::Plain => None,
+            Self::Obs { cipher, .. } | Self::Kms { cipher, .. } | Self::Customer { cipher, .. } => Some(*cipher),
+        }
+    }
+
     /// The suite of the body's segments.
     pub(crate) fn suite(&self) -> Suite {
-        match self {
-            Self::Plain => Suite::PlainCrc32c,
-            _ => Suite::Aes256Gcm,
-        }
+        self.cipher().map_or(Suite::PlainCrc32c, DataCipher::suite)
     }
 
     /// Bytes at rest of a stream of so many bytes of plaintext.
@@ -108,10 +119,10 @@ impl Envelope {
         w.u8(self.method_code()).u8(self.suite() as u8);
         match self {
             Self::Plain => {}
-            Self::Obs { dek } | Self::Customer { dek } => {
+            Self::Obs { dek, .. } | Self::Customer { dek, .. } => {
                 w.raw(dek.as_bytes());
             }
-            Self::Kms { cmk, context, through } => {
+            Self::Kms { cmk, context, through, .. } => {
                 w.u8(PROVIDER_EMBEDDED)
                     .str(cmk.region.as_str())
                     .str(cmk.account.as_str())
@@ -138,21 +149,25 @@ impl Envelope {
             return Err(DecodeError("envelope of unknown format version"));
         }
         let (method, suite) = (r.u8()?, r.u8()?);
-        let envelope = match method {
-            0 => Self::Plain,
-            1 => Self::Obs { dek: wrapped_dek(&mut r)? },
-            2 => Self::decode_kms(&mut r)?,
-            3 => Self::Customer { dek: wrapped_dek(&mut r)? },
+        let cipher = match Suite::from_u8(suite) {
+            Some(Suite::PlainCrc32c) => None,
+            Some(Suite::Aes256Gcm) => Some(DataCipher::Aes256Gcm),
+            Some(Suite::Sm4Gcm) => Some(DataCipher::Sm4Gcm),
+            None => return Err(DecodeError("envelope of unknown suite")),
+        };
+        let envelope = match (method, cipher) {
+            (0, None) => Self::Plain,
+            (1, Some(cipher)) => Self::Obs { cipher, dek: wrapped_dek(&mut r)? },
+            (2, Some(cipher)) => Self::decode_kms(cipher, &mut r)?,
+            (3, Some(cipher)) => Self::Customer { cipher, dek: wrapped_dek(&mut r)? },
+            (0..=3, _) => return Err(DecodeError("envelope whose suite is not one of its method's")),
             _ => return Err(DecodeError("envelope of unknown method")),
         };
-        if suite != envelope.suite() as u8 {
-            return Err(DecodeError("envelope of unknown suite"));
-        }
         r.finish()?;
         Ok(envelope)
     }
 
-    fn decode_kms(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn decode_kms(cipher: DataCipher, r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         if r.u8()? != PROVIDER_EMBEDDED {
             return Err(DecodeError("envelope of unknown key provider"));
         }
@@ -172,7 +187,7 @@ impl Envelope {
             },
             _ => return Err(DecodeError("envelope of unknown wrap")),
         };
-        Ok(Self::Kms { cmk, context, through })
+        Ok(Self::Kms { cipher, cmk, context, through })
     }
 }
 

@@ -4,13 +4,14 @@
 use crate::body::{BodyOpener, BodySealer, EtagSource, StreamGeometry, WantedDigests};
 use crate::digests::Digests;
 use crate::{Envelope, EtagRule, SseError};
-use crypto::{Dek, MetadataKey, RecordKey, SecretBytes, StreamOpener, StreamSealer};
+use crypto::{DataCipher, Dek, MetadataKey, RecordKey, SecretBytes, StreamOpener, StreamSealer};
 use model::{Entropy, StreamUid};
 use std::sync::Arc;
 
 /// The keys of one object version.
 pub struct BodyKeys {
-    dek: Option<Dek>,
+    /// With the cipher of what lies below it. INVARIANT: there is one exactly if the envelope has a cipher, that one.
+    dek: Option<(DataCipher, Dek)>,
     envelope: Envelope,
     metadata: Arc<MetadataKey>,
 }
@@ -27,7 +28,7 @@ impl RecordAuth {
 
 impl BodyKeys {
     pub(crate) fn new(dek: Option<Dek>, envelope: Envelope, metadata: Arc<MetadataKey>) -> Self {
-        Self { dek, envelope, metadata }
+        Self { dek: envelope.cipher().zip(dek), envelope, metadata }
     }
 
     /// How the body is sealed.
@@ -39,7 +40,7 @@ impl BodyKeys {
     pub fn sealer(&self, entropy: &dyn Entropy, rule: EtagRule, wanted: WantedDigests) -> BodySealer {
         let stream = StreamUid::random(entropy);
         let sealer = match &self.dek {
-            Some(dek) => StreamSealer::sealed(dek, stream),
+            Some((cipher, dek)) => StreamSealer::sealed(*cipher, dek, stream),
             None => StreamSealer::plain(stream),
         };
         BodySealer::new(stream, sealer, etag_source(&self.envelope, rule), wanted)
@@ -48,7 +49,7 @@ impl BodyKeys {
     /// Opens a stream of `plain_bytes` bytes.
     pub fn opener(&self, stream: StreamUid, plain_bytes: u64) -> BodyOpener {
         let opener = match &self.dek {
-            Some(dek) => StreamOpener::sealed(dek, stream),
+            Some((cipher, dek)) => StreamOpener::sealed(*cipher, dek, stream),
             None => StreamOpener::plain(stream),
         };
         BodyOpener::new(opener, StreamGeometry::new(self.envelope.suite(), plain_bytes))
@@ -56,14 +57,16 @@ impl BodyKeys {
 
     /// What authenticates the record; `None` for an object that is plain.
     pub fn record_auth(&self) -> Option<RecordAuth> {
-        self.dek.as_ref().map(|dek| RecordAuth(dek.record_key()))
+        self.dek.as_ref().map(|(cipher, dek)| RecordAuth(dek.record_key(*cipher)))
     }
 
     /// Verifies a record's authentication code. A sealed object without one is damaged; a plain one has none.
     pub fn verify_record(&self, record: &[u8], code: Option<&[u8; 32]>) -> Result<(), SseError> {
         match (&self.dek, code) {
             (None, None) => Ok(()),
-            (Some(dek), Some(code)) => dek.verify_record(record, code).map_err(|_| SseError::Damaged),
+            (Some((cipher, dek)), Some(code)) => {
+                dek.verify_record(*cipher, record, code).map_err(|_| SseError::Damaged)
+            }
             _ => Err(SseError::Damaged),
         }
     }
@@ -73,7 +76,7 @@ impl BodyKeys {
         let encoded = digests.encode();
         match (&self.dek, &self.envelope) {
             (_, Envelope::Obs { .. }) => self.metadata.seal_note(id, &encoded),
-            (Some(dek), _) => dek.seal_note(id, &encoded),
+            (Some((cipher, dek)), _) => dek.seal_note(*cipher, id, &encoded),
             (None, _) => encoded,
         }
     }
@@ -82,7 +85,7 @@ impl BodyKeys {
     pub fn open_digests(&self, id: &[u8; 16], note: &[u8]) -> Result<Digests, SseError> {
         let plain = match (&self.dek, &self.envelope) {
             (_, Envelope::Obs { .. }) => self.metadata.open_note(id, note),
-            (Some(dek), _) => dek.open_note(id, note),
+            (Some((cipher, dek)), _) => dek.open_note(*cipher, id, note),
             (None, _) => return Digests::decode(note).map_err(|_| SseError::Damaged),
         };
         plain.map_err(|_| SseError::Damaged).and_then(|p| Digests::decode(&p).map_err(|_| SseError::Damaged))
@@ -91,19 +94,21 @@ impl BodyKeys {
     /// Puts the record key, not the DEK, under the server's metadata key: an SSE-C upload can then be completed by a
     /// request that does not carry the customer key, as S3 allows, and its record is authenticated all the same.
     pub fn escrow_record_key(&self, id: &[u8; 16]) -> Option<Vec<u8>> {
-        self.dek.as_ref().map(|dek| self.metadata.seal_note(id, dek.record_key().expose()))
+        self.dek.as_ref().map(|(cipher, dek)| self.metadata.seal_note(id, dek.record_key(*cipher).expose()))
     }
 }
 
 /// Takes a record key back from [`BodyKeys::escrow_record_key`].
 pub(crate) fn record_auth_from_escrow(
     metadata: &MetadataKey,
+    cipher: DataCipher,
     id: &[u8; 16],
     note: &[u8],
 ) -> Result<RecordAuth, SseError> {
     let plain = metadata.open_note(id, note).map_err(|_| SseError::Damaged)?;
     let bytes: &[u8; 32] = plain.as_slice().try_into().map_err(|_| SseError::Damaged)?;
-    Ok(RecordAuth(RecordKey::from_secret(SecretBytes::fill_with(|out: &mut [u8; 32]| out.copy_from_slice(bytes)))))
+    let secret = SecretBytes::fill_with(|out: &mut [u8; 32]| out.copy_from_slice(bytes));
+    Ok(RecordAuth(RecordKey::from_secret(cipher, secret)))
 }
 
 /// Which bytes the ETag is made of (DESIGN: SSE-KMS and SSE-C the ciphertext in every dialect; SSE-OBS by dialect).

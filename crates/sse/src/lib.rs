@@ -18,7 +18,7 @@ mod service;
 
 pub use body::{BodyOpener, BodySealer, EtagSource, SealFault, SealedBody, SealedSink, StreamGeometry, WantedDigests};
 pub use bucket_keys::BucketKeyCounters;
-pub use crypto::{ChecksumAlgorithm, ChecksumValue, Checksummer, OpenError, combine_crc, md5};
+pub use crypto::{ChecksumAlgorithm, ChecksumValue, Checksummer, DataCipher, OpenError, combine_crc, md5};
 pub use customer::CustomerKeySent;
 pub use dependents::{Dependent, DependentKind};
 pub use digests::{Digests, KeptChecksum};
@@ -27,7 +27,7 @@ pub use error::{EncryptionField, SseError};
 pub use fingerprint::RequesterFingerprint;
 pub use keys::{BodyKeys, RecordAuth, etag_source};
 pub use kms::{CmkId, Dependents, KeyImpact, KeyUser};
-pub use plan::{EncryptionPlan, PlanInput, RequireHttps, check_bucket_encryption, plan};
+pub use plan::{EncryptionPlan, PlanInput, RequireHttps, Sm4Offer, check_bucket_encryption, plan};
 pub use projects::Projects;
 pub use request::{
     AppliedEncryption, BucketEncryption, CustomerHeaders, DefaultMethod, EncryptionHeaders, EncryptionRules, EtagRule,

@@ -5,6 +5,7 @@
 use crate::customer::CustomerKeySent;
 use crate::error::EncryptionField as Field;
 use crate::{BucketEncryption, DefaultMethod, EncryptionHeaders, EncryptionRules, SseError, Transport};
+use crypto::DataCipher;
 use kms::{EncryptionContext, RESERVED_CONTEXT_PREFIX};
 
 /// For which methods plain HTTP is refused (`sse.require_https`).
@@ -16,6 +17,15 @@ pub enum RequireHttps {
     SsecOnly,
     /// Nothing needs TLS: for networks that are closed by other means, and for tests.
     Off,
+}
+
+/// For which methods the data cipher SM4 is offered (`sse.sm4`). OBS knows it with SSE-KMS alone (obs-api §4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sm4Offer {
+    /// With every method.
+    All,
+    /// With SSE-KMS, as OBS has it.
+    KmsOnly,
 }
 
 /// What the decision sees.
@@ -31,6 +41,8 @@ pub struct PlanInput<'a> {
     pub transport: Transport,
     /// What needs TLS.
     pub require_https: RequireHttps,
+    /// For which methods SM4 is offered.
+    pub sm4: Sm4Offer,
     /// Whether the request carried no credentials.
     pub anonymous: bool,
     /// What the dialect decides.
@@ -42,9 +54,14 @@ pub enum EncryptionPlan {
     /// None.
     Plain,
     /// SSE-OBS (SSE-S3).
-    Obs,
+    Obs {
+        /// The data cipher.
+        cipher: DataCipher,
+    },
     /// SSE-KMS.
     Kms {
+        /// The data cipher.
+        cipher: DataCipher,
         /// The CMK as it was given; `None` is the account's default key.
         key_ref: Option<String>,
         /// The project that the CMK must be of, as it was given.
@@ -55,7 +72,12 @@ pub enum EncryptionPlan {
         context: EncryptionContext,
     },
     /// SSE-C.
-    Customer(CustomerKeySent),
+    Customer {
+        /// The data cipher.
+        cipher: DataCipher,
+        /// The key.
+        sent: CustomerKeySent,
+    },
 }
 
 const fn invalid(field: Field, message: &'static str) -> SseError {
@@ -80,14 +102,15 @@ fn choose(input: &PlanInput<'_>) -> Result<EncryptionPlan, SseError> {
     let request = input.request;
     if !request.customer.is_empty() {
         require_tls_for_customer_key(input.transport, input.require_https)?;
-        if request.has_managed() {
+        if request.names_another_method() {
             let field = if request.method.is_some() { Field::Method } else { Field::CustomerAlgorithm };
             return Err(invalid(field, "SSE-C cannot be combined with another encryption method"));
         }
-        return Ok(EncryptionPlan::Customer(CustomerKeySent::parse(&request.customer)?));
+        let cipher = cipher_beside_kms(input)?;
+        return Ok(EncryptionPlan::Customer { cipher, sent: CustomerKeySent::parse(&request.customer)? });
     }
     match request.method.as_deref() {
-        Some("AES256" | "aws:AES256") => explicit_obs(request),
+        Some("AES256" | "aws:AES256") => explicit_obs(input),
         Some("kms" | "aws:kms") => explicit_kms(input),
         Some("aws:kms:dsse") => Err(SseError::NotOffered("DSSE-KMS (aws:kms:dsse) is not offered by this server")),
         Some(_) => Err(invalid(Field::Method, "the server-side encryption method is not supported")),
@@ -100,24 +123,24 @@ pub(crate) fn require_tls_for_customer_key(transport: Transport, rule: RequireHt
     if transport == Transport::Plain && rule != RequireHttps::Off { Err(SseError::NeedsTls) } else { Ok(()) }
 }
 
-fn explicit_obs(request: &EncryptionHeaders) -> Result<EncryptionPlan, SseError> {
+fn explicit_obs(input: &PlanInput<'_>) -> Result<EncryptionPlan, SseError> {
+    let request = input.request;
     let stray = [
         (request.key_id.is_some(), Field::KeyId),
         (request.key_project_id.is_some(), Field::KeyProjectId),
         (request.context.is_some(), Field::Context),
         (request.bucket_key_enabled.is_some(), Field::BucketKeyEnabled),
-        (request.data_encryption.as_deref().is_some_and(|d| d != "AES256"), Field::DataEncryption),
     ];
     match stray.iter().find(|(sent, _)| *sent) {
         Some((_, field)) => Err(invalid(*field, "this header goes with SSE-KMS only")),
-        None => Ok(EncryptionPlan::Obs),
+        None => Ok(EncryptionPlan::Obs { cipher: cipher_beside_kms(input)? }),
     }
 }
 
 fn explicit_kms(input: &PlanInput<'_>) -> Result<EncryptionPlan, SseError> {
     let request = input.request;
     let kms_default = input.bucket.filter(|b| b.method == DefaultMethod::Kms);
-    refuse_unoffered_cipher(request.data_encryption.as_deref())?;
+    let cipher = data_cipher(request.data_encryption.as_deref())?.unwrap_or(DataCipher::Aes256Gcm);
     refuse_project_alone(request.key_project_id.as_deref(), request.key_id.as_deref())?;
     let asked = bucket_key_flag(request)?;
     if input.rules.bucket_key_needs_key_id && asked == Some(true) && request.key_id.is_none() {
@@ -130,6 +153,7 @@ fn explicit_kms(input: &PlanInput<'_>) -> Result<EncryptionPlan, SseError> {
         None => (None, None),
     };
     Ok(EncryptionPlan::Kms {
+        cipher,
         key_ref,
         project,
         bucket_key: asked.or(kms_default.and_then(|b| b.bucket_key)).unwrap_or(false),
@@ -152,22 +176,28 @@ fn inherited(input: &PlanInput<'_>) -> Result<EncryptionPlan, SseError> {
     let method = input.bucket.map(|b| b.method).or(input.server_default);
     if method == Some(DefaultMethod::Kms) {
         let default = input.bucket;
-        refuse_unoffered_cipher(request.data_encryption.as_deref())?;
+        // What a stored default says was checked when it was set.
+        let of_bucket = default.and_then(|b| b.data_encryption.as_deref());
+        let cipher = data_cipher(request.data_encryption.as_deref().or(of_bucket))?.unwrap_or(DataCipher::Aes256Gcm);
         let (key_ref, project) = of_default(default);
         return Ok(EncryptionPlan::Kms {
+            cipher,
             key_ref,
             project,
             bucket_key: asked.or(default.and_then(|b| b.bucket_key)).unwrap_or(false),
             context: EncryptionContext::default(),
         });
     }
-    if request.data_encryption.is_some() {
-        return Err(invalid(Field::DataEncryption, "this header goes with SSE-KMS only"));
+    if request.data_encryption.is_some() && (method.is_none() || input.sm4 == Sm4Offer::KmsOnly) {
+        return Err(invalid(Field::DataEncryption, "the data cipher goes with an encryption method"));
     }
     if asked.is_some() && input.rules.refuse_stray_bucket_key {
         return Err(invalid(Field::BucketKeyEnabled, "a bucket key goes with SSE-KMS only"));
     }
-    Ok(if method.is_some() { EncryptionPlan::Obs } else { EncryptionPlan::Plain })
+    match method {
+        Some(_) => Ok(EncryptionPlan::Obs { cipher: cipher_beside_kms(input)? }),
+        None => Ok(EncryptionPlan::Plain),
+    }
 }
 
 fn bucket_key_flag(request: &EncryptionHeaders) -> Result<Option<bool>, SseError> {
@@ -179,12 +209,23 @@ fn bucket_key_flag(request: &EncryptionHeaders) -> Result<Option<bool>, SseError
     }
 }
 
-fn refuse_unoffered_cipher(data_encryption: Option<&str>) -> Result<(), SseError> {
+/// The data cipher that a header or a default names.
+fn data_cipher(data_encryption: Option<&str>) -> Result<Option<DataCipher>, SseError> {
     match data_encryption {
-        None | Some("AES256") => Ok(()),
-        Some("SM4") => Err(SseError::NotOffered("SM4 is not offered by this server yet; use AES256")),
+        None => Ok(None),
+        Some("AES256") => Ok(Some(DataCipher::Aes256Gcm)),
+        Some("SM4") => Ok(Some(DataCipher::Sm4Gcm)),
         Some(_) => Err(invalid(Field::DataEncryption, "the data cipher is neither AES256 nor SM4")),
     }
+}
+
+/// The data cipher of a method other than SSE-KMS.
+fn cipher_beside_kms(input: &PlanInput<'_>) -> Result<DataCipher, SseError> {
+    let cipher = data_cipher(input.request.data_encryption.as_deref())?.unwrap_or(DataCipher::Aes256Gcm);
+    if cipher == DataCipher::Sm4Gcm && input.sm4 == Sm4Offer::KmsOnly {
+        return Err(invalid(Field::DataEncryption, "SM4 goes with SSE-KMS only (setting sse.sm4)"));
+    }
+    Ok(cipher)
 }
 
 /// The CMK that a bucket's default names, and its project.
@@ -247,7 +288,7 @@ pub fn check_bucket_encryption(
             if require_https == RequireHttps::Strict && transport == Transport::Plain {
                 return Err(SseError::NeedsTls);
             }
-            refuse_unoffered_cipher(config.data_encryption.as_deref())?;
+            data_cipher(config.data_encryption.as_deref())?;
             refuse_project_alone(config.project_id.as_deref(), config.key_ref.as_deref())?;
             if rules.bucket_key_needs_key_id && config.bucket_key == Some(true) && config.key_ref.is_none() {
                 return Err(invalid(Field::BucketKeyEnabled, "a bucket key needs a named CMK"));

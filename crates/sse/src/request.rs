@@ -3,6 +3,7 @@
 //! The values are raw: they are parsed by the one effective-encryption function, after authorisation, so that a policy
 //! sees the request as it was sent and an invalid value does not answer before a denial.
 
+use crypto::DataCipher;
 use kms::CmkId;
 use model::BucketKeyId;
 use std::fmt;
@@ -51,14 +52,18 @@ impl EncryptionHeaders {
         self.customer.is_empty() && !self.has_managed()
     }
 
-    /// Whether any header other than the SSE-C three was sent.
-    pub fn has_managed(&self) -> bool {
+    /// Whether a header was sent that belongs to another method than SSE-C. The data cipher goes with every method.
+    pub fn names_another_method(&self) -> bool {
         self.method.is_some()
             || self.key_id.is_some()
             || self.key_project_id.is_some()
             || self.context.is_some()
-            || self.data_encryption.is_some()
             || self.bucket_key_enabled.is_some()
+    }
+
+    /// Whether any header other than the SSE-C three was sent.
+    pub fn has_managed(&self) -> bool {
+        self.names_another_method() || self.data_encryption.is_some()
     }
 }
 
@@ -167,6 +172,8 @@ pub enum AppliedEncryption {
     None,
     /// SSE-KMS.
     Kms {
+        /// The data cipher.
+        cipher: DataCipher,
         /// The CMK.
         cmk: CmkId,
         /// Whether a bucket key was used.
@@ -175,9 +182,14 @@ pub enum AppliedEncryption {
         bucket_key_id: Option<BucketKeyId>,
     },
     /// SSE-OBS (SSE-S3).
-    Obs,
+    Obs {
+        /// The data cipher.
+        cipher: DataCipher,
+    },
     /// SSE-C.
     Customer {
+        /// The data cipher.
+        cipher: DataCipher,
         /// Base64 of the MD5 of the customer key; empty where the key is not known (complete without the headers).
         key_md5: String,
     },

@@ -6,10 +6,10 @@ use crate::digests::Digests;
 use crate::envelope::{Envelope, Through};
 use crate::fingerprint::RequesterFingerprint;
 use crate::keys::{BodyKeys, RecordAuth, record_auth_from_escrow};
-use crate::plan::{EncryptionPlan, RequireHttps, require_tls_for_customer_key};
+use crate::plan::{EncryptionPlan, RequireHttps, Sm4Offer, require_tls_for_customer_key};
 use crate::projects::Projects;
 use crate::{AppliedEncryption, BucketEncryption, CustomerHeaders, DefaultMethod, SseError, Transport, context};
-use crypto::{Binding, Dek, Kek, MetadataKey, Suite, Wrapped};
+use crypto::{Binding, DataCipher, Dek, Kek, MetadataKey, Wrapped};
 use kms::{CmkId, EncryptionContext, KeyService, KeyUse, KeyUser, KmsError};
 use model::{AccountId, BucketName, BucketUid, Clock, Entropy, ObjectName, VersionUid};
 use policy::Action;
@@ -24,6 +24,8 @@ pub struct SseConfig {
     pub require_https: RequireHttps,
     /// Encryption of objects in buckets without a default (`default_encryption`).
     pub server_default: Option<DefaultMethod>,
+    /// For which methods SM4 is offered (`sse.sm4`).
+    pub sm4: Sm4Offer,
     /// How long a bucket key serves new objects and a cached unwrap is used, in milliseconds.
     pub bucket_key_ttl_millis: u64,
 }
@@ -96,19 +98,20 @@ impl SseService {
     ) -> Result<(BodyKeys, AppliedEncryption), SseError> {
         let (dek, envelope, applied) = match plan {
             EncryptionPlan::Plain => (None, Envelope::Plain, AppliedEncryption::None),
-            EncryptionPlan::Obs => {
+            EncryptionPlan::Obs { cipher } => {
                 let dek = Dek::generate(&*self.entropy);
                 let kek = self.kms.sse_obs_key(target.bucket_uid).await?;
-                let wrapped = self.wrap(&*kek, &dek, METHOD_OBS, target, None, &EncryptionContext::new());
-                (Some(dek), Envelope::Obs { dek: wrapped }, AppliedEncryption::Obs)
+                let wrapped = self.wrap(cipher, &*kek, &dek, METHOD_OBS, target, None, &EncryptionContext::new());
+                (Some(dek), Envelope::Obs { cipher, dek: wrapped }, AppliedEncryption::Obs { cipher })
             }
-            EncryptionPlan::Customer(sent) => {
+            EncryptionPlan::Customer { cipher, sent } => {
                 let dek = Dek::generate(&*self.entropy);
-                let wrapped = self.wrap(&sent.key, &dek, METHOD_CUSTOMER, target, None, &EncryptionContext::new());
-                let applied = AppliedEncryption::Customer { key_md5: sent.key_md5 };
-                (Some(dek), Envelope::Customer { dek: wrapped }, applied)
+                let wrapped =
+                    self.wrap(cipher, &sent.key, &dek, METHOD_CUSTOMER, target, None, &EncryptionContext::new());
+                let applied = AppliedEncryption::Customer { cipher, key_md5: sent.key_md5 };
+                (Some(dek), Envelope::Customer { cipher, dek: wrapped }, applied)
             }
-            EncryptionPlan::Kms { key_ref, project, bucket_key, context } => {
+            EncryptionPlan::Kms { cipher, key_ref, project, bucket_key, context } => {
                 let asked = match bucket_key {
                     true => context::of_bucket(target.bucket)?,
                     false => context::of_object(&context, target.bucket, target.object)?,
@@ -123,17 +126,19 @@ impl SseService {
                 if let Some(project) = &project {
                     self.check_project(&cmk, project)?;
                 }
-                let (dek, through) = self.kms_dek(&proof, bucket_key, asked, &context, target, user).await?;
+                let (dek, through) = self.kms_dek(cipher, &proof, bucket_key, asked, &context, target, user).await?;
                 let bucket_key_id = through.bucket_key_id();
-                let applied = AppliedEncryption::Kms { cmk: cmk.clone(), bucket_key, bucket_key_id };
-                (Some(dek), Envelope::Kms { cmk, context, through }, applied)
+                let applied = AppliedEncryption::Kms { cipher, cmk: cmk.clone(), bucket_key, bucket_key_id };
+                (Some(dek), Envelope::Kms { cipher, cmk, context, through }, applied)
             }
         };
         Ok((BodyKeys::new(dek, envelope, Arc::clone(&self.metadata)), applied))
     }
 
+    #[expect(clippy::too_many_arguments, reason = "each is a different part of what the DEK is bound to")]
     async fn kms_dek(
         &self,
+        cipher: DataCipher,
         proof: &KeyUse,
         bucket_key: bool,
         asked: EncryptionContext,
@@ -148,12 +153,14 @@ impl SseService {
         let requester = RequesterFingerprint::of(&user.principal);
         let live = self.bucket_keys.for_sealing(proof, target.bucket_uid, target.bucket, requester).await?;
         let dek = Dek::generate(&*self.entropy);
-        let wrapped = self.wrap(&*live.key, &dek, METHOD_KMS, target, Some(live.id.as_bytes()), context);
+        let wrapped = self.wrap(cipher, &*live.key, &dek, METHOD_KMS, target, Some(live.id.as_bytes()), context);
         Ok((dek, Through::BucketKey { id: live.id, bucket_key: live.wrapped, dek: wrapped }))
     }
 
+    #[expect(clippy::too_many_arguments, reason = "each is a different part of what the DEK is bound to")]
     fn wrap(
         &self,
+        cipher: DataCipher,
         kek: &impl Kek,
         dek: &Dek,
         method: u8,
@@ -161,7 +168,7 @@ impl SseService {
         bucket_key: Option<&[u8; 16]>,
         context: &EncryptionContext,
     ) -> Wrapped<Dek> {
-        crypto::wrap(kek, dek, &dek_binding(method, target, bucket_key, context), &*self.entropy)
+        crypto::wrap_dek(cipher, kek, dek, &dek_binding(method, cipher, target, bucket_key, context), &*self.entropy)
     }
 
     /// What a reader must satisfy before preconditions are looked at: transport, and for SSE-C the presence and form of
@@ -209,17 +216,18 @@ impl SseService {
     ) -> Result<BodyKeys, SseError> {
         let dek = match envelope {
             Envelope::Plain => None,
-            Envelope::Obs { dek } => {
+            Envelope::Obs { cipher, dek } => {
                 let kek = self.kms.sse_obs_key(target.bucket_uid).await?;
-                let binding = dek_binding(METHOD_OBS, target, None, &EncryptionContext::new());
-                Some(crypto::unwrap(&*kek, dek, &binding).map_err(|_| SseError::Damaged)?)
+                let binding = dek_binding(METHOD_OBS, *cipher, target, None, &EncryptionContext::new());
+                Some(crypto::unwrap_dek(*cipher, &*kek, dek, &binding).map_err(|_| SseError::Damaged)?)
             }
-            Envelope::Customer { dek } => {
+            Envelope::Customer { cipher, dek } => {
                 let sent = customer.ok_or(SseError::CustomerKeyMissing)?;
-                let binding = dek_binding(METHOD_CUSTOMER, target, None, &EncryptionContext::new());
-                Some(crypto::unwrap(&sent.key, dek, &binding).map_err(|_| SseError::CustomerKeyWrong)?)
+                let binding = dek_binding(METHOD_CUSTOMER, *cipher, target, None, &EncryptionContext::new());
+                let opened = crypto::unwrap_dek(*cipher, &sent.key, dek, &binding);
+                Some(opened.map_err(|_| SseError::CustomerKeyWrong)?)
             }
-            Envelope::Kms { cmk, context, through } => {
+            Envelope::Kms { cipher, cmk, context, through } => {
                 let asked = match through {
                     Through::Cmk(_) => context::of_object(context, target.bucket, target.object)?,
                     Through::BucketKey { .. } => context::of_bucket(target.bucket)?,
@@ -231,8 +239,8 @@ impl SseService {
                         let requester = RequesterFingerprint::of(&user.principal);
                         let (uid, name) = (target.bucket_uid, target.bucket);
                         let key = self.bucket_keys.for_opening(&proof, *id, bucket_key, uid, name, requester).await?;
-                        let binding = dek_binding(METHOD_KMS, target, Some(id.as_bytes()), context);
-                        crypto::unwrap(&*key, dek, &binding).map_err(|_| SseError::Damaged)?
+                        let binding = dek_binding(METHOD_KMS, *cipher, target, Some(id.as_bytes()), context);
+                        crypto::unwrap_dek(*cipher, &*key, dek, &binding).map_err(|_| SseError::Damaged)?
                     }
                 })
             }
@@ -244,13 +252,19 @@ impl SseService {
     pub fn applied(envelope: &Envelope, customer_key_md5: Option<&str>) -> AppliedEncryption {
         match envelope {
             Envelope::Plain => AppliedEncryption::None,
-            Envelope::Obs { .. } => AppliedEncryption::Obs,
-            Envelope::Kms { cmk, through, .. } => {
+            Envelope::Obs { cipher, .. } => AppliedEncryption::Obs { cipher: *cipher },
+            Envelope::Kms { cipher, cmk, through, .. } => {
                 let bucket_key_id = through.bucket_key_id();
-                AppliedEncryption::Kms { cmk: cmk.clone(), bucket_key: bucket_key_id.is_some(), bucket_key_id }
+                AppliedEncryption::Kms {
+                    cipher: *cipher,
+                    cmk: cmk.clone(),
+                    bucket_key: bucket_key_id.is_some(),
+                    bucket_key_id,
+                }
             }
-            Envelope::Customer { .. } => {
-                AppliedEncryption::Customer { key_md5: customer_key_md5.unwrap_or_default().to_owned() }
+            Envelope::Customer { cipher, .. } => {
+                let key_md5 = customer_key_md5.unwrap_or_default().to_owned();
+                AppliedEncryption::Customer { cipher: *cipher, key_md5 }
             }
         }
     }
@@ -272,8 +286,14 @@ impl SseService {
     }
 
     /// Takes back a record key that an upload left for its completion.
-    pub fn record_auth_from_escrow(&self, id: &[u8; 16], note: &[u8]) -> Result<RecordAuth, SseError> {
-        record_auth_from_escrow(&self.metadata, id, note)
+    pub fn record_auth_from_escrow(
+        &self,
+        envelope: &Envelope,
+        id: &[u8; 16],
+        note: &[u8],
+    ) -> Result<RecordAuth, SseError> {
+        let cipher = envelope.cipher().ok_or(SseError::Damaged)?;
+        record_auth_from_escrow(&self.metadata, cipher, id, note)
     }
 
     /// Whether a bucket's default names this CMK for what the bucket owner's account writes.
@@ -293,10 +313,16 @@ const METHOD_KMS: u8 = 2;
 const METHOD_CUSTOMER: u8 = 3;
 
 /// What a wrapped DEK belongs to (docs/formats/envelope.md).
-fn dek_binding(method: u8, target: Target<'_>, bucket_key: Option<&[u8; 16]>, context: &EncryptionContext) -> Binding {
+fn dek_binding(
+    method: u8,
+    cipher: DataCipher,
+    target: Target<'_>,
+    bucket_key: Option<&[u8; 16]>,
+    context: &EncryptionContext,
+) -> Binding {
     Binding::new("dek")
         .field(&[method])
-        .field(&[Suite::Aes256Gcm as u8])
+        .field(&[cipher.suite().as_u8()])
         .field(target.bucket_uid.as_bytes())
         .field(target.version.as_bytes())
         .field(bucket_key.map_or(&[][..], |id| &id[..]))

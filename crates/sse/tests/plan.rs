@@ -4,8 +4,9 @@
 
 use data_encoding::BASE64;
 use strongroom_sse::{
-    BucketEncryption, CustomerHeaders, DefaultMethod, EncryptionField as F, EncryptionHeaders, EncryptionPlan,
-    EncryptionRules, PlanInput, RequireHttps, SseError, Transport, check_bucket_encryption, plan,
+    BucketEncryption, CustomerHeaders, DataCipher, DefaultMethod, EncryptionField as F, EncryptionHeaders,
+    EncryptionPlan, EncryptionRules, PlanInput, RequireHttps, Sm4Offer, SseError, Transport, check_bucket_encryption,
+    plan,
 };
 
 /// What came of it, in a form a table can hold.
@@ -73,6 +74,7 @@ struct Case<'a> {
     server: Option<DefaultMethod>,
     transport: Transport,
     require: RequireHttps,
+    sm4: Sm4Offer,
     anonymous: bool,
     rules: EncryptionRules,
 }
@@ -84,6 +86,7 @@ impl Default for Case<'_> {
             server: None,
             transport: Transport::Tls,
             require: RequireHttps::Strict,
+            sm4: Sm4Offer::KmsOnly,
             anonymous: false,
             rules: EncryptionRules::S3,
         }
@@ -97,17 +100,18 @@ fn run(case: &Case<'_>, request: &EncryptionHeaders) -> Out {
         server_default: case.server,
         transport: case.transport,
         require_https: case.require,
+        sm4: case.sm4,
         anonymous: case.anonymous,
         rules: case.rules,
     });
     match result {
         Ok(EncryptionPlan::Plain) => Plain,
-        Ok(EncryptionPlan::Obs) => Obs,
+        Ok(EncryptionPlan::Obs { .. }) => Obs,
         Ok(EncryptionPlan::Kms { key_ref, project: Some(project), .. }) => {
             KmsOfProject(key_ref.map(|k| &*k.leak()), &*project.leak())
         }
         Ok(EncryptionPlan::Kms { key_ref, bucket_key, .. }) => Kms(key_ref.map(|k| &*k.leak()), bucket_key),
-        Ok(EncryptionPlan::Customer(_)) => Customer,
+        Ok(EncryptionPlan::Customer { .. }) => Customer,
         Err(SseError::InvalidArgument { field, .. }) => Invalid(field),
         Err(error) => Refused(error),
     }
@@ -165,7 +169,7 @@ fn misuse_is_refused() {
             (&[("method", "kms"), ("context", "[]")], Invalid(F::Context)),
             (&[("method", "kms"), ("context", r#"{"a":1}"#)], Invalid(F::Context)),
             (&[("method", "kms"), ("context", r#"{"aws:s3:arn":"x"}"#)], Invalid(F::Context)),
-            (&[("method", "kms"), ("data", "SM4")], not_offered("SM4 is not offered by this server yet; use AES256")),
+            (&[("method", "kms"), ("data", "SM5")], Invalid(F::DataEncryption)),
             (&[("method", "aws:kms:dsse")], not_offered("DSSE-KMS (aws:kms:dsse) is not offered by this server")),
         ],
     );
@@ -284,6 +288,57 @@ fn transport_and_anonymity() {
     check(&anonymous, &[(&[("method", "kms")], Refused(SseError::NeedsSignature)), (&[], Plain)]);
 }
 
+/// obs-api §4.2 and §4.4; SM4 beside SSE-KMS alone unless it is offered for all methods.
+#[test]
+fn the_data_cipher_is_the_headers_over_the_defaults() {
+    let of = |case: &Case<'_>, pairs: &[(&str, &str)]| {
+        let result = plan(&PlanInput {
+            request: &headers(pairs),
+            bucket: case.bucket,
+            server_default: case.server,
+            transport: case.transport,
+            require_https: case.require,
+            sm4: case.sm4,
+            anonymous: case.anonymous,
+            rules: case.rules,
+        });
+        match result {
+            Ok(EncryptionPlan::Plain) => Ok(None),
+            Ok(EncryptionPlan::Obs { cipher } | EncryptionPlan::Customer { cipher, .. }) => Ok(Some(cipher)),
+            Ok(EncryptionPlan::Kms { cipher, .. }) => Ok(Some(cipher)),
+            Err(SseError::InvalidArgument { field, .. }) => Err(field),
+            Err(other) => panic!("{other}"),
+        }
+    };
+    const AES: Result<Option<DataCipher>, F> = Ok(Some(DataCipher::Aes256Gcm));
+    const SM4: Result<Option<DataCipher>, F> = Ok(Some(DataCipher::Sm4Gcm));
+    let trio = trio();
+    let customer: Vec<(&str, &str)> = trio.iter().map(|(name, value)| (*name, &**value)).collect();
+    let customer_sm4: Vec<(&str, &str)> = [&customer[..], &[("data", "SM4")]].concat();
+    let sm4_default = BucketEncryption { data_encryption: Some("SM4".into()), ..kms_default(Some("k"), None) };
+    for (offer, beside_kms) in [(Sm4Offer::All, SM4), (Sm4Offer::KmsOnly, Err(F::DataEncryption))] {
+        let none = Case { sm4: offer, ..Case::default() };
+        assert_eq!(of(&none, &[("method", "kms"), ("data", "SM4")]), SM4);
+        assert_eq!(of(&none, &[("method", "kms"), ("data", "AES256")]), AES);
+        assert_eq!(of(&none, &[("method", "kms")]), AES);
+        assert_eq!(of(&none, &[("method", "AES256"), ("data", "SM4")]), beside_kms);
+        assert_eq!(of(&none, &[("method", "AES256"), ("data", "AES256")]), AES);
+        assert_eq!(of(&none, &customer), AES);
+        assert_eq!(of(&none, &customer_sm4), beside_kms);
+        assert_eq!(of(&none, &[("data", "SM4")]), Err(F::DataEncryption), "there is no method");
+        let obs = obs_default();
+        let inherits_obs = Case { sm4: offer, bucket: Some(&obs), ..Case::default() };
+        assert_eq!(of(&inherits_obs, &[("data", "SM4")]), beside_kms);
+        assert_eq!(of(&inherits_obs, &[]), AES);
+        let inherits = Case { sm4: offer, bucket: Some(&sm4_default), ..Case::default() };
+        assert_eq!(of(&inherits, &[]), SM4);
+        assert_eq!(of(&inherits, &[("data", "AES256")]), AES);
+        assert_eq!(of(&inherits, &[("data", "SM5")]), Err(F::DataEncryption));
+        assert_eq!(of(&inherits, &[("method", "kms")]), AES, "who names the method names the cipher");
+        assert_eq!(of(&inherits, &customer), AES);
+    }
+}
+
 #[test]
 fn bucket_defaults_are_checked() {
     let check =
@@ -296,7 +351,9 @@ fn bucket_defaults_are_checked() {
         let with_key = BucketEncryption { key_ref: Some("k".into()), ..obs_default() };
         assert!(matches!(check(&with_key, rules), Err(SseError::InvalidArgument { field: F::KeyId, .. })));
         let sm4 = BucketEncryption { data_encryption: Some("SM4".into()), ..kms_default(None, None) };
-        assert!(matches!(check(&sm4, rules), Err(SseError::NotOffered(_))));
+        assert_eq!(check(&sm4, rules), Ok(()));
+        let unknown = BucketEncryption { data_encryption: Some("SM5".into()), ..kms_default(None, None) };
+        assert!(matches!(check(&unknown, rules), Err(SseError::InvalidArgument { field: F::DataEncryption, .. })));
         let project = BucketEncryption { project_id: Some("p".into()), ..kms_default(None, None) };
         assert!(matches!(check(&project, rules), Err(SseError::InvalidArgument { field: F::KeyProjectId, .. })));
         let rotation = BucketEncryption { rotation_days: Some(0), ..kms_default(Some("k"), None) };

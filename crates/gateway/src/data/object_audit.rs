@@ -165,7 +165,7 @@ fn named(applied: Option<&AppliedEncryption>) -> (&'static str, Option<KeyNamed>
     match applied {
         None => ("unknown", None, None),
         Some(AppliedEncryption::None) => ("none", None, None),
-        Some(AppliedEncryption::Obs) => ("sse-obs", None, None),
+        Some(AppliedEncryption::Obs { .. }) => ("sse-obs", None, None),
         Some(AppliedEncryption::Customer { .. }) => ("sse-c", None, None),
         Some(AppliedEncryption::Kms { cmk, bucket_key_id, .. }) => {
             let key = KeyNamed { arn: cmk.to_arn(), version: None, provider: None };

@@ -7,7 +7,9 @@ use crate::dialect::{Dialect, Family, HeaderFault, HeaderView, KeyIdForm};
 use crate::errors::{Refusal, WireFault};
 use crate::reply::Reply;
 use model::BucketName;
-use sse::{AppliedEncryption, CustomerHeaders, DefaultMethod, EncryptionField, EncryptionHeaders, SseError};
+use sse::{
+    AppliedEncryption, CustomerHeaders, DataCipher, DefaultMethod, EncryptionField, EncryptionHeaders, SseError,
+};
 use zeroize::Zeroizing;
 
 /// The encryption headers of a write, raw.
@@ -83,8 +85,11 @@ pub(super) fn show(reply: &mut Reply, dialect: &'static Dialect, applied: &Appli
     reply.encryption = Some(applied.clone());
     match applied {
         AppliedEncryption::None => {}
-        AppliedEncryption::Obs => reply.set(names.sse, "AES256"),
-        AppliedEncryption::Kms { cmk, bucket_key, .. } => {
+        AppliedEncryption::Obs { cipher } => {
+            reply.set(names.sse, "AES256");
+            show_cipher(reply, dialect, *cipher);
+        }
+        AppliedEncryption::Kms { cipher, cmk, bucket_key, .. } => {
             reply.set(names.sse, dialect.kms_word);
             let id = match dialect.key_id_form {
                 KeyIdForm::Obs => cmk.to_obs(),
@@ -94,19 +99,28 @@ pub(super) fn show(reply: &mut Reply, dialect: &'static Dialect, applied: &Appli
             if *bucket_key {
                 reply.set(names.sse_bucket_key, "true");
             }
+            show_cipher(reply, dialect, *cipher);
             reply.set_some(names.sse_context, repeated.context);
             reply.set_some(names.sse_project_id, repeated.project_id);
         }
-        AppliedEncryption::Customer { key_md5 } if key_md5.is_empty() => {
+        AppliedEncryption::Customer { key_md5, .. } if key_md5.is_empty() => {
             // Complete without the customer key: OBS names the algorithm alone, S3 nothing (obs-api §4.10).
             if dialect.is_obs() {
                 reply.set(names.customer_algorithm, "AES256");
             }
         }
-        AppliedEncryption::Customer { key_md5 } => {
+        AppliedEncryption::Customer { cipher, key_md5 } => {
             reply.set(names.customer_algorithm, "AES256");
             reply.set(names.customer_key_md5, key_md5);
+            show_cipher(reply, dialect, *cipher);
         }
+    }
+}
+
+/// AES-256 goes without saying (obs-api §4.10).
+fn show_cipher(reply: &mut Reply, dialect: &'static Dialect, cipher: DataCipher) {
+    if cipher == DataCipher::Sm4Gcm {
+        reply.set(dialect.names.sse_data_encryption, "SM4");
     }
 }
 
@@ -185,7 +199,12 @@ mod tests {
 
     #[test]
     fn each_dialect_names_the_cmk_in_its_own_form() {
-        let kms = AppliedEncryption::Kms { cmk: cmk(), bucket_key: false, bucket_key_id: None };
+        let kms = AppliedEncryption::Kms {
+            cipher: DataCipher::Aes256Gcm,
+            cmk: cmk(),
+            bucket_key: false,
+            bucket_key_id: None,
+        };
         assert_eq!(
             shown(Dialect::S3, &kms, Repeated::default()),
             pairs(&[
@@ -213,7 +232,7 @@ mod tests {
         let show = |bucket_key| {
             shown(
                 Dialect::OBS,
-                &AppliedEncryption::Kms { cmk: cmk(), bucket_key, bucket_key_id: None },
+                &AppliedEncryption::Kms { cipher: DataCipher::Aes256Gcm, cmk: cmk(), bucket_key, bucket_key_id: None },
                 Repeated::default(),
             )
             .iter()
@@ -228,10 +247,10 @@ mod tests {
         let repeated = Repeated { context: Some("e30="), project_id: None };
         assert!(shown(Dialect::S3, &AppliedEncryption::None, repeated).is_empty());
         assert_eq!(
-            shown(Dialect::S3, &AppliedEncryption::Obs, repeated),
+            shown(Dialect::S3, &AppliedEncryption::Obs { cipher: DataCipher::Aes256Gcm }, repeated),
             pairs(&[("x-amz-server-side-encryption", "AES256")])
         );
-        let customer = AppliedEncryption::Customer { key_md5: "bWQ1".into() };
+        let customer = AppliedEncryption::Customer { cipher: DataCipher::Aes256Gcm, key_md5: "bWQ1".into() };
         assert_eq!(
             shown(Dialect::S3, &customer, repeated),
             pairs(&[
@@ -243,7 +262,7 @@ mod tests {
 
     #[test]
     fn a_complete_without_the_customer_key() {
-        let customer = AppliedEncryption::Customer { key_md5: String::new() };
+        let customer = AppliedEncryption::Customer { cipher: DataCipher::Aes256Gcm, key_md5: String::new() };
         assert!(shown(Dialect::S3, &customer, Repeated::default()).is_empty());
         assert_eq!(
             shown(Dialect::OBS, &customer, Repeated::default()),

@@ -104,7 +104,7 @@ mod tests {
             last_modified: Timestamp::from_secs(1_530_106_755),
             version: None,
             headers: ObjectHeaders::default(),
-            encryption: AppliedEncryption::Obs,
+            encryption: AppliedEncryption::Obs { cipher: sse::DataCipher::Aes256Gcm },
             checksum: None,
             parts: Some(3),
             start: 10,

@@ -20,7 +20,7 @@ use kms::{KeyService, TokenKeys};
 use model::{AccessKeyId, Clock, Entropy, RegionName, Timestamp};
 use objects::ObjectService;
 use policy::{Authorizer, Evaluator};
-use sse::{RequireHttps, SseConfig, SseService};
+use sse::{RequireHttps, Sm4Offer, SseConfig, SseService};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use store::engine::memory::MemoryStore;
@@ -137,7 +137,8 @@ impl Server {
             region: region.clone(),
         };
         let directory = Directory::open(parts, Some(given)).await.unwrap();
-        let config = SseConfig { require_https, server_default: None, bucket_key_ttl_millis: 180_000 };
+        let config =
+            SseConfig { require_https, server_default: None, sm4: Sm4Offer::All, bucket_key_ttl_millis: 180_000 };
         let sse = SseService::open(
             Arc::clone(&keys),
             Arc::clone(&meta),

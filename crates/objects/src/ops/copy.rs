@@ -13,7 +13,7 @@ use crate::records::ObjectVersion;
 use crate::registry::Bucket;
 use crate::service::{ObjectService, key_user, target};
 use policy::Action;
-use sse::{ChecksumAlgorithm, EncryptionHeaders, EncryptionPlan, Envelope, Reader, SseError, Through};
+use sse::{ChecksumAlgorithm, DataCipher, EncryptionHeaders, EncryptionPlan, Envelope, Reader, SseError, Through};
 use std::sync::Arc;
 
 /// The source of a copy, admitted and ready to be read.
@@ -131,7 +131,7 @@ impl ObjectService {
         let same_method = matches!(
             (&object.envelope, &requested),
             (Envelope::Plain, EncryptionPlan::Plain)
-                | (Envelope::Obs { .. }, EncryptionPlan::Obs)
+                | (Envelope::Obs { .. }, EncryptionPlan::Obs { .. })
                 | (Envelope::Kms { .. }, EncryptionPlan::Kms { .. })
         );
         let redirected = request.website_redirect != object.headers.website_redirect;
@@ -174,6 +174,7 @@ impl ObjectService {
                 headers.customer.key_md5 = sent.key_md5.clone();
             }
         }
+        headers.data_encryption = envelope.cipher().map(|cipher| cipher_word(cipher).to_owned());
         self.plan(cx, bucket, &headers)
     }
 }
@@ -184,6 +185,14 @@ fn changes_nothing() -> Fail {
          metadata, storage class, website redirect location or encryption attributes."
             .to_owned(),
     )
+}
+
+/// The data cipher as a request names it.
+fn cipher_word(cipher: DataCipher) -> &'static str {
+    match cipher {
+        DataCipher::Aes256Gcm => "AES256",
+        DataCipher::Sm4Gcm => "SM4",
+    }
 }
 
 /// A source as the body of a write.

@@ -20,7 +20,8 @@ use kms::KeyService;
 use model::{AccountId, AccountNumber, BucketName, Clock, Entropy, ObjectName, RangeSpec, RegionName, Timestamp};
 use policy::{AccessRequest, Authorized, Authorizer, Conditions, Denied, Principal};
 use sse::{
-    ChecksumValue, CustomerHeaders, EncryptionHeaders, EncryptionRules, RequireHttps, SseConfig, SseService, Transport,
+    ChecksumValue, CustomerHeaders, EncryptionHeaders, EncryptionRules, RequireHttps, Sm4Offer, SseConfig, SseService,
+    Transport,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -184,8 +185,12 @@ async fn open(
     ))
     .await
     .unwrap();
-    let config =
-        SseConfig { require_https: RequireHttps::Strict, server_default: None, bucket_key_ttl_millis: 180_000 };
+    let config = SseConfig {
+        require_https: RequireHttps::Strict,
+        server_default: None,
+        sm4: Sm4Offer::All,
+        bucket_key_ttl_millis: 180_000,
+    };
     let sse = SseService::open(kms.clone(), meta.clone(), clock.clone(), entropy.clone(), config).await.unwrap();
     let sse = Arc::new(sse);
     let parts = Parts {

@@ -102,6 +102,7 @@ pub(crate) struct Settings {
     /// The audit log.
     pub(crate) audit: AuditSettings,
     pub(crate) require_https: RequireHttps,
+    pub(crate) sm4: sse::Sm4Offer,
     pub(crate) bucket_key_ttl: Duration,
     pub(crate) default_encryption: DefaultEncryption,
     pub(crate) object_ownership: Ownership,
@@ -148,6 +149,11 @@ impl Settings {
                 "strict" => Some(RequireHttps::Strict),
                 "ssec" => Some(RequireHttps::SseC),
                 "off" => Some(RequireHttps::Off),
+                _ => None,
+            })?,
+            sm4: parsed(layers, "sse.sm4", |text| match text {
+                "all" => Some(sse::Sm4Offer::All),
+                "kms-only" => Some(sse::Sm4Offer::KmsOnly),
                 _ => None,
             })?,
             bucket_key_ttl: parsed(layers, "bucket_key_ttl_seconds", |text| {

@@ -184,6 +184,15 @@ pub(crate) const SETTINGS: &[Setting] = &[
          only, `off` none. `off` sends customer keys in the clear: for closed test networks.",
     ),
     setting(
+        "sse.sm4",
+        "sse-sm4",
+        "STRONGROOM_SSE_SM4",
+        "all|kms-only",
+        Some("all"),
+        "For which encryption methods the data cipher SM4 can be asked for: `all` also SSE-OBS (SSE-S3) and SSE-C, \
+         `kms-only` SSE-KMS alone, as OBS has it.",
+    ),
+    setting(
         "bucket_key_ttl_seconds",
         "bucket-key-ttl-seconds",
         "STRONGROOM_BUCKET_KEY_TTL_SECONDS",

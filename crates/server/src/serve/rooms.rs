@@ -119,6 +119,7 @@ impl Rooms {
                 RequireHttps::Off => sse::RequireHttps::Off,
             },
             server_default: default_method(settings),
+            sm4: settings.sm4,
             bucket_key_ttl_millis: u64::try_from(settings.bucket_key_ttl.as_millis()).unwrap_or(u64::MAX),
         };
         let sse = SseService::open(

@@ -259,7 +259,9 @@ impl ObjectService {
         }
         let auth = match (keys, &record.escrow) {
             (Some(keys), _) => keys.record_auth(),
-            (None, Some(escrow)) => Some(self.sse.record_auth_from_escrow(record.uid.as_bytes(), escrow)?),
+            (None, Some(escrow)) => {
+                Some(self.sse.record_auth_from_escrow(&record.envelope, record.uid.as_bytes(), escrow)?)
+            }
             (None, None) => return Err(Fail::Internal("an SSE-C upload without its record key".to_owned())),
         };
         let bytes = version.authenticated_bytes(bucket.uid(), &request.name, Some(&layout.encode()));
