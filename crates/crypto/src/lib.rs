@@ -33,6 +33,7 @@ mod roles;
 mod secret;
 mod segment;
 mod sm;
+mod sm4;
 mod token;
 mod tree;
 mod wrap;
@@ -58,13 +59,16 @@ pub use record::{MacMismatch, NOTE_OVERHEAD_BYTES, NoteError};
 pub use record_key::RecordKey;
 pub use roles::{
     AuditKey, BucketKey, CmkMaterial, CustomerKey, Dek, KEY_BYTES, Kek, KeyRole, MetadataKey, PassphraseKey,
-    ProviderKey, RootKey, SecretsKey, TokenKey, Wrappable,
+    ProviderKey, RootKey, SecretsKey, TokenKey, Wrappable, same_key,
 };
 pub use secret::SecretBytes;
 pub use segment::{
     OpenError, SEGMENT_BYTES, SEGMENT_INDEX_END, SealMisuse, StreamOpener, StreamSealer, Suite, plain_len, sealed_len,
     segment_count,
 };
+#[doc(hidden)]
+pub use crate::sm4::Sm4Gcm;
+pub use crate::sm4::Engine as Sm4Engine;
 pub use sm::{SM4_KEY_BYTES, Sm4Material, sm3};
 pub use token::{TOKEN_OVERHEAD_BYTES, TOKEN_SALT_BYTES, TokenUse};
 pub use wrap::{

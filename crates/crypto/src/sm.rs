@@ -1,14 +1,13 @@
 //! The ciphers of the Chinese national standards: SM3 (GB/T 32905-2016), HMAC-SM3, and SM4 (GB/T 32907-2016) in GCM as
-//! RFC 8998 has it. They serve CMKs of the kind `SM4` alone; everything else of the product is AES and SHA-2.
+//! RFC 8998 has it. They serve CMKs of the kind `SM4` and objects whose data cipher is SM4.
 //!
-//! Not constant-time: SM4's substitution is a look-up in a table, so whoever shares the processor's caches may learn of a
-//! key that is in use. SM3 and GHASH have no such table. docs/keys.md says when to use which.
+//! Constant-time: SM4 by the kernels of `sm4/`, SM3 since it has neither table nor branch. docs/keys.md says when to use
+//! which cipher.
 
 use crate::SecretBytes;
 use crate::aead::{Forged, NONCE_BYTES, TAG_BYTES};
 use crate::primitive::must;
-use aes_gcm::aead::consts::U12;
-use aes_gcm::{AeadInPlace, AesGcm, KeyInit};
+use crate::sm4::{Engine as Sm4Engine, Sm4Gcm};
 use aws_lc_rs::error::Unspecified;
 use hmac::{Hmac, Mac};
 use sm3::{Digest, Sm3};
@@ -38,22 +37,22 @@ pub(crate) fn counter_mode_sm3(key: &[u8], fixed: &[u8], out: &mut [u8]) {
     }
 }
 
-/// An expanded SM4 key, wiped when dropped.
-pub(crate) struct Sm4Cipher(AesGcm<sm4::Sm4, U12>);
+/// SM4-GCM under one key, by the fastest kernels this processor has (`sm4/`). Wiped when dropped.
+pub(crate) struct Sm4Cipher(Sm4Gcm);
 
 impl Sm4Cipher {
+    /// Expands a key of [`SM4_KEY_BYTES`].
     pub(crate) fn new(key: &[u8]) -> Self {
-        Self(must(AesGcm::new_from_slice(key).map_err(|_| Unspecified), "SM4-GCM key set-up"))
+        let key = must(key.try_into().map_err(|_| Unspecified), "SM4-GCM key set-up");
+        Self(Sm4Gcm::new(Sm4Engine::chosen(), key))
     }
 
     /// Writes `ciphertext || auth tag` to `out`.
     ///
     /// INVARIANT: `out` is [`TAG_BYTES`] longer than `plain`; the caller constructs it so.
     pub(crate) fn seal(&self, nonce: [u8; NONCE_BYTES], aad: &[u8], plain: &[u8], out: &mut [u8]) {
-        let (text, tag) = out.split_at_mut(plain.len());
-        text.copy_from_slice(plain);
-        let sealed = self.0.encrypt_in_place_detached(&nonce.into(), aad, text).map_err(|_| Unspecified);
-        tag.copy_from_slice(&must(sealed, "SM4-GCM seal"));
+        debug_assert_eq!(out.len(), plain.len() + TAG_BYTES);
+        self.0.seal(&nonce, aad, plain, out);
     }
 
     /// Checks the tag and writes the plaintext to `out`; on failure `out` is wiped.
@@ -64,15 +63,7 @@ impl Sm4Cipher {
         sealed: &[u8],
         out: &mut [u8],
     ) -> Result<(), Forged> {
-        let Some((text, tag)) = sealed.split_at_checked(out.len()).filter(|(_, tag)| tag.len() == TAG_BYTES) else {
-            out.zeroize();
-            return Err(Forged);
-        };
-        out.copy_from_slice(text);
-        self.0.decrypt_in_place_detached(&nonce.into(), aad, out, tag.into()).map_err(|_| {
-            out.zeroize();
-            Forged
-        })
+        self.0.open(&nonce, aad, sealed, out)
     }
 }
 
@@ -95,7 +86,6 @@ impl Sm4Material {
 mod tests {
     use super::*;
     use data_encoding::HEXLOWER;
-    use sm4::cipher::BlockEncrypt;
 
     /// GB/T 32905-2016, appendix A, and the digest of nothing.
     #[test]
@@ -109,18 +99,6 @@ mod tests {
         for (data, digest) in cases {
             assert_eq!(HEXLOWER.encode(&sm3(data)), digest);
         }
-    }
-
-    /// GB/T 32907-2016, appendix A: one block, and the same block enciphered a million times.
-    #[test]
-    fn sm4_of_the_standard() {
-        let key = HEXLOWER.decode(b"0123456789abcdeffedcba9876543210").unwrap();
-        let cipher = sm4::Sm4::new_from_slice(&key).unwrap();
-        let mut block = *sm4::cipher::Block::<sm4::Sm4>::from_slice(&key);
-        cipher.encrypt_block(&mut block);
-        assert_eq!(HEXLOWER.encode(&block), "681edf34d206965e86b3e94f536e4246");
-        (1..1_000_000).for_each(|_| cipher.encrypt_block(&mut block));
-        assert_eq!(HEXLOWER.encode(&block), "595298c7c6fd271f0402f804c33d3f66");
     }
 
     /// The KDF of more than one block, written out.

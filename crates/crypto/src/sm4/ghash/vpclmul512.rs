@@ -1,0 +1,94 @@
+//! GHASH with VPCLMULQDQ on vectors of 512 bits: four blocks at a time, all powers at hand used for each reduction.
+//!
+//! Constant-time for the reasons of `clmul.rs`.
+
+use super::clmul::{Clmul, number, reduce, sum, vector};
+use super::{BLOCK_BYTES, POWERS};
+use std::arch::is_x86_feature_detected;
+use std::arch::x86_64::*;
+
+/// Blocks of a vector.
+const WIDTH: usize = 4;
+
+/// This processor has VPCLMULQDQ and AVX-512 (F, BW), and what [`Clmul`] needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) struct Vpclmul512(Clmul);
+
+impl Vpclmul512 {
+    pub(super) fn detect() -> Option<Self> {
+        let wide = is_x86_feature_detected!("vpclmulqdq")
+            && is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw");
+        Clmul::detect().filter(|_| wide).map(Self)
+    }
+
+    pub(super) fn narrow(self) -> Clmul {
+        self.0
+    }
+
+    /// As [`Clmul::blocks`].
+    pub(super) fn blocks(self, powers: &[u128], state: &mut u128, blocks: &[[u8; BLOCK_BYTES]]) {
+        // SAFETY: a `Vpclmul512` exists only where the processor has what the function is compiled for.
+        #[expect(unsafe_code, reason = "code for instructions that not every processor has")]
+        unsafe {
+            wide_sum(powers, state, blocks);
+        }
+    }
+}
+
+#[target_feature(enable = "vpclmulqdq,avx512f,avx512bw,pclmulqdq,ssse3")]
+fn wide_sum(powers: &[u128], state: &mut u128, mut blocks: &[[u8; BLOCK_BYTES]]) {
+    let Some(powers_wide) = powers.first_chunk::<POWERS>() else { return sum(powers, state, blocks) };
+    while blocks.len() >= WIDTH {
+        let (run, rest) = blocks.split_at(blocks.len().min(POWERS) / WIDTH * WIDTH);
+        *state = run_sum(&powers_wide[POWERS - run.len()..], *state, run);
+        blocks = rest;
+    }
+    sum(powers, state, blocks);
+}
+
+/// As many powers as blocks, both in fours.
+#[inline]
+#[target_feature(enable = "vpclmulqdq,avx512f,avx512bw,pclmulqdq,ssse3")]
+fn run_sum(powers: &[u128], state: u128, run: &[[u8; BLOCK_BYTES]]) -> u128 {
+    let mut hash = _mm512_zextsi128_si512(vector(state));
+    let [mut low, mut middle, mut high] = [_mm512_setzero_si512(); 3];
+    for (blocks, powers) in run.as_chunks().0.iter().zip(powers.as_chunks().0) {
+        let blocks = _mm512_xor_si512(load(blocks), hash);
+        hash = _mm512_setzero_si512();
+        let powers = load_powers(powers);
+        low = _mm512_xor_si512(low, _mm512_clmulepi64_epi128::<0x00>(blocks, powers));
+        high = _mm512_xor_si512(high, _mm512_clmulepi64_epi128::<0x11>(blocks, powers));
+        middle = _mm512_xor_si512(middle, _mm512_clmulepi64_epi128::<0x01>(blocks, powers));
+        middle = _mm512_xor_si512(middle, _mm512_clmulepi64_epi128::<0x10>(blocks, powers));
+    }
+    number(reduce(fold(low), fold(middle), fold(high)))
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn fold(x: __m512i) -> __m128i {
+    let half = _mm256_xor_si256(_mm512_castsi512_si256(x), _mm512_extracti64x4_epi64::<1>(x));
+    _mm_xor_si128(_mm256_castsi256_si128(half), _mm256_extracti128_si256::<1>(half))
+}
+
+/// Blocks as numbers: each with its bytes in reverse order.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn load(blocks: &[[u8; BLOCK_BYTES]; WIDTH]) -> __m512i {
+    // SAFETY: the reference is to 64 readable bytes, and the load demands no alignment.
+    #[expect(unsafe_code, reason = "a vector is loaded through a pointer")]
+    let blocks = unsafe { _mm512_loadu_si512(blocks.as_ptr().cast()) };
+    let reversed = _mm512_broadcast_i32x4(_mm_set_epi64x(0x0001_0203_0405_0607, 0x0809_0a0b_0c0d_0e0f));
+    _mm512_shuffle_epi8(blocks, reversed)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn load_powers(powers: &[u128; WIDTH]) -> __m512i {
+    // SAFETY: the reference is to 64 readable bytes, and the load demands no alignment.
+    #[expect(unsafe_code, reason = "a vector is loaded through a pointer")]
+    unsafe {
+        _mm512_loadu_si512(powers.as_ptr().cast())
+    }
+}
