@@ -4,6 +4,7 @@
 //! The traits are sealed: which roles exist, and which of them may wrap or be wrapped, is decided in this file.
 
 use crate::SecretBytes;
+use crate::mac::constant_time_eq;
 use model::Entropy;
 
 /// Length of every key in bytes: AES-256 and HMAC-SHA256 throughout.
@@ -198,6 +199,11 @@ wrappable!(SecretsKey, SecretsKey);
 wrappable!(TokenKey, TokenKey);
 wrappable!(AuditKey, AuditKey);
 wrappable!(RootKey, RootKey);
+
+/// Whether two keys of a role are the same, in constant time: to check that what was wrapped opens to what it was.
+pub fn same_key<K: Wrappable>(a: &K, b: &K) -> bool {
+    constant_time_eq(a.as_secret().expose(), b.as_secret().expose())
+}
 
 impl sealed::Sealed for SecretBytes<KEY_BYTES> {}
 

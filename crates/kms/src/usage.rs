@@ -12,7 +12,7 @@ use policy::{Action, ConditionKey};
 use std::sync::Arc;
 
 impl KeyService {
-    /// Decides whether the caller may use the CMK for an action, [`Action::KmsGenerateDataKey`] or
+    /// Decides whether the caller may use the CMK for an action, [`Action::KmsGenerateDataKey`], [`Action::KmsEncrypt`] or
     /// [`Action::KmsDecrypt`], with this encryption context: first the authoriser, then existence, then state, so that
     /// who may not use a CMK learns nothing about it. A refusal counts as a request of that operation, also against the
     /// account's rate, and is on record before it is answered; a proof costs nothing.
@@ -122,6 +122,37 @@ impl KeyService {
             Ok((key, CmkWrapped::of(wrapped)))
         };
         self.hand_out(user, act, current.is_remote(), work).await
+    }
+
+    /// Wraps a key that is there already under the CMK's current version, bound to the context, which is the one the proof
+    /// was made for: what a rewrap asks. One KMS request; it is on record before the wrapped key is handed out.
+    ///
+    /// # Errors
+    /// As [`KeyService::generate`].
+    pub async fn wrap<K: Wrappable>(
+        &self,
+        proof: &KeyUse,
+        key: &K,
+        context: &EncryptionContext,
+    ) -> Result<CmkWrapped<K>, KmsError> {
+        let user = &proof.user;
+        let act = Act::using("Encrypt").on(&proof.cmk).with(context);
+        let current = match self.begin(proof, Action::KmsEncrypt, context).and_then(|()| self.current(&proof.cmk)) {
+            Ok(current) => current,
+            Err(error) => return self.recorded(user, act, Err(error)).await,
+        };
+        let act = act.at_version(current.number, &current.record.provider);
+        let work = async {
+            let wrapped = self.wrap_with(&current, K::ROLE, key.as_secret().expose(), context).await?;
+            Ok(CmkWrapped::of(wrapped))
+        };
+        self.hand_out(user, act, current.is_remote(), work).await
+    }
+
+    /// The number of the version that wraps now; `None` of a CMK that cannot be used now, or is not there. Asks no right:
+    /// for jobs that look whether there is anything to do.
+    pub fn current_version(&self, cmk: &CmkId) -> Option<u32> {
+        self.usable(cmk).ok().map(|(version, _, _)| version)
     }
 
     /// Unwraps a key with the CMK version its bytes name. One KMS request; it is on record before the key is handed out.

@@ -48,7 +48,7 @@ impl ObjectService {
         }
     }
 
-    async fn row_to_change(
+    pub(crate) async fn row_to_change(
         &self,
         bucket: &Bucket,
         name: &ObjectName,

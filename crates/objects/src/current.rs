@@ -91,7 +91,7 @@ fn read_version(snapshot: &dyn Snapshot, row: &Bytes) -> Result<Option<(Bytes, V
     }
 }
 
-fn read_layout(snapshot: &dyn Snapshot, object: &ObjectVersion) -> Result<Option<Layout>, ReadError> {
+pub(crate) fn read_layout(snapshot: &dyn Snapshot, object: &ObjectVersion) -> Result<Option<Layout>, ReadError> {
     if object.content != Content::Parts {
         return Ok(None);
     }
@@ -277,7 +277,7 @@ pub(crate) fn etag(sse: &SseService, object: &ObjectVersion) -> Result<ETag, Fai
         Some(md5) => md5,
         None => {
             let note = object.digests.as_deref().unwrap_or_default();
-            let digests = sse.open_digests_keyless(&object.envelope, object.uid.as_bytes(), note)?;
+            let digests = sse.open_digests_keyless(&object.envelope, object.uid.as_bytes(), note, true)?;
             digests.and_then(|d| d.etag_md5).ok_or_else(|| StoreFault::Corrupt("version record: no ETag".to_owned()))?
         }
     };

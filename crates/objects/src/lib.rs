@@ -18,5 +18,6 @@ mod registry;
 mod service;
 
 pub use fail::{BodyError, Fail};
+pub use ops::RewrapOutcome;
 pub use service::{ObjectService, Parts};
 pub use store::StoreFault;

@@ -89,6 +89,8 @@ actions! {
     GetObjectVersionAcl = "s3:GetObjectVersionAcl", "GetObjectVersionAcl";
     /// Set the ACL of a named version of an object.
     PutObjectVersionAcl = "s3:PutObjectVersionAcl", "PutObjectVersionAcl";
+    /// Change what an object's DEK is wrapped by. OBS has no such operation; its name is S3's.
+    UpdateObjectEncryption = "s3:UpdateObjectEncryption", "UpdateObjectEncryption";
     /// Read the tags of an object.
     GetObjectTagging = "s3:GetObjectTagging", "GetObjectTagging";
     /// Set the tags of an object.

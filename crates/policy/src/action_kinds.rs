@@ -40,6 +40,7 @@ impl Action {
                 | A::PutObjectAcl
                 | A::GetObjectVersionAcl
                 | A::PutObjectVersionAcl
+                | A::UpdateObjectEncryption
                 | A::GetObjectTagging
                 | A::PutObjectTagging
                 | A::DeleteObjectTagging
@@ -139,6 +140,7 @@ impl Action {
             | A::PutObjectAcl
             | A::GetObjectVersionAcl
             | A::PutObjectVersionAcl
+            | A::UpdateObjectEncryption
             | A::GetObjectTagging
             | A::PutObjectTagging
             | A::DeleteObjectTagging

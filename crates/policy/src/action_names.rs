@@ -244,6 +244,7 @@ impl Action {
             | A::PutObjectAcl
             | A::GetObjectVersionAcl
             | A::PutObjectVersionAcl
+            | A::UpdateObjectEncryption
             | A::GetObjectTagging
             | A::PutObjectTagging
             | A::DeleteObjectTagging

@@ -29,6 +29,9 @@ pub enum SseError {
     CustomerKeyNotOfUpload,
     /// Encryption headers that a read does not take (400 `InvalidArgument`).
     HeadersOnRead,
+    /// The object is plain or sealed under a customer key, or is to come under no CMK: its keys cannot be wrapped anew
+    /// without its body (400 `InvalidRequest`).
+    NotRewrappable,
     /// Known to the protocol and not offered by this server, says what (501 `NotImplemented`).
     NotOffered(&'static str),
     /// No such CMK (400 `KMS.NotFoundException`).

@@ -5,6 +5,7 @@ use crate::body::{BodyOpener, BodySealer, EtagSource, StreamGeometry, WantedDige
 use crate::digests::Digests;
 use crate::{Envelope, EtagRule, SseError};
 use crypto::{DataCipher, Dek, MetadataKey, RecordKey, SecretBytes, StreamOpener, StreamSealer};
+use model::codec::{Reader, Writer};
 use model::{Entropy, StreamUid};
 use std::sync::Arc;
 
@@ -29,6 +30,10 @@ impl RecordAuth {
 impl BodyKeys {
     pub(crate) fn new(dek: Option<Dek>, envelope: Envelope, metadata: Arc<MetadataKey>) -> Self {
         Self { dek: envelope.cipher().zip(dek), envelope, metadata }
+    }
+
+    pub(crate) fn dek(&self) -> Option<&Dek> {
+        self.dek.as_ref().map(|(_, dek)| dek)
     }
 
     /// How the body is sealed.
@@ -72,7 +77,19 @@ impl BodyKeys {
     }
 
     /// Seals digests of the plaintext. `id` is the uid of the version or of the stream that they belong to.
+    ///
+    /// An SSE-KMS object whose ETag is an MD5 of its plaintext was SSE-OBS (SSE-S3) once and was rewrapped. Its ETag stays
+    /// under the metadata key, so that listings need no KMS, and only the checksum goes under the DEK.
     pub fn seal_digests(&self, id: &[u8; 16], digests: &Digests) -> Vec<u8> {
+        if self.envelope.is_kms() && digests.etag_md5.is_some() {
+            let etag = Digests { etag_md5: digests.etag_md5, checksum: None };
+            let etag = self.metadata.seal_note(id, &etag.encode());
+            let rest = Digests { etag_md5: None, checksum: digests.checksum.clone() };
+            let rest = self.seal_digests(id, &rest);
+            let mut w = Writer::bare();
+            w.bytes(&etag).bytes(&rest);
+            return w.finish();
+        }
         let encoded = digests.encode();
         match (&self.dek, &self.envelope) {
             (_, Envelope::Obs { .. }) => self.metadata.seal_note(id, &encoded),
@@ -81,8 +98,13 @@ impl BodyKeys {
         }
     }
 
-    /// Opens what [`Self::seal_digests`] sealed.
-    pub fn open_digests(&self, id: &[u8; 16], note: &[u8]) -> Result<Digests, SseError> {
+    /// Opens what [`Self::seal_digests`] sealed. `etag_inside`: whether the record keeps the ETag's MD5 in them.
+    pub fn open_digests(&self, id: &[u8; 16], note: &[u8], etag_inside: bool) -> Result<Digests, SseError> {
+        if self.envelope.is_kms() && etag_inside {
+            let (etag, rest) = parts_of_note(note)?;
+            let etag_md5 = open_under_metadata_key(&self.metadata, id, etag)?.etag_md5;
+            return Ok(Digests { etag_md5, ..self.open_digests(id, rest, false)? });
+        }
         let plain = match (&self.dek, &self.envelope) {
             (_, Envelope::Obs { .. }) => self.metadata.open_note(id, note),
             (Some((cipher, dek)), _) => dek.open_note(*cipher, id, note),
@@ -96,6 +118,25 @@ impl BodyKeys {
     pub fn escrow_record_key(&self, id: &[u8; 16]) -> Option<Vec<u8>> {
         self.dek.as_ref().map(|(cipher, dek)| self.metadata.seal_note(id, dek.record_key(*cipher).expose()))
     }
+}
+
+/// The two notes of a rewrapped object: the ETag's, under the metadata key, and the one under the DEK.
+fn parts_of_note(note: &[u8]) -> Result<(&[u8], &[u8]), SseError> {
+    let mut r = Reader::bare(note);
+    let parts = r.bytes().and_then(|etag| Ok((etag, r.bytes()?)));
+    let parts = parts.map_err(|_| SseError::Damaged)?;
+    r.finish().map_err(|_| SseError::Damaged)?;
+    Ok(parts)
+}
+
+fn open_under_metadata_key(metadata: &MetadataKey, id: &[u8; 16], note: &[u8]) -> Result<Digests, SseError> {
+    let plain = metadata.open_note(id, note).map_err(|_| SseError::Damaged)?;
+    Digests::decode(&plain).map_err(|_| SseError::Damaged)
+}
+
+/// What of a rewrapped SSE-KMS object's digests opens without its DEK.
+pub(crate) fn open_etag_keyless(metadata: &MetadataKey, id: &[u8; 16], note: &[u8]) -> Result<Digests, SseError> {
+    open_under_metadata_key(metadata, id, parts_of_note(note)?.0)
 }
 
 /// Takes a record key back from [`BodyKeys::escrow_record_key`].

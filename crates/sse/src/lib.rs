@@ -14,6 +14,7 @@ mod keys;
 mod plan;
 mod projects;
 mod request;
+mod rewrap;
 mod service;
 
 pub use body::{BodyOpener, BodySealer, EtagSource, SealFault, SealedBody, SealedSink, StreamGeometry, WantedDigests};
@@ -33,4 +34,5 @@ pub use request::{
     AppliedEncryption, BucketEncryption, CustomerHeaders, DefaultMethod, EncryptionHeaders, EncryptionRules, EtagRule,
     Transport,
 };
+pub use rewrap::{Rewrap, RewrapTo};
 pub use service::{Reader, SseConfig, SseService, Target};

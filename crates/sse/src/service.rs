@@ -5,7 +5,7 @@ use crate::customer::CustomerKeySent;
 use crate::digests::Digests;
 use crate::envelope::{Envelope, Through};
 use crate::fingerprint::RequesterFingerprint;
-use crate::keys::{BodyKeys, RecordAuth, record_auth_from_escrow};
+use crate::keys::{BodyKeys, RecordAuth, open_etag_keyless, record_auth_from_escrow};
 use crate::plan::{EncryptionPlan, RequireHttps, Sm4Offer, require_tls_for_customer_key};
 use crate::projects::Projects;
 use crate::{AppliedEncryption, BucketEncryption, CustomerHeaders, DefaultMethod, SseError, Transport, context};
@@ -58,7 +58,7 @@ pub struct Reader<'a> {
 pub struct SseService {
     pub(crate) kms: Arc<KeyService>,
     pub(crate) projects: OnceLock<Arc<dyn Projects>>,
-    bucket_keys: BucketKeys,
+    pub(crate) bucket_keys: BucketKeys,
     metadata: Arc<MetadataKey>,
     entropy: Arc<dyn Entropy>,
     config: SseConfig,
@@ -158,7 +158,7 @@ impl SseService {
     }
 
     #[expect(clippy::too_many_arguments, reason = "each is a different part of what the DEK is bound to")]
-    fn wrap(
+    pub(crate) fn wrap(
         &self,
         cipher: DataCipher,
         kek: &impl Kek,
@@ -269,17 +269,20 @@ impl SseService {
         }
     }
 
-    /// Digests that can be had without the object's own keys: those of plain and SSE-OBS objects.
+    /// Digests that can be had without the object's own keys: those of plain and SSE-OBS objects, and of an SSE-KMS object
+    /// that was SSE-OBS once the ETag (`etag_inside`, as in [`BodyKeys::open_digests`]).
     pub fn open_digests_keyless(
         &self,
         envelope: &Envelope,
         id: &[u8; 16],
         note: &[u8],
+        etag_inside: bool,
     ) -> Result<Option<Digests>, SseError> {
         match envelope {
+            Envelope::Kms { .. } if etag_inside => open_etag_keyless(&self.metadata, id, note).map(Some),
             Envelope::Plain | Envelope::Obs { .. } => {
                 let keys = BodyKeys::new(None, envelope.clone(), Arc::clone(&self.metadata));
-                keys.open_digests(id, note).map(Some)
+                keys.open_digests(id, note, etag_inside).map(Some)
             }
             Envelope::Kms { .. } | Envelope::Customer { .. } => Ok(None),
         }
@@ -309,7 +312,7 @@ impl SseService {
 }
 
 const METHOD_OBS: u8 = 1;
-const METHOD_KMS: u8 = 2;
+pub(crate) const METHOD_KMS: u8 = 2;
 const METHOD_CUSTOMER: u8 = 3;
 
 /// What a wrapped DEK belongs to (docs/formats/envelope.md).

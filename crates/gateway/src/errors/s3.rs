@@ -201,6 +201,11 @@ fn encryption(dialect: &'static Dialect, error: &SseError, compat: Compat) -> Wo
         SseError::HeadersOnRead => {
             bad("InvalidArgument", "Encryption headers other than those of a customer key are not valid on a read.")
         }
+        SseError::NotRewrappable => bad(
+            "InvalidRequest",
+            "The encryption of this object cannot be updated in place: it must be encrypted with managed keys, and a KMS \
+             key must be named.",
+        ),
         SseError::NotOffered(what) => Wording::new(
             S::NOT_IMPLEMENTED,
             not_implemented(dialect),

@@ -14,4 +14,7 @@ mod policy;
 mod public_access;
 mod put;
 mod read;
+mod rewrap;
 mod tags;
+
+pub use rewrap::RewrapOutcome;

@@ -112,7 +112,10 @@ impl ObjectService {
 
     fn checksum(&self, keys: &BodyKeys, object: &ObjectVersion) -> Result<Option<crate::api::StoredChecksum>, Fail> {
         match &object.digests {
-            Some(note) => Ok(keys.open_digests(object.uid.as_bytes(), note)?.checksum.map(Into::into)),
+            Some(note) => Ok(keys
+                .open_digests(object.uid.as_bytes(), note, object.etag.public_md5.is_none())?
+                .checksum
+                .map(Into::into)),
             None => Ok(None),
         }
     }

@@ -304,8 +304,8 @@ fn choose<'a>(
         let part = &parts[index];
         let id = part.record.stored.stream;
         let digests = match keys {
-            Some(keys) => Some(keys.open_digests(id.as_bytes(), &part.record.digests)?),
-            None => sse.open_digests_keyless(&upload.record.envelope, id.as_bytes(), &part.record.digests)?,
+            Some(keys) => Some(keys.open_digests(id.as_bytes(), &part.record.digests, false)?),
+            None => sse.open_digests_keyless(&upload.record.envelope, id.as_bytes(), &part.record.digests, false)?,
         };
         let (hidden_md5, checksum) = digests.map_or((None, None), |d| (d.etag_md5, d.checksum.map(|kept| kept.value)));
         let md5 = part.record.public_md5.or(hidden_md5).ok_or_else(|| super::corrupt("a part has no ETag"))?;

@@ -27,7 +27,7 @@ impl ObjectService {
                 None => {
                     let id = part.record.stored.stream;
                     let note = &part.record.digests;
-                    let digests = self.sse.open_digests_keyless(&upload.record.envelope, id.as_bytes(), note)?;
+                    let digests = self.sse.open_digests_keyless(&upload.record.envelope, id.as_bytes(), note, false)?;
                     digests.and_then(|d| d.etag_md5).ok_or_else(|| super::corrupt("a part has no ETag"))?
                 }
             };

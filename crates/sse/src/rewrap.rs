@@ -1,0 +1,105 @@
+//! Wrapping an object's DEK anew: under the current version of its CMK, under another CMK, with or without a bucket key, or
+//! for an SSE-OBS (SSE-S3) object under a CMK for the first time. The DEK and with it every byte of the body stay.
+
+use crate::envelope::{Envelope, Through};
+use crate::fingerprint::RequesterFingerprint;
+use crate::keys::BodyKeys;
+use crate::service::{METHOD_KMS, SseService, Target};
+use crate::{AppliedEncryption, SseError, context};
+use kms::{CmkId, EncryptionContext, KeyUser};
+use policy::Action;
+
+/// What an object's DEK shall be wrapped by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RewrapTo {
+    /// The CMK, as it was given; `None` keeps the object's own.
+    pub key_ref: Option<String>,
+    /// Whether through a bucket key; `None` keeps what the object has.
+    pub bucket_key: Option<bool>,
+}
+
+/// What came of it.
+pub enum Rewrap {
+    /// The object is wrapped so already, under the CMK's current version.
+    Unchanged(AppliedEncryption),
+    /// The DEK in its old envelope and in its new one.
+    Done {
+        /// Opens what the record has sealed under the old envelope.
+        old: BodyKeys,
+        /// With the new envelope, for the record to be.
+        new: BodyKeys,
+        /// The encryption then in force.
+        applied: AppliedEncryption,
+    },
+}
+
+impl SseService {
+    /// Wraps the DEK of an object version anew, as the user: they need `kms:Decrypt` for the CMK it is under, and for the
+    /// one it comes under `kms:Encrypt`, or `kms:GenerateDataKey` with a bucket key. No body is read.
+    ///
+    /// # Errors
+    /// [`SseError::NotRewrappable`] of plain and SSE-C objects, and of an SSE-OBS object without a CMK named; what the KMS
+    /// refuses otherwise.
+    pub async fn rewrap(
+        &self,
+        envelope: &Envelope,
+        target: Target<'_>,
+        to: &RewrapTo,
+        user: &KeyUser,
+    ) -> Result<Rewrap, SseError> {
+        let (cipher, user_context, bucket_key) = match envelope {
+            Envelope::Plain | Envelope::Customer { .. } => return Err(SseError::NotRewrappable),
+            Envelope::Obs { .. } if to.key_ref.is_none() => return Err(SseError::NotRewrappable),
+            Envelope::Obs { cipher, .. } => (*cipher, EncryptionContext::new(), to.bucket_key.unwrap_or(false)),
+            Envelope::Kms { cipher, context, through, .. } => {
+                (*cipher, context.clone(), to.bucket_key.unwrap_or(through.bucket_key_id().is_some()))
+            }
+        };
+        let (action, asked) = match bucket_key {
+            true => (Action::KmsGenerateDataKey, context::of_bucket(target.bucket)?),
+            false => (Action::KmsEncrypt, context::of_object(&user_context, target.bucket, target.object)?),
+        };
+        let cmk = match (&to.key_ref, envelope) {
+            (Some(key_ref), _) => self.kms.resolve_for_use(user, key_ref, action, &asked).await?,
+            (None, Envelope::Kms { cmk, .. }) => cmk.clone(),
+            (None, _) => return Err(SseError::NotRewrappable),
+        };
+        let proof = self.kms.authorize_use(user, &cmk, action, &asked).await?;
+        if self.is_wrapped_so(envelope, &cmk, bucket_key) {
+            return Ok(Rewrap::Unchanged(Self::applied(envelope, None)));
+        }
+        let old = self.begin_read(envelope, target, None, user).await?;
+        let dek = old.dek().ok_or(SseError::Damaged)?;
+        let through = if bucket_key {
+            let requester = RequesterFingerprint::of(&user.principal);
+            let live = self.bucket_keys.for_sealing(&proof, target.bucket_uid, target.bucket, requester).await?;
+            let wrapped =
+                self.wrap(cipher, &*live.key, dek, METHOD_KMS, target, Some(live.id.as_bytes()), &user_context);
+            Through::BucketKey { id: live.id, bucket_key: live.wrapped, dek: wrapped }
+        } else {
+            Through::Cmk(self.kms.wrap(&proof, dek, &asked).await?)
+        };
+        let rewrapped = Envelope::Kms { cipher, cmk, context: user_context, through };
+        // A provider outside may answer with anything: what does not open again must not take the place of what does.
+        let new = self.begin_read(&rewrapped, target, None, user).await?;
+        let same = new.dek().is_some_and(|new| crypto::same_key(new, dek));
+        if !same {
+            tracing::error!(version = %target.version, "a rewrapped DEK does not open to what was wrapped");
+            return Err(SseError::Damaged);
+        }
+        let applied = Self::applied(&rewrapped, None);
+        Ok(Rewrap::Done { old, new, applied })
+    }
+
+    /// Whether nothing is to be done: the same CMK and kind of wrap, and its current version. Under a bucket key the version
+    /// is the bucket key's own affair.
+    fn is_wrapped_so(&self, envelope: &Envelope, cmk: &CmkId, bucket_key: bool) -> bool {
+        match envelope {
+            Envelope::Kms { cmk: own, through: Through::Cmk(wrapped), .. } => {
+                own == cmk && !bucket_key && self.kms.current_version(cmk) == Some(wrapped.version())
+            }
+            Envelope::Kms { cmk: own, through: Through::BucketKey { .. }, .. } => own == cmk && bucket_key,
+            _ => false,
+        }
+    }
+}
