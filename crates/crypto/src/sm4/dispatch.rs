@@ -73,6 +73,22 @@ impl CipherKernel {
         }
     }
 
+    /// Round keys as the standard has them into the form this kernel wants.
+    #[cfg(test)]
+    pub(super) fn prepare(self, words: &mut [u32; 32]) {
+        match self {
+            Self::Portable => {}
+            #[cfg(target_arch = "x86_64")]
+            Self::AesNi(kernel) => kernel.prepare(words),
+            #[cfg(target_arch = "x86_64")]
+            Self::Vaes(kernel) => kernel.narrow().prepare(words),
+            #[cfg(target_arch = "x86_64")]
+            Self::Gfni256(kernel) => kernel.narrow().prepare(words),
+            #[cfg(target_arch = "x86_64")]
+            Self::Gfni512(kernel) => kernel.narrow().prepare(words),
+        }
+    }
+
     /// Writes `src` XOR key stream to `dst`, which is as long.
     pub(super) fn xor(self, counter: &Counter<'_>, src: &[u8], dst: &mut [u8]) {
         debug_assert_eq!(src.len(), dst.len());

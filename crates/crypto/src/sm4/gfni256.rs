@@ -1,5 +1,5 @@
-//! AVX2 with GFNI, which computes the S-box in two instructions: an affine map, then an inversion in the field of AES
-//! followed by another, as `field.rs` has them.
+//! AVX2 with GFNI, which inverts in the field of AES and puts an affine map behind it in one instruction: two of them, and
+//! three rotations by whole bytes, are what a round adds (`field.rs`).
 //!
 //! Constant-time: no look-up at all, and the instructions take as long for all operands.
 
@@ -32,29 +32,47 @@ impl Gfni256 {
     }
 }
 
-lanes256::counter_mode!("gfni,avx2", round, 4);
+lanes256::counter_mode!("gfni,avx2", enter, round, leave, 4);
 
-/// With `v = b + b<<<8 + b<<<16` the linear map is `L(b) = b + b<<<24 + v<<<2`.
 #[inline]
 #[target_feature(enable = "gfni,avx2")]
 fn round(x0: __m256i, t: __m256i) -> __m256i {
-    let b = substitute(t);
-    let b8 = _mm256_shuffle_epi8(b, lanes256::of_16_bytes(const { lanes256::rotated(1) }));
-    let b16 = _mm256_shuffle_epi8(b, lanes256::of_16_bytes(const { lanes256::rotated(2) }));
-    let b24 = _mm256_shuffle_epi8(b, lanes256::of_16_bytes(const { lanes256::rotated(3) }));
-    let v = _mm256_xor_si256(_mm256_xor_si256(b, b8), b16);
-    let rest = _mm256_xor_si256(_mm256_xor_si256(x0, b), b24);
-    let v = _mm256_xor_si256(_mm256_slli_epi32::<2>(v), _mm256_srli_epi32::<30>(v));
-    _mm256_xor_si256(rest, v)
+    const U_CONSTANT: i32 = field::MIX[0].constant as i32;
+    const W_CONSTANT: i32 = field::MIX[1].constant as i32;
+    let u = _mm256_gf2p8affineinv_epi64_epi8::<U_CONSTANT>(t, matrix(&field::MIX[0]));
+    let w = _mm256_gf2p8affineinv_epi64_epi8::<W_CONSTANT>(t, matrix(&field::MIX[1]));
+    let w8 = _mm256_shuffle_epi8(w, lanes256::of_16_bytes(const { rotated(1) }));
+    let w16 = _mm256_shuffle_epi8(w, lanes256::of_16_bytes(const { rotated(2) }));
+    let uw24 = _mm256_shuffle_epi8(_mm256_xor_si256(u, w), lanes256::of_16_bytes(const { rotated(3) }));
+    let early = _mm256_xor_si256(_mm256_xor_si256(x0, u), _mm256_xor_si256(w8, w16));
+    _mm256_xor_si256(early, uw24)
 }
 
-/// S of every byte.
 #[inline]
 #[target_feature(enable = "gfni,avx2")]
-fn substitute(t: __m256i) -> __m256i {
-    const PRE_CONSTANT: i32 = field::PRE.constant as i32;
-    const POST_CONSTANT: i32 = field::POST.constant as i32;
-    let (pre, post) = const { (field::PRE.matrix() as i64, field::POST.matrix() as i64) };
-    let y = _mm256_gf2p8affine_epi64_epi8::<PRE_CONSTANT>(t, _mm256_set1_epi64x(pre));
-    _mm256_gf2p8affineinv_epi64_epi8::<POST_CONSTANT>(y, _mm256_set1_epi64x(post))
+fn enter(x: __m256i) -> __m256i {
+    _mm256_gf2p8affine_epi64_epi8::<0>(x, matrix(&field::ENTER))
+}
+
+#[inline]
+#[target_feature(enable = "gfni,avx2")]
+fn leave(x: __m256i) -> __m256i {
+    _mm256_gf2p8affine_epi64_epi8::<0>(x, matrix(&field::LEAVE))
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn matrix(map: &field::Affine) -> __m256i {
+    _mm256_set1_epi64x(map.matrix() as i64)
+}
+
+/// Where `pshufb` finds each byte of a word rotated left by `bytes`.
+const fn rotated(bytes: usize) -> [u8; 16] {
+    let mut indices = [0; 16];
+    let mut i = 0;
+    while i < 16 {
+        indices[i] = (i / 4 * 4 + (i + 4 - bytes) % 4) as u8;
+        i += 1;
+    }
+    indices
 }

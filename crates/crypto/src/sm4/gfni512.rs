@@ -73,9 +73,15 @@ fn xor_stream(counter: &Counter<'_>, src: &[u8], dst: &mut [u8]) {
 #[inline]
 #[target_feature(enable = "gfni,avx512f,avx512bw")]
 fn keystream<const N: usize>(counter: &Counter<'_>) -> [Group; N] {
-    let mut x = counters::<N>(counter);
+    let [n0, n1, n2] = counter.nonce;
+    let (n0, n1, n2) = (enter(word(n0)), enter(word(n1)), enter(word(n2)));
+    let mut x = [[n0, n1, n2, n0]; N];
+    for (i, x) in x.iter_mut().enumerate() {
+        x[3] = enter(counters(&counter.ahead(i * GROUP_BLOCKS)));
+    }
     for keys in counter.round_keys.as_chunks::<4>().0 {
-        let [k0, k1, k2, k3] = keys.map(|key| _mm512_set1_epi32(key as i32));
+        let [k0, k1, k2, k3] = *keys;
+        let (k0, k1, k2, k3) = (word(k0), word(k1), word(k2), word(k3));
         let mut shared = [k0; N];
         for (x, shared) in x.iter_mut().zip(&mut shared) {
             *shared = _mm512_xor_si512(x[2], x[3]);
@@ -92,43 +98,55 @@ fn keystream<const N: usize>(counter: &Counter<'_>) -> [Group; N] {
             x[3] = round(x[3], _mm512_ternarylogic_epi32::<XOR>(*shared, x[2], k3));
         }
     }
-    x.map(|group| blocks(group))
+    for x in &mut x {
+        *x = blocks([leave(x[0]), leave(x[1]), leave(x[2]), leave(x[3])]);
+    }
+    x
 }
 
-/// `x0 + L(S(t))`, the sum as a tree so that nothing waits long.
 #[inline]
 #[target_feature(enable = "gfni,avx512f,avx512bw")]
 fn round(x0: __m512i, t: __m512i) -> __m512i {
-    let b = substitute(t);
-    let (b2, b10, b18) = (_mm512_rol_epi32::<2>(b), _mm512_rol_epi32::<10>(b), _mm512_rol_epi32::<18>(b));
-    let rotated = _mm512_ternarylogic_epi32::<XOR>(b2, b10, b18);
-    let rest = _mm512_ternarylogic_epi32::<XOR>(x0, b, _mm512_rol_epi32::<24>(b));
-    _mm512_xor_si512(rotated, rest)
+    const U_CONSTANT: i32 = field::MIX[0].constant as i32;
+    const W_CONSTANT: i32 = field::MIX[1].constant as i32;
+    let u = _mm512_gf2p8affineinv_epi64_epi8::<U_CONSTANT>(t, matrix(&field::MIX[0]));
+    let w = _mm512_gf2p8affineinv_epi64_epi8::<W_CONSTANT>(t, matrix(&field::MIX[1]));
+    let uw24 = _mm512_rol_epi32::<24>(_mm512_xor_si512(u, w));
+    let early = _mm512_ternarylogic_epi32::<XOR>(x0, u, _mm512_rol_epi32::<8>(w));
+    _mm512_ternarylogic_epi32::<XOR>(early, _mm512_rol_epi32::<16>(w), uw24)
 }
 
-/// S of every byte.
 #[inline]
-#[target_feature(enable = "gfni,avx512f,avx512bw")]
-fn substitute(t: __m512i) -> __m512i {
-    const PRE_CONSTANT: i32 = field::PRE.constant as i32;
-    const POST_CONSTANT: i32 = field::POST.constant as i32;
-    let (pre, post) = const { (field::PRE.matrix() as i64, field::POST.matrix() as i64) };
-    let y = _mm512_gf2p8affine_epi64_epi8::<PRE_CONSTANT>(t, _mm512_set1_epi64(pre));
-    _mm512_gf2p8affineinv_epi64_epi8::<POST_CONSTANT>(y, _mm512_set1_epi64(post))
+#[target_feature(enable = "gfni,avx512f")]
+fn enter(x: __m512i) -> __m512i {
+    _mm512_gf2p8affine_epi64_epi8::<0>(x, matrix(&field::ENTER))
 }
 
-/// The counter blocks of `N` groups.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw")]
-fn counters<const N: usize>(counter: &Counter<'_>) -> [Group; N] {
+#[target_feature(enable = "gfni,avx512f")]
+fn leave(x: __m512i) -> __m512i {
+    _mm512_gf2p8affine_epi64_epi8::<0>(x, matrix(&field::LEAVE))
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn matrix(map: &field::Affine) -> __m512i {
+    _mm512_set1_epi64(map.matrix() as i64)
+}
+
+/// A word in every lane.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn word(word: u32) -> __m512i {
+    _mm512_set1_epi32(word as i32)
+}
+
+/// The fourth word of a group's counter blocks.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn counters(counter: &Counter<'_>) -> __m512i {
     let lanes = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    let [n0, n1, n2] = counter.nonce.map(|word| _mm512_set1_epi32(word as i32));
-    let mut groups = [[n0, n1, n2, lanes]; N];
-    for (i, group) in groups.iter_mut().enumerate() {
-        let first = counter.ahead(i * GROUP_BLOCKS).counter;
-        group[3] = _mm512_add_epi32(lanes, _mm512_set1_epi32(first as i32));
-    }
-    groups
+    _mm512_add_epi32(word(counter.counter), lanes)
 }
 
 /// From words to blocks: the words in reverse order, each most significant byte first.

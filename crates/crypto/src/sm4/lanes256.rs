@@ -1,5 +1,5 @@
 //! What the kernels of 256-bit vectors have in common: eight blocks are four vectors, one for each word of the state, a
-//! block to each 32-bit lane. They differ in the S-box.
+//! block to each 32-bit lane, and each byte in the form of `field.rs`. They differ in the S-box.
 //!
 //! Counter mode needs no transposition on the way in: three words are the nonce's, the fourth counts. On the way out one
 //! of 4 by 4 words makes blocks again; it leaves lane `4j + k` in block `2k + j`, so the lanes count in that order.
@@ -11,48 +11,58 @@ use std::arch::x86_64::*;
 pub(super) const GROUP_BLOCKS: usize = 8;
 pub(super) const GROUP_BYTES: usize = 16 * GROUP_BLOCKS;
 
+#[repr(align(32))]
+pub(super) struct Aligned<const N: usize>(pub(super) [u8; N]);
+
 /// The words of eight blocks.
 pub(super) type Group = [__m256i; 4];
 
-/// Counter mode around a round: `$round(x0, t)` is `x0 + L(S(t))`. `$interleaved` groups go through each round one after the
-/// other, so that the next does not wait for what the one before has to wait for.
+/// Counter mode around a round: `$round(x0, t)` is `x0 + L(S(t))`, `$enter` and `$leave` lead to the kernels' form and back,
+/// all of whole vectors. `$interleaved` groups go through each round one after the other, so that none waits for its own
+/// results.
 ///
-/// A macro, not a generic function: every function must be compiled for the kernel's own instructions, `$features`.
+/// A macro, not a generic function: every function must be compiled for the kernel's own instructions, `$features`. For the
+/// same reason no vector goes through a closure of a library function such as `array::map`: that one is not.
 macro_rules! counter_mode {
-    ($features:literal, $round:ident, $interleaved:literal) => {
+    ($features:literal, $enter:ident, $round:ident, $leave:ident, $interleaved:literal) => {
         /// Writes `src` XOR key stream to `dst`, which is as long.
         #[target_feature(enable = $features)]
         fn xor_stream(counter: &Counter<'_>, src: &[u8], dst: &mut [u8]) {
             const BATCH_BYTES: usize = $interleaved * lanes256::GROUP_BYTES;
-            let (batches, rest) = src.as_chunks::<BATCH_BYTES>();
-            let (out, out_rest) = dst.as_chunks_mut::<BATCH_BYTES>();
-            for (i, (src, dst)) in batches.iter().zip(out).enumerate() {
-                let stream = keystream::<$interleaved>(&counter.ahead(i * BATCH_BYTES / 16));
-                lanes256::xor(&stream, src.as_chunks().0, dst.as_chunks_mut().0);
-            }
-            if rest.is_empty() {
+            // Aligned like a vector, and with it what the compiler spills to the stack.
+            let mut stream = lanes256::Aligned([0; BATCH_BYTES]);
+            if src.len() <= lanes256::GROUP_BYTES {
+                lanes256::store(&keystream::<1>(counter), stream.0.as_chunks_mut().0);
+                dst.iter_mut().zip(src).zip(&stream.0).for_each(|((dst, src), key)| *dst = src ^ key);
+                stream.0.zeroize();
                 return;
             }
-            let counter = counter.ahead(batches.len() * BATCH_BYTES / 16);
-            let mut stream = [0; BATCH_BYTES];
-            if rest.len() <= lanes256::GROUP_BYTES {
-                lanes256::store(&keystream::<1>(&counter), stream.as_chunks_mut().0);
-            } else {
-                lanes256::store(&keystream::<$interleaved>(&counter), stream.as_chunks_mut().0);
+            for (i, (src, dst)) in src.chunks(BATCH_BYTES).zip(dst.chunks_mut(BATCH_BYTES)).enumerate() {
+                let groups = keystream::<$interleaved>(&counter.ahead(i * BATCH_BYTES / 16));
+                if src.len() == BATCH_BYTES {
+                    lanes256::xor(&groups, src.as_chunks().0, dst.as_chunks_mut().0);
+                } else {
+                    lanes256::store(&groups, stream.0.as_chunks_mut().0);
+                    dst.iter_mut().zip(src).zip(&stream.0).for_each(|((dst, src), key)| *dst = src ^ key);
+                    stream.0.zeroize();
+                }
             }
-            for ((dst, src), key) in out_rest.iter_mut().zip(rest).zip(&stream) {
-                *dst = src ^ key;
-            }
-            stream.zeroize();
         }
 
         /// The key stream of `N` groups: each four vectors of two blocks.
         #[inline]
         #[target_feature(enable = $features)]
         fn keystream<const N: usize>(counter: &Counter<'_>) -> [lanes256::Group; N] {
-            let mut x = lanes256::counters::<N>(counter);
+            let [n0, n1, n2] = counter.nonce;
+            let (n0, n1, n2) = ($enter(lanes256::word(n0)), $enter(lanes256::word(n1)), $enter(lanes256::word(n2)));
+            let mut x = [[n0, n1, n2, n0]; N];
+            for (i, x) in x.iter_mut().enumerate() {
+                x[3] = $enter(lanes256::counters(&counter.ahead(i * lanes256::GROUP_BLOCKS)));
+            }
             for keys in counter.round_keys.as_chunks::<4>().0 {
-                let [k0, k1, k2, k3] = keys.map(|key| _mm256_set1_epi32(key as i32));
+                let [k0, k1, k2, k3] = *keys;
+                let (k0, k1) = (lanes256::word(k0), lanes256::word(k1));
+                let (k2, k3) = (lanes256::word(k2), lanes256::word(k3));
                 let mut shared = [k0; N];
                 for (x, shared) in x.iter_mut().zip(&mut shared) {
                     *shared = _mm256_xor_si256(x[2], x[3]);
@@ -69,24 +79,27 @@ macro_rules! counter_mode {
                     x[3] = $round(x[3], _mm256_xor_si256(_mm256_xor_si256(*shared, k3), x[2]));
                 }
             }
-            x.map(|group| lanes256::blocks(group))
+            for x in &mut x {
+                *x = lanes256::blocks([$leave(x[0]), $leave(x[1]), $leave(x[2]), $leave(x[3])]);
+            }
+            x
         }
     };
 }
 pub(super) use counter_mode;
 
-/// The counter blocks of `N` groups.
+/// A word in every lane.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) fn counters<const N: usize>(counter: &Counter<'_>) -> [Group; N] {
-    let lanes = _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7);
-    let [n0, n1, n2] = counter.nonce.map(|word| _mm256_set1_epi32(word as i32));
-    let mut groups = [[n0, n1, n2, lanes]; N];
-    for (i, group) in groups.iter_mut().enumerate() {
-        let first = counter.ahead(i * GROUP_BLOCKS).counter;
-        group[3] = _mm256_add_epi32(lanes, _mm256_set1_epi32(first as i32));
-    }
-    groups
+pub(super) fn word(word: u32) -> __m256i {
+    _mm256_set1_epi32(word as i32)
+}
+
+/// The fourth word of a group's counter blocks.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn counters(counter: &Counter<'_>) -> __m256i {
+    _mm256_add_epi32(word(counter.counter), _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7))
 }
 
 /// From words to blocks: the words in reverse order, each most significant byte first.
@@ -102,17 +115,6 @@ pub(super) fn blocks([w3, w2, w1, w0]: Group) -> Group {
         _mm256_shuffle_epi8(_mm256_unpacklo_epi64(b, d), swapped),
         _mm256_shuffle_epi8(_mm256_unpackhi_epi64(b, d), swapped),
     ]
-}
-
-/// Where `pshufb` finds each byte of a word rotated left by `bytes`.
-pub(super) const fn rotated(bytes: usize) -> [u8; 16] {
-    let mut indices = [0; 16];
-    let mut i = 0;
-    while i < 16 {
-        indices[i] = (i / 4 * 4 + (i + 4 - bytes) % 4) as u8;
-        i += 1;
-    }
-    indices
 }
 
 /// Sixteen bytes, twice.
@@ -147,5 +149,16 @@ pub(super) fn store(stream: &[Group], dst: &mut [[u8; 32]]) {
         unsafe {
             _mm256_storeu_si256(dst.as_mut_ptr().cast(), *key);
         }
+    }
+}
+
+/// The eight words of a vector.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn store_words(vector: __m256i, words: &mut [u32; 8]) {
+    // SAFETY: the target is a reference to 32 bytes; the store demands no alignment.
+    #[expect(unsafe_code, reason = "a vector is stored through a pointer")]
+    unsafe {
+        _mm256_storeu_si256(words.as_mut_ptr().cast(), vector);
     }
 }

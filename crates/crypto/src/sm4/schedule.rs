@@ -18,12 +18,13 @@ const CK: [u32; ROUNDS] = {
     ck
 };
 
-/// The round keys of one key, on the heap so that moving them leaves no copy behind. Wiped when dropped.
+/// The round keys of one key in the form of one kernel, on the heap so that moving them leaves no copy behind. Wiped when
+/// dropped.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(super) struct RoundKeys(Box<[u32; ROUNDS]>);
 
 impl RoundKeys {
-    /// `sub_word` is the S-box on each byte of a word; it answers for its own constant time.
+    /// As the standard has them. `sub_word` is the S-box on each byte of a word; it answers for its own constant time.
     #[inline(always)]
     pub(super) fn expand(key: &[u8; 16], sub_word: impl Fn(u32) -> u32) -> Self {
         let mut keys = Self(Box::new([0; ROUNDS]));
@@ -39,6 +40,11 @@ impl RoundKeys {
         }
         k.zeroize();
         keys
+    }
+
+    /// For the form a kernel wants them in.
+    pub(super) fn words_mut(&mut self) -> &mut [u32; ROUNDS] {
+        &mut self.0
     }
 
     pub(super) fn words(&self) -> &[u32; ROUNDS] {

@@ -1,6 +1,6 @@
 //! As `aesni.rs`, where the processor has VAES: both halves of a vector are inverted by one instruction.
 
-use super::aesni::{AesNi, after_sub_bytes, before_sub_bytes};
+use super::aesni::{AesNi, enter, leave, mix};
 use super::{Counter, lanes256};
 use std::arch::is_x86_feature_detected;
 use std::arch::x86_64::*;
@@ -29,10 +29,10 @@ impl Vaes {
     }
 }
 
-lanes256::counter_mode!("vaes,aes,avx2", round, 4);
+lanes256::counter_mode!("vaes,aes,avx2", enter, round, leave, 4);
 
 #[inline]
 #[target_feature(enable = "vaes,aes,avx2")]
 fn round(x0: __m256i, t: __m256i) -> __m256i {
-    after_sub_bytes(x0, _mm256_aesenclast_epi128(before_sub_bytes(t), _mm256_setzero_si256()))
+    mix(x0, _mm256_aesenclast_epi128(t, _mm256_setzero_si256()))
 }

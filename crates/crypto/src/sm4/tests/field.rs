@@ -1,8 +1,8 @@
 //! The S-box: the algebra is that of the published table and of no other constants, and every way to compute it agrees.
 
 use super::super::field::{
-    AES_POLYNOMIAL, Affine, CIRCULANT_ROW, CONSTANT, POST, POST_SUB_BYTES, PRE, SM4_POLYNOMIAL, apply, circulant_rows,
-    multiply,
+    AES_POLYNOMIAL, Affine, CIRCULANT_ROW, CONSTANT, ENTER, ENTER_KEY, LEAVE, MIX, MIX_SUB_BYTES, OUT_SUB_BYTES,
+    SM4_POLYNOMIAL, apply, circulant_rows, multiply,
 };
 use super::super::{circuit, field};
 
@@ -87,10 +87,10 @@ fn the_published_table_has_no_other_algebra() {
     assert_eq!(found, [(CIRCULANT_ROW, CONSTANT)]);
 }
 
-/// SM4's polynomial has eight roots in the field of AES. Each gives an isomorphism and with it a pair of maps; ours is the
-/// pair of one of them.
+/// SM4's polynomial has eight roots in the field of AES, each an isomorphism. The way into the kernels' form is A followed by
+/// one of them, and the constant it adds to round keys is the image of C.
 #[test]
-fn the_maps_are_those_of_an_isomorphism() {
+fn the_form_of_the_kernels_is_an_isomorphism() {
     let rows = circulant_rows(CIRCULANT_ROW);
     let power = |root: u8, n: usize| (0..n).fold(1, |power, _| multiply(AES_POLYNOMIAL, power, root));
     let value = |root: u8| (0..9).filter(|n| SM4_POLYNOMIAL >> n & 1 == 1).fold(0, |sum, n| sum ^ power(root, n));
@@ -103,35 +103,57 @@ fn the_maps_are_those_of_an_isomorphism() {
             let product = multiply(SM4_POLYNOMIAL, x, y);
             assert_eq!(image(product), multiply(AES_POLYNOMIAL, image(x), image(y)), "products are kept");
         }
-        let pre = (0..=255).all(|x| image(by_rows(rows, x) ^ CONSTANT) == apply(PRE.columns, x) ^ PRE.constant);
-        pre && (0..=255).all(|x| by_rows(rows, x) ^ CONSTANT == apply(POST.columns, image(x)) ^ POST.constant)
+        (0..=255).all(|x| image(by_rows(rows, x) ^ CONSTANT) == apply(ENTER_KEY.columns, x) ^ ENTER_KEY.constant)
     });
     assert_eq!(ours.count(), 1);
-}
-
-#[test]
-fn gfni_computes_the_published_table() {
-    for (x, published) in (0..=255).zip(PUBLISHED) {
-        let y = gf2p8affineqb(x, PRE.matrix(), PRE.constant);
-        assert_eq!(gf2p8affineinvqb(y, POST.matrix(), POST.constant), published, "S({x:#x})");
+    for x in 0..=255 {
+        assert_eq!(apply(LEAVE.columns, apply(ENTER.columns, x)), x);
+        assert_eq!(gf2p8affineqb(gf2p8affineqb(x, ENTER.matrix(), 0), LEAVE.matrix(), 0), x);
+        assert_eq!(by_nibbles(&LEAVE, by_nibbles(&ENTER, x)), x);
+        assert_eq!(by_nibbles(&ENTER_KEY, x), apply(ENTER.columns, x) ^ ENTER_KEY.constant);
     }
 }
 
 /// The model of the instructions is right where AES's own S-box shows it: its matrix and constant are published.
+const SUB_BYTES: u64 = 0xf1e3_c78f_1f3e_7cf8;
+
 #[test]
 fn the_model_of_gfni_computes_the_s_box_of_aes() {
-    const SUB_BYTES: u64 = 0xf1e3_c78f_1f3e_7cf8;
     for (x, published) in [(0x00, 0x63), (0x01, 0x7c), (0x53, 0xed), (0x9a, 0xb8), (0xff, 0x16)] {
         assert_eq!(gf2p8affineinvqb(x, SUB_BYTES, 0x63), published);
     }
 }
 
+/// What the key schedule of the kernels does.
 #[test]
 fn sub_bytes_between_two_look_ups_computes_the_published_table() {
-    const SUB_BYTES: u64 = 0xf1e3_c78f_1f3e_7cf8;
     for (x, published) in (0..=255).zip(PUBLISHED) {
-        let substituted = gf2p8affineinvqb(by_nibbles(&PRE, x), SUB_BYTES, 0x63);
-        assert_eq!(by_nibbles(&POST_SUB_BYTES, substituted), published, "S({x:#x})");
+        let substituted = gf2p8affineinvqb(by_nibbles(&ENTER_KEY, x), SUB_BYTES, 0x63);
+        assert_eq!(by_nibbles(&OUT_SUB_BYTES, substituted), published, "S({x:#x})");
+    }
+}
+
+/// What a round adds, in the kernels' form and byte by byte as they compute it, is L(S(t)) of the published table: by GFNI and
+/// by AES-NI, on every byte in every place.
+#[test]
+fn a_round_in_the_form_of_the_kernels_is_a_round() {
+    let bytewise = |word: u32, map: &dyn Fn(u8) -> u8| u32::from_le_bytes(word.to_le_bytes().map(map));
+    let sum = |u: u32, w: u32| u ^ w.rotate_left(8) ^ w.rotate_left(16) ^ (u ^ w).rotate_left(24);
+    for i in 0..1024 {
+        let t = (i & 255) << (8 * (i >> 8)) ^ if i & 1 == 1 { 0x9d3b_a1c6 } else { 0 };
+        let b = bytewise(t, &|byte| PUBLISHED[usize::from(byte)]);
+        let expected = b ^ b.rotate_left(2) ^ b.rotate_left(10) ^ b.rotate_left(18) ^ b.rotate_left(24);
+
+        // t is a sum with a round key, which brings the constant.
+        let entered = bytewise(t, &|byte| by_nibbles(&ENTER_KEY, byte));
+        let by_gfni =
+            MIX.each_ref().map(|map| bytewise(entered, &|byte| gf2p8affineinvqb(byte, map.matrix(), map.constant)));
+        let by_aes = MIX_SUB_BYTES
+            .each_ref()
+            .map(|map| bytewise(entered, &|byte| by_nibbles(map, gf2p8affineinvqb(byte, SUB_BYTES, 0x63))));
+        for [u, w] in [by_gfni, by_aes] {
+            assert_eq!(bytewise(sum(u, w), &|byte| by_nibbles(&LEAVE, byte)), expected, "L(S({t:#x}))");
+        }
     }
 }
 

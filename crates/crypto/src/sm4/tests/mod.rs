@@ -7,7 +7,9 @@ mod cipher;
 mod differential;
 mod field;
 mod forgery;
+mod gcrypt;
 mod hash;
+mod libgcrypt;
 mod selection;
 
 use super::dispatch::CipherKernel;
