@@ -84,4 +84,6 @@ tables! {
     CmkDependents = 26, "cmk_dependents";
     /// Use of the KMS and of the store by day. Key: day (u32 BE), account id, what. Value: count.
     Metering = 27, "metering";
+    /// Jobs over many objects and how far they came. Key: job id. Value: job record.
+    Jobs = 28, "jobs";
 }

@@ -1,0 +1,1 @@
+//! Listings of how the objects of a bucket are encrypted.

@@ -1,0 +1,1 @@
+//! The rewrap job: everything under a CMK, or one of its versions, is wrapped anew.

@@ -1,0 +1,1 @@
+//! Verification at rest: what lies on disk is opened and authenticated, object by object.
