@@ -6,7 +6,8 @@ import uuid
 
 import pytest
 
-from harness import clients, secrets, sse
+from harness import clients, huawei, secrets, sse
+from harness.providers import FaultProxy, Moto
 from harness.server import DOMAIN, Server
 
 _resolve = socket.getaddrinfo
@@ -87,6 +88,28 @@ def kms(server):
 def cmk(kms):
     """The ARN of a CMK made for the module."""
     return kms.create_key(Description="tests")["KeyMetadata"]["Arn"]
+
+
+@pytest.fixture(scope="module")
+def dew(server):
+    """The Huawei KMS SDK's client of the module's server."""
+    return huawei.kms(server)
+
+
+@pytest.fixture(scope="module")
+def moto(tmp_path_factory):
+    """AWS KMS as moto plays it."""
+    moto = Moto(tmp_path_factory.mktemp("moto"))
+    yield moto
+    moto.stop()
+
+
+@pytest.fixture(scope="module")
+def proxy(moto):
+    """What stands between the server and moto, counts its calls and makes it fail."""
+    proxy = FaultProxy(moto.url)
+    yield proxy
+    proxy.stop()
 
 
 @pytest.fixture

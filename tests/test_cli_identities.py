@@ -8,8 +8,9 @@ import uuid
 import pytest
 
 from harness import clients, identities
+from harness.cli import parsed, refused, run
 from harness.identities import allow, deny, document
-from harness.server import binary, clean_environment
+from harness.server import binary
 
 NOUNS = {
     "account": "create list show enable disable delete",
@@ -21,29 +22,6 @@ NOUNS = {
     "token-key": "rotate",
 }
 VERBS = [(noun, verb) for noun, verbs in NOUNS.items() for verb in verbs.split()]
-
-
-def run(server, *arguments, check=True, credentials=None, stdin=None):
-    """Runs a subcommand over TLS as the root, or with these credentials (access key, secret, token if any)."""
-    access_key, secret_key, *token = credentials or (server.access_key, server.secret_key)
-    env = clean_environment(
-        STRONGROOM_ACCESS_KEY=access_key, STRONGROOM_SECRET_KEY=secret_key, STRONGROOM_SESSION_TOKEN=(token or [None])[0]
-    )
-    command = [binary(), *map(str, arguments), "--control", server.control(True), "--ca", server.ca]
-    done = subprocess.run(command, env=env, input=stdin, capture_output=True, text=True, timeout=120)
-    assert not check or done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done
-
-
-def parsed(server, *arguments, **options):
-    return json.loads(run(server, *arguments, "--json", **options).stdout)
-
-
-def refused(server, *arguments, code, **options):
-    """It fails with one line on standard error that names the code, and says nothing else."""
-    done = run(server, *arguments, check=False, **options)
-    assert (done.returncode, done.stdout) == (1, ""), done
-    assert code in done.stderr and len(done.stderr.strip().splitlines()) == 1, done.stderr
 
 
 def name(prefix="x"):

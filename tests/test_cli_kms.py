@@ -9,9 +9,9 @@ import uuid
 
 import pytest
 
-from harness import clients, identities
+from harness import cli, clients, identities
 from harness.identities import allow
-from harness.server import REPOSITORY, binary, clean_environment
+from harness.server import binary
 
 NOUNS = {
     "key": "create list show enable disable describe tag untag schedule-deletion cancel-deletion policy",
@@ -26,25 +26,16 @@ VERBS = [(noun, verb) for noun, verbs in NOUNS.items() for verb in verbs.split()
 ALONE = ["impact", "usage", "data-key", "encrypt", "decrypt"]
 
 
-def run(server, *arguments, check=True, credentials=None, stdin=None):
-    access_key, secret_key = credentials or (server.access_key, server.secret_key)
-    env = clean_environment(STRONGROOM_ACCESS_KEY=access_key, STRONGROOM_SECRET_KEY=secret_key)
-    command = [binary(), "kms", *map(str, arguments), "--control", server.control(True), "--ca", server.ca]
-    done = subprocess.run(command, env=env, input=stdin, capture_output=True, cwd=REPOSITORY, text=True, timeout=120)
-    assert not check or done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done
+def run(server, *arguments, **options):
+    return cli.run(server, "kms", *arguments, **options)
 
 
 def parsed(server, *arguments, **options):
-    return json.loads(run(server, *arguments, "--json", **options).stdout)
+    return cli.parsed(server, "kms", *arguments, **options)
 
 
-def refused(server, *arguments, code, **options):
-    """One line on standard error that names the code; returns it."""
-    done = run(server, *arguments, check=False, **options)
-    assert (done.returncode, done.stdout) == (1, ""), done
-    assert code in done.stderr and len(done.stderr.strip().splitlines()) == 1, done.stderr
-    return done.stderr
+def refused(server, *arguments, **options):
+    return cli.refused(server, "kms", *arguments, **options)
 
 
 def name(prefix="n"):

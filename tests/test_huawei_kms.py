@@ -11,7 +11,6 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 
-from harness import huawei
 from harness.huawei import ask
 from harness.server import REGION
 
@@ -28,11 +27,6 @@ def make_key(client, **more):
 
 def details(client, key):
     return ask(client, "list_key_detail", key_id=key).key_info
-
-
-@pytest.fixture(scope="module")
-def dew(server):
-    return huawei.kms(server)
 
 
 @pytest.fixture(scope="module")

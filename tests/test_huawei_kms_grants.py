@@ -20,11 +20,6 @@ def root(server):
     return server.access_key, server.secret_key
 
 
-@pytest.fixture(scope="module")
-def dew(server):
-    return huawei.kms(server)
-
-
 # ---- grants ---------------------------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,6 @@ import huaweicloudsdkkms.v2 as kms2
 import pytest
 from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
 
-from harness import huawei
 from harness.huawei import ask
 from test_huawei_kms import details, fresh, make_key
 
@@ -20,11 +19,6 @@ def refused(code, client, operation, status=400, **asked):
     assert (error.value.status_code, error.value.error_code) == (status, code), (operation, error.value)
     assert error.value.request_id and error.value.error_msg
     return error.value.error_msg
-
-
-@pytest.fixture(scope="module")
-def dew(server):
-    return huawei.kms(server)
 
 
 @pytest.fixture(scope="module")

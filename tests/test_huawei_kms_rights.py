@@ -24,11 +24,6 @@ def root(server):
 
 
 @pytest.fixture(scope="module")
-def dew(server):
-    return huawei.kms(server)
-
-
-@pytest.fixture(scope="module")
 def projects(server, root):
     """The ids of the default project and of another one."""
     [default] = huawei.call(server, "GET", f"/v3/projects?name={REGION}", keys=root).json()["projects"]

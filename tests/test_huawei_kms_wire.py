@@ -15,11 +15,6 @@ from test_huawei_kms_refusals import ABSENT, refused
 
 
 @pytest.fixture(scope="module")
-def dew(server):
-    return huawei.kms(server)
-
-
-@pytest.fixture(scope="module")
 def key(dew):
     return make_key(dew)
 

@@ -9,25 +9,11 @@ import requests
 
 from harness import clients
 from harness.providers import (
-    AWS_ACCESS_KEY, AWS_SECRET_KEY, FaultProxy, Moto, aws_settings, configure, private_file, table,
+    AWS_ACCESS_KEY, AWS_SECRET_KEY, FaultProxy, aws_settings, configure, private_file, table,
 )  # fmt: skip
 from harness.server import REPOSITORY, StartFailed, binary, clean_environment
 
 BODY = b"sealed under a key that somebody else keeps" * 1000
-
-
-@pytest.fixture(scope="module")
-def moto(tmp_path_factory):
-    moto = Moto(tmp_path_factory.mktemp("moto"))
-    yield moto
-    moto.stop()
-
-
-@pytest.fixture(scope="module")
-def proxy(moto):
-    proxy = FaultProxy(moto.url)
-    yield proxy
-    proxy.stop()
 
 
 @pytest.fixture(scope="module")

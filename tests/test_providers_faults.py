@@ -9,24 +9,10 @@ import requests
 from botocore.exceptions import ClientError
 
 from harness import clients
-from harness.providers import FaultProxy, Moto, aws_settings, configure, wait_until
+from harness.providers import FaultProxy, aws_settings, configure, wait_until
 from harness.sse import CustomerKey
 
 BODY = b"\x00\x01needs a key that is elsewhere" * 5000
-
-
-@pytest.fixture(scope="module")
-def moto(tmp_path_factory):
-    moto = Moto(tmp_path_factory.mktemp("moto"))
-    yield moto
-    moto.stop()
-
-
-@pytest.fixture(scope="module")
-def proxy(moto):
-    proxy = FaultProxy(moto.url)
-    yield proxy
-    proxy.stop()
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,8 @@
 
 import datetime
 import ipaddress
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -101,8 +103,8 @@ class KmipServer:
         return self.log.read_text() if self.log.exists() else ""
 
     def stop(self):
-        # Its helper processes with it.
-        subprocess.run(["pkill", "-KILL", "-s", str(self.process.pid)], check=False)
+        # Its helper processes with it: it leads a group of its own.
+        os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self.process = None
 

@@ -127,12 +127,15 @@ async fn serve(
     announce(&settings, &dir, &rooms, &certificates, [data_address, control_address], given_by_operator)?;
 
     let ended = signals.obey(&certificates, &tls, data, control, stop).await;
+    // What works by itself ends first: nothing of it may want the log after its last line.
+    for task in [upkeep, storage_meter, watch] {
+        task.abort();
+        // That it was ended is no news.
+        let _ended = task.await;
+    }
     upkeep::end(&rooms.kms, &rooms.objects).await;
     audit::server_event(&rooms.audit, &*rooms.clock, "StopServer").await;
     audit::close(Arc::clone(&rooms.audit)).await;
-    upkeep.abort();
-    storage_meter.abort();
-    watch.abort();
     ended
 }
 
