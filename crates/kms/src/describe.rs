@@ -194,6 +194,12 @@ impl KeyService {
         let now = self.clock.now();
         self.ledger.read(|catalogue| catalogue.find(cmk, now).map_or(0, |record| record.revision))
     }
+
+    /// The whole id of a CMK that is not deleted, for records that keep its uid alone. Asks no right: an id is not one.
+    pub fn id_of(&self, uid: CmkUid) -> Option<CmkId> {
+        let now = self.clock.now();
+        self.ledger.read(|catalogue| catalogue.cmk(uid, now).map(|record| record.id(uid)))
+    }
 }
 
 impl Catalogue {

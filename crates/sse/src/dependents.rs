@@ -5,6 +5,7 @@
 //! Rows of one CMK stand together, in them those of one bucket, in them those of one bucket key: so a single walk counts
 //! objects, bytes, buckets and bucket keys, and holds no more than a row in memory.
 
+use crate::bucket_keys::BucketKeyRecord;
 use crate::envelope::{Envelope, Through};
 use bytes::Bytes;
 use model::codec::{DecodeError, Reader, Writer};
@@ -85,17 +86,20 @@ impl Dependent {
     /// What is wrong with that row.
     pub fn of_bucket_key(key: &[u8], record: &[u8]) -> Result<Self, DecodeError> {
         let id: [u8; ID_BYTES] = key.try_into().map_err(|_| DecodeError("key of a bucket key row"))?;
-        let (bucket, wrapped) = crate::bucket_keys::decode(record)?;
-        Ok(Self {
-            cmk: wrapped.cmk_uid(),
-            bucket,
-            bucket_key: Some(BucketKeyId::from_bytes(id)),
+        Ok(Self::of_bucket_key_record(BucketKeyId::from_bytes(id), &BucketKeyRecord::decode(record)?))
+    }
+
+    pub(crate) fn of_bucket_key_record(id: BucketKeyId, record: &BucketKeyRecord) -> Self {
+        Self {
+            cmk: record.cmk,
+            bucket: record.bucket,
+            bucket_key: Some(id),
             kind: DependentKind::BucketKey,
-            id,
-            version: wrapped.version(),
+            id: *id.as_bytes(),
+            version: record.wrapped.version(),
             bytes: 0,
             name: String::new(),
-        })
+        }
     }
 
     /// What the keys of all rows of a CMK begin with.

@@ -22,6 +22,11 @@ impl RequesterFingerprint {
         Self(crypto::sha256(w.as_bytes()))
     }
 
+    /// From a bucket key's record.
+    pub(crate) const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The bytes, as a bucket key's record keeps them.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0

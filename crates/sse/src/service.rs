@@ -1,6 +1,6 @@
 //! The door of this room: from a plan to the keys of a new object version, and from an envelope back to its keys.
 
-use crate::bucket_keys::{BucketKeyCounters, BucketKeys};
+use crate::bucket_keys::{BucketKeyLimits, BucketKeys, Sought};
 use crate::customer::CustomerKeySent;
 use crate::digests::Digests;
 use crate::envelope::{Envelope, Through};
@@ -28,6 +28,8 @@ pub struct SseConfig {
     pub sm4: Sm4Offer,
     /// How long a bucket key serves new objects and a cached unwrap is used, in milliseconds.
     pub bucket_key_ttl_millis: u64,
+    /// Most objects that are sealed through one bucket key (`sse.bucket_key_objects_max`).
+    pub bucket_key_objects_max: u64,
 }
 
 /// What an object version is, for the bindings of its keys.
@@ -74,19 +76,15 @@ impl SseService {
         config: SseConfig,
     ) -> Result<Self, SseError> {
         let metadata = kms.metadata_key().await?;
-        let bucket_keys =
-            BucketKeys::new(Arc::clone(&kms), store, clock, Arc::clone(&entropy), config.bucket_key_ttl_millis);
+        let limits =
+            BucketKeyLimits { ttl_millis: config.bucket_key_ttl_millis, objects_max: config.bucket_key_objects_max };
+        let bucket_keys = BucketKeys::new(Arc::clone(&kms), store, clock, Arc::clone(&entropy), limits);
         Ok(Self { kms, projects: OnceLock::new(), bucket_keys, metadata, entropy, config })
     }
 
     /// The settings.
     pub fn config(&self) -> SseConfig {
         self.config
-    }
-
-    /// How often bucket keys were found in the cache.
-    pub fn bucket_key_counters(&self) -> Arc<BucketKeyCounters> {
-        Arc::clone(&self.bucket_keys.counters)
     }
 
     /// Makes the keys of a new object version: a fresh DEK, wrapped as planned.
@@ -237,10 +235,11 @@ impl SseService {
                     Through::Cmk(wrapped) => self.kms.unwrap::<Dek>(&proof, wrapped, &asked).await?,
                     Through::BucketKey { id, bucket_key, dek } => {
                         let requester = RequesterFingerprint::of(&user.principal);
-                        let (uid, name) = (target.bucket_uid, target.bucket);
-                        let key = self.bucket_keys.for_opening(&proof, *id, bucket_key, uid, name, requester).await?;
+                        let (bucket_uid, bucket) = (target.bucket_uid, target.bucket);
+                        let sought = Sought { id: *id, copy: bucket_key, bucket_uid, bucket };
                         let binding = dek_binding(METHOD_KMS, *cipher, target, Some(id.as_bytes()), context);
-                        crypto::unwrap_dek(*cipher, &*key, dek, &binding).map_err(|_| SseError::Damaged)?
+                        let opens = |key: &_| crypto::unwrap_dek(*cipher, key, dek, &binding).ok();
+                        self.bucket_keys.open(&proof, sought, requester, opens).await?
                     }
                 })
             }

@@ -24,6 +24,8 @@ pub enum MeterKind {
     Requests = 2,
     /// What is stored.
     Storage = 3,
+    /// Calls to the KMS for bucket keys, and those that they saved.
+    BucketKeys = 4,
 }
 
 /// The day a moment falls on: whole days since 1970-01-01, UTC.

@@ -137,8 +137,13 @@ impl Server {
             region: region.clone(),
         };
         let directory = Directory::open(parts, Some(given)).await.unwrap();
-        let config =
-            SseConfig { require_https, server_default: None, sm4: Sm4Offer::All, bucket_key_ttl_millis: 180_000 };
+        let config = SseConfig {
+            require_https,
+            server_default: None,
+            sm4: Sm4Offer::All,
+            bucket_key_ttl_millis: 180_000,
+            bucket_key_objects_max: sse::BUCKET_KEY_OBJECTS_MAX,
+        };
         let sse = SseService::open(
             Arc::clone(&keys),
             Arc::clone(&meta),

@@ -190,6 +190,7 @@ async fn open(
         server_default: None,
         sm4: Sm4Offer::All,
         bucket_key_ttl_millis: 180_000,
+        bucket_key_objects_max: sse::BUCKET_KEY_OBJECTS_MAX,
     };
     let sse = SseService::open(kms.clone(), meta.clone(), clock.clone(), entropy.clone(), config).await.unwrap();
     let sse = Arc::new(sse);

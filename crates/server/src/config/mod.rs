@@ -104,6 +104,7 @@ pub(crate) struct Settings {
     pub(crate) require_https: RequireHttps,
     pub(crate) sm4: sse::Sm4Offer,
     pub(crate) bucket_key_ttl: Duration,
+    pub(crate) bucket_key_objects_max: u64,
     pub(crate) default_encryption: DefaultEncryption,
     pub(crate) object_ownership: Ownership,
     pub(crate) block_public_access: bool,
@@ -159,6 +160,9 @@ impl Settings {
             bucket_key_ttl: parsed(layers, "bucket_key_ttl_seconds", |text| {
                 let seconds = text.parse().ok().filter(|s| (1..=BUCKET_KEY_TTL_SECONDS_MAX).contains(s))?;
                 Some(Duration::from_secs(seconds))
+            })?,
+            bucket_key_objects_max: parsed(layers, "sse.bucket_key_objects_max", |text| {
+                text.parse().ok().filter(|objects| (1..=sse::BUCKET_KEY_OBJECTS_MAX).contains(objects))
             })?,
             default_encryption: parsed(layers, "default_encryption", |text| match text {
                 "none" => Some(DefaultEncryption::None),
@@ -266,6 +270,7 @@ mod tests {
         assert_eq!(settings.certificate, CertificateSource::Local);
         assert_eq!(settings.require_https, RequireHttps::Strict);
         assert_eq!(settings.bucket_key_ttl, Duration::from_secs(180));
+        assert_eq!(settings.bucket_key_objects_max, sse::BUCKET_KEY_OBJECTS_MAX);
         assert_eq!(settings.default_encryption, DefaultEncryption::None);
         assert_eq!(settings.compat, Compat::Aws);
         assert!(settings.audit.required && !settings.audit.accept_loss && settings.audit.retention_millis.is_none());
@@ -282,6 +287,8 @@ mod tests {
             ("STRONGROOM_SSE_REQUIRE_HTTPS", "no", "`sse.require_https`"),
             ("STRONGROOM_BUCKET_KEY_TTL_SECONDS", "0", "`bucket_key_ttl_seconds`"),
             ("STRONGROOM_BUCKET_KEY_TTL_SECONDS", "86401", "`bucket_key_ttl_seconds`"),
+            ("STRONGROOM_SSE_BUCKET_KEY_OBJECTS_MAX", "0", "`sse.bucket_key_objects_max`"),
+            ("STRONGROOM_SSE_BUCKET_KEY_OBJECTS_MAX", "4294967297", "`sse.bucket_key_objects_max`"),
             ("STRONGROOM_DEFAULT_ENCRYPTION", "ssec", "`default_encryption`"),
             ("STRONGROOM_COMPAT", "minio", "`compat`"),
             ("STRONGROOM_OBJECT_OWNERSHIP", "ObjectWriter", "`object_ownership`"),

@@ -201,6 +201,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "How long a bucket key serves new objects before the next one is asked of the KMS; 1 to 86400.",
     ),
     setting(
+        "sse.bucket_key_objects_max",
+        "sse-bucket-key-objects-max",
+        "STRONGROOM_SSE_BUCKET_KEY_OBJECTS_MAX",
+        "OBJECTS",
+        Some("4294967296"),
+        "Most objects that are sealed through one bucket key before the next one is asked of the KMS; 1 to 4294967296.",
+    ),
+    setting(
         "kms_default_provider",
         "kms-default-provider",
         "STRONGROOM_KMS_DEFAULT_PROVIDER",

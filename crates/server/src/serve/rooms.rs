@@ -121,6 +121,7 @@ impl Rooms {
             server_default: default_method(settings),
             sm4: settings.sm4,
             bucket_key_ttl_millis: u64::try_from(settings.bucket_key_ttl.as_millis()).unwrap_or(u64::MAX),
+            bucket_key_objects_max: settings.bucket_key_objects_max,
         };
         let sse = SseService::open(
             Arc::clone(&kms),
