@@ -9,6 +9,12 @@ use std::arch::is_x86_feature_detected;
 use std::arch::x86_64::*;
 use zeroize::Zeroize;
 
+/// The maps of `field.rs` as matrices. As constants, or they would be computed in the loop.
+const ENTER: i64 = field::ENTER.matrix() as i64;
+const LEAVE: i64 = field::LEAVE.matrix() as i64;
+const U: i64 = field::MIX[0].matrix() as i64;
+const W: i64 = field::MIX[1].matrix() as i64;
+
 /// This processor has GFNI and AVX2, and what [`AesNi`] needs for the key schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Gfni256(AesNi);
@@ -37,10 +43,8 @@ lanes256::counter_mode!("gfni,avx2", enter, round, leave, 4);
 #[inline]
 #[target_feature(enable = "gfni,avx2")]
 fn round(x0: __m256i, t: __m256i) -> __m256i {
-    const U_CONSTANT: i32 = field::MIX[0].constant as i32;
-    const W_CONSTANT: i32 = field::MIX[1].constant as i32;
-    let u = _mm256_gf2p8affineinv_epi64_epi8::<U_CONSTANT>(t, matrix(&field::MIX[0]));
-    let w = _mm256_gf2p8affineinv_epi64_epi8::<W_CONSTANT>(t, matrix(&field::MIX[1]));
+    let u = _mm256_gf2p8affineinv_epi64_epi8::<{ field::MIX[0].constant as i32 }>(t, _mm256_set1_epi64x(U));
+    let w = _mm256_gf2p8affineinv_epi64_epi8::<{ field::MIX[1].constant as i32 }>(t, _mm256_set1_epi64x(W));
     let w8 = _mm256_shuffle_epi8(w, lanes256::of_16_bytes(const { rotated(1) }));
     let w16 = _mm256_shuffle_epi8(w, lanes256::of_16_bytes(const { rotated(2) }));
     let uw24 = _mm256_shuffle_epi8(_mm256_xor_si256(u, w), lanes256::of_16_bytes(const { rotated(3) }));
@@ -51,19 +55,13 @@ fn round(x0: __m256i, t: __m256i) -> __m256i {
 #[inline]
 #[target_feature(enable = "gfni,avx2")]
 fn enter(x: __m256i) -> __m256i {
-    _mm256_gf2p8affine_epi64_epi8::<0>(x, matrix(&field::ENTER))
+    _mm256_gf2p8affine_epi64_epi8::<0>(x, _mm256_set1_epi64x(ENTER))
 }
 
 #[inline]
 #[target_feature(enable = "gfni,avx2")]
 fn leave(x: __m256i) -> __m256i {
-    _mm256_gf2p8affine_epi64_epi8::<0>(x, matrix(&field::LEAVE))
-}
-
-#[inline]
-#[target_feature(enable = "avx2")]
-fn matrix(map: &field::Affine) -> __m256i {
-    _mm256_set1_epi64x(map.matrix() as i64)
+    _mm256_gf2p8affine_epi64_epi8::<0>(x, _mm256_set1_epi64x(LEAVE))
 }
 
 /// Where `pshufb` finds each byte of a word rotated left by `bytes`.

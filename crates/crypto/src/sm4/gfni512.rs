@@ -18,6 +18,12 @@ const BATCH_BYTES: usize = INTERLEAVED * GROUP_BYTES;
 /// XOR of three, as the truth table of `vpternlog`.
 const XOR: i32 = 0x96;
 
+/// The maps of `field.rs` as matrices. As constants, or they would be computed in the loop.
+const ENTER: i64 = field::ENTER.matrix() as i64;
+const LEAVE: i64 = field::LEAVE.matrix() as i64;
+const U: i64 = field::MIX[0].matrix() as i64;
+const W: i64 = field::MIX[1].matrix() as i64;
+
 /// The words of sixteen blocks.
 type Group = [__m512i; 4];
 
@@ -107,10 +113,8 @@ fn keystream<const N: usize>(counter: &Counter<'_>) -> [Group; N] {
 #[inline]
 #[target_feature(enable = "gfni,avx512f,avx512bw")]
 fn round(x0: __m512i, t: __m512i) -> __m512i {
-    const U_CONSTANT: i32 = field::MIX[0].constant as i32;
-    const W_CONSTANT: i32 = field::MIX[1].constant as i32;
-    let u = _mm512_gf2p8affineinv_epi64_epi8::<U_CONSTANT>(t, matrix(&field::MIX[0]));
-    let w = _mm512_gf2p8affineinv_epi64_epi8::<W_CONSTANT>(t, matrix(&field::MIX[1]));
+    let u = _mm512_gf2p8affineinv_epi64_epi8::<{ field::MIX[0].constant as i32 }>(t, _mm512_set1_epi64(U));
+    let w = _mm512_gf2p8affineinv_epi64_epi8::<{ field::MIX[1].constant as i32 }>(t, _mm512_set1_epi64(W));
     let uw24 = _mm512_rol_epi32::<24>(_mm512_xor_si512(u, w));
     let early = _mm512_ternarylogic_epi32::<XOR>(x0, u, _mm512_rol_epi32::<8>(w));
     _mm512_ternarylogic_epi32::<XOR>(early, _mm512_rol_epi32::<16>(w), uw24)
@@ -119,19 +123,13 @@ fn round(x0: __m512i, t: __m512i) -> __m512i {
 #[inline]
 #[target_feature(enable = "gfni,avx512f")]
 fn enter(x: __m512i) -> __m512i {
-    _mm512_gf2p8affine_epi64_epi8::<0>(x, matrix(&field::ENTER))
+    _mm512_gf2p8affine_epi64_epi8::<0>(x, _mm512_set1_epi64(ENTER))
 }
 
 #[inline]
 #[target_feature(enable = "gfni,avx512f")]
 fn leave(x: __m512i) -> __m512i {
-    _mm512_gf2p8affine_epi64_epi8::<0>(x, matrix(&field::LEAVE))
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn matrix(map: &field::Affine) -> __m512i {
-    _mm512_set1_epi64(map.matrix() as i64)
+    _mm512_gf2p8affine_epi64_epi8::<0>(x, _mm512_set1_epi64(LEAVE))
 }
 
 /// A word in every lane.

@@ -57,12 +57,18 @@ pub(super) fn sum(powers: &[u128], state: &mut u128, blocks: &[[u8; BLOCK_BYTES]
             let power = vector(*power);
             low = _mm_xor_si128(low, _mm_clmulepi64_si128::<0x00>(block, power));
             high = _mm_xor_si128(high, _mm_clmulepi64_si128::<0x11>(block, power));
-            middle = _mm_xor_si128(middle, _mm_clmulepi64_si128::<0x01>(block, power));
-            middle = _mm_xor_si128(middle, _mm_clmulepi64_si128::<0x10>(block, power));
+            middle = _mm_xor_si128(middle, _mm_clmulepi64_si128::<0x00>(halves_sum(block), halves_sum(power)));
         }
-        hash = reduce(low, middle, high);
+        hash = reduce(low, _mm_xor_si128(middle, _mm_xor_si128(low, high)), high);
     }
     *state = number(hash);
+}
+
+/// The sum of a number's halves, for Karatsuba: three products instead of four.
+#[inline]
+#[target_feature(enable = "pclmulqdq,ssse3")]
+fn halves_sum(x: __m128i) -> __m128i {
+    _mm_xor_si128(x, _mm_shuffle_epi32::<0x4e>(x))
 }
 
 /// `low + middle x^64 + high x^128` times x^-128: the low half is folded away in two steps, each a product with the

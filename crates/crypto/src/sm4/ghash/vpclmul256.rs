@@ -57,10 +57,17 @@ fn run_sum(powers: &[u128], state: u128, run: &[[u8; BLOCK_BYTES]]) -> u128 {
         let powers = load_powers(powers);
         low = _mm256_xor_si256(low, _mm256_clmulepi64_epi128::<0x00>(blocks, powers));
         high = _mm256_xor_si256(high, _mm256_clmulepi64_epi128::<0x11>(blocks, powers));
-        middle = _mm256_xor_si256(middle, _mm256_clmulepi64_epi128::<0x01>(blocks, powers));
-        middle = _mm256_xor_si256(middle, _mm256_clmulepi64_epi128::<0x10>(blocks, powers));
+        middle = _mm256_xor_si256(middle, _mm256_clmulepi64_epi128::<0x00>(halves_sum(blocks), halves_sum(powers)));
     }
+    let middle = _mm256_xor_si256(middle, _mm256_xor_si256(low, high));
     number(reduce(fold(low), fold(middle), fold(high)))
+}
+
+/// The sum of the halves of each number, for Karatsuba: three products instead of four.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn halves_sum(x: __m256i) -> __m256i {
+    _mm256_xor_si256(x, _mm256_shuffle_epi32::<0x4e>(x))
 }
 
 #[inline]

@@ -59,10 +59,17 @@ fn run_sum(powers: &[u128], state: u128, run: &[[u8; BLOCK_BYTES]]) -> u128 {
         let powers = load_powers(powers);
         low = _mm512_xor_si512(low, _mm512_clmulepi64_epi128::<0x00>(blocks, powers));
         high = _mm512_xor_si512(high, _mm512_clmulepi64_epi128::<0x11>(blocks, powers));
-        middle = _mm512_xor_si512(middle, _mm512_clmulepi64_epi128::<0x01>(blocks, powers));
-        middle = _mm512_xor_si512(middle, _mm512_clmulepi64_epi128::<0x10>(blocks, powers));
+        middle = _mm512_xor_si512(middle, _mm512_clmulepi64_epi128::<0x00>(halves_sum(blocks), halves_sum(powers)));
     }
+    let middle = _mm512_xor_si512(middle, _mm512_xor_si512(low, high));
     number(reduce(fold(low), fold(middle), fold(high)))
+}
+
+/// The sum of the halves of each number, for Karatsuba: three products instead of four.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn halves_sum(x: __m512i) -> __m512i {
+    _mm512_xor_si512(x, _mm512_shuffle_epi32::<0x4e>(x))
 }
 
 #[inline]
