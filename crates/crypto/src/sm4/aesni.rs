@@ -28,12 +28,13 @@ impl AesNi {
 
     /// Round keys as the standard has them into the form of this kernel, and of all that build on it.
     #[cfg(test)]
-    pub(super) fn prepare(self, words: &mut [u32; ROUNDS]) {
+    pub(super) fn prepare(self, mut words: [u32; ROUNDS]) -> [u32; ROUNDS] {
         // SAFETY: as above.
         #[expect(unsafe_code, reason = "code for instructions that not every processor has")]
         unsafe {
-            prepare(words);
+            prepare(&mut words);
         }
+        words
     }
 
     /// Writes `src` XOR key stream to `dst`, which is as long.

@@ -33,16 +33,18 @@ pub(super) enum CipherKernel {
 impl CipherKernel {
     /// Those this processor can run, the fastest first. Never empty.
     pub(super) fn available() -> Vec<Self> {
-        let mut kernels = Vec::new();
-        #[cfg(target_arch = "x86_64")]
-        {
-            kernels.extend(Gfni512::detect().map(Self::Gfni512));
-            kernels.extend(Gfni256::detect().map(Self::Gfni256));
-            kernels.extend(Vaes::detect().map(Self::Vaes));
-            kernels.extend(AesNi::detect().map(Self::AesNi));
-        }
-        kernels.push(Self::Portable);
-        kernels
+        let kernels = [
+            #[cfg(target_arch = "x86_64")]
+            Gfni512::detect().map(Self::Gfni512),
+            #[cfg(target_arch = "x86_64")]
+            Gfni256::detect().map(Self::Gfni256),
+            #[cfg(target_arch = "x86_64")]
+            Vaes::detect().map(Self::Vaes),
+            #[cfg(target_arch = "x86_64")]
+            AesNi::detect().map(Self::AesNi),
+            Some(Self::Portable),
+        ];
+        kernels.into_iter().flatten().collect()
     }
 
     pub(super) fn name(self) -> &'static str {
@@ -75,9 +77,9 @@ impl CipherKernel {
 
     /// Round keys as the standard has them into the form this kernel wants.
     #[cfg(test)]
-    pub(super) fn prepare(self, words: &mut [u32; 32]) {
+    pub(super) fn prepare(self, words: [u32; 32]) -> [u32; 32] {
         match self {
-            Self::Portable => {}
+            Self::Portable => words,
             #[cfg(target_arch = "x86_64")]
             Self::AesNi(kernel) => kernel.prepare(words),
             #[cfg(target_arch = "x86_64")]

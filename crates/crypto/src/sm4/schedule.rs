@@ -43,6 +43,7 @@ impl RoundKeys {
     }
 
     /// For the form a kernel wants them in.
+    #[cfg(target_arch = "x86_64")]
     pub(super) fn words_mut(&mut self) -> &mut [u32; ROUNDS] {
         &mut self.0
     }

@@ -50,15 +50,16 @@ pub(super) enum HashKernel {
 impl HashKernel {
     /// Those this processor can run, the fastest first. Never empty.
     pub(super) fn available() -> Vec<Self> {
-        let mut kernels = Vec::new();
-        #[cfg(target_arch = "x86_64")]
-        {
-            kernels.extend(Vpclmul512::detect().map(Self::Vpclmul512));
-            kernels.extend(Vpclmul256::detect().map(Self::Vpclmul256));
-            kernels.extend(Clmul::detect().map(Self::Clmul));
-        }
-        kernels.push(Self::Portable);
-        kernels
+        let kernels = [
+            #[cfg(target_arch = "x86_64")]
+            Vpclmul512::detect().map(Self::Vpclmul512),
+            #[cfg(target_arch = "x86_64")]
+            Vpclmul256::detect().map(Self::Vpclmul256),
+            #[cfg(target_arch = "x86_64")]
+            Clmul::detect().map(Self::Clmul),
+            Some(Self::Portable),
+        ];
+        kernels.into_iter().flatten().collect()
     }
 
     pub(super) fn name(self) -> &'static str {
@@ -113,7 +114,7 @@ impl HashKey {
             None => &self.powers.get_or_init(|| self.powers()).0,
         };
         match self.kernel {
-            HashKernel::Portable => portable::blocks(self.h.0[0], state, blocks),
+            HashKernel::Portable => portable::blocks(powers, state, blocks),
             #[cfg(target_arch = "x86_64")]
             HashKernel::Clmul(kernel) => kernel.blocks(powers, state, blocks),
             #[cfg(target_arch = "x86_64")]

@@ -6,7 +6,9 @@
 
 use super::BLOCK_BYTES;
 
-pub(super) fn blocks(h: u128, state: &mut u128, blocks: &[[u8; BLOCK_BYTES]]) {
+/// Takes whole blocks. `powers` falls to H, and no more than that is used.
+pub(super) fn blocks(powers: &[u128], state: &mut u128, blocks: &[[u8; BLOCK_BYTES]]) {
+    let h = powers[powers.len() - 1];
     for block in blocks {
         *state = multiply(*state ^ u128::from_be_bytes(*block), h);
     }

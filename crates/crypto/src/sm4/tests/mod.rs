@@ -4,6 +4,8 @@
 //! `STRONGROOM_TEST_QUICK=1` makes the sweeps small, for processors that are emulated.
 
 mod cipher;
+#[cfg(target_arch = "x86_64")]
+mod constant_time;
 mod differential;
 mod field;
 mod forgery;
