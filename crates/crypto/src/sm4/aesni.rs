@@ -4,7 +4,7 @@
 //! Constant-time: `pshufb` looks up in a register, not in memory, and AES-NI takes as long for all operands.
 
 use super::schedule::{ROUNDS, RoundKeys};
-use super::{Counter, field, lanes256};
+use super::{Counter, field, lanes256, xor_blocks};
 use std::arch::is_x86_feature_detected;
 use std::arch::x86_64::*;
 use zeroize::Zeroize;

@@ -104,7 +104,8 @@ impl Sm4Gcm {
         if src.len() <= HEAD_BYTES - BLOCK_BYTES {
             // One call makes the mask and the whole key stream.
             let mut stream = [0; HEAD_BYTES];
-            self.cipher.xor(&first, &[0; HEAD_BYTES], &mut stream);
+            let stream = &mut stream[..BLOCK_BYTES + src.len()];
+            self.cipher.xor(&first, &[0; HEAD_BYTES][..stream.len()], stream);
             let (mask, stream_rest) = stream.split_at(BLOCK_BYTES);
             tag.copy_from_slice(mask);
             dst.iter_mut().zip(src).zip(stream_rest).for_each(|((dst, src), key)| *dst = src ^ key);

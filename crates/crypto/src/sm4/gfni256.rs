@@ -4,7 +4,7 @@
 //! Constant-time: no look-up at all, and the instructions take as long for all operands.
 
 use super::aesni::AesNi;
-use super::{Counter, field, lanes256};
+use super::{Counter, field, lanes256, xor_blocks};
 use std::arch::is_x86_feature_detected;
 use std::arch::x86_64::*;
 use zeroize::Zeroize;

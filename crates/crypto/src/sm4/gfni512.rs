@@ -5,7 +5,7 @@
 //! transposition leaves lane `4j + k` in block `4k + j`. Constant-time for the same reasons.
 
 use super::aesni::AesNi;
-use super::{Counter, field};
+use super::{Counter, field, xor_blocks};
 use std::arch::is_x86_feature_detected;
 use std::arch::x86_64::*;
 use zeroize::Zeroize;
@@ -51,28 +51,30 @@ impl Gfni512 {
     }
 }
 
+/// Blocks of key stream in memory. Aligned like a vector, and with it what the compiler spills to the stack beside it.
+#[repr(align(64))]
+struct Aligned([u128; BATCH_BYTES / 16]);
+
 #[target_feature(enable = "gfni,avx512f,avx512bw")]
 fn xor_stream(counter: &Counter<'_>, src: &[u8], dst: &mut [u8]) {
-    let (batches, rest) = src.as_chunks::<BATCH_BYTES>();
-    let (out, out_rest) = dst.as_chunks_mut::<BATCH_BYTES>();
-    for (i, (src, dst)) in batches.iter().zip(out).enumerate() {
-        let stream = keystream::<INTERLEAVED>(&counter.ahead(i * BATCH_BYTES / 16));
-        xor(&stream, src.as_chunks().0, dst.as_chunks_mut().0);
+    let mut stream = Aligned([0; BATCH_BYTES / 16]);
+    for (i, (src, dst)) in src.chunks(BATCH_BYTES).zip(dst.chunks_mut(BATCH_BYTES)).enumerate() {
+        let counter = counter.ahead(i * BATCH_BYTES / 16);
+        let stored = match src.len().div_ceil(GROUP_BYTES) {
+            1 => store(&keystream::<1>(&counter), stream.0.as_chunks_mut().0),
+            2..=4 => store(&keystream::<4>(&counter), stream.0.as_chunks_mut().0),
+            _ => {
+                let groups = keystream::<INTERLEAVED>(&counter);
+                if src.len() == BATCH_BYTES {
+                    xor(&groups, src.as_chunks().0, dst.as_chunks_mut().0);
+                    continue;
+                }
+                store(&groups, stream.0.as_chunks_mut().0)
+            }
+        };
+        xor_blocks(&stream.0, src, dst);
+        stream.0[..stored].zeroize();
     }
-    if rest.is_empty() {
-        return;
-    }
-    let counter = counter.ahead(batches.len() * BATCH_BYTES / 16);
-    let mut stream = [0; BATCH_BYTES];
-    match rest.len().div_ceil(GROUP_BYTES) {
-        1 => store(&keystream::<1>(&counter), stream.as_chunks_mut().0),
-        2..=4 => store(&keystream::<4>(&counter), stream.as_chunks_mut().0),
-        _ => store(&keystream::<INTERLEAVED>(&counter), stream.as_chunks_mut().0),
-    }
-    for ((dst, src), key) in out_rest.iter_mut().zip(rest).zip(&stream) {
-        *dst = src ^ key;
-    }
-    stream.zeroize();
 }
 
 /// The key stream of `N` groups: each four vectors of four blocks.
@@ -176,10 +178,10 @@ fn xor(stream: &[Group], src: &[[u8; 64]], dst: &mut [[u8; 64]]) {
     }
 }
 
-/// `stream` to `dst`, which is as long or longer.
+/// `stream` to `dst`, which is as long or longer. How many blocks that were.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
-fn store(stream: &[Group], dst: &mut [[u8; 64]]) {
+fn store(stream: &[Group], dst: &mut [[u128; 4]]) -> usize {
     for (key, dst) in stream.as_flattened().iter().zip(dst) {
         // SAFETY: the target is a reference to 64 bytes; the store demands no alignment.
         #[expect(unsafe_code, reason = "a vector is stored through a pointer")]
@@ -187,4 +189,5 @@ fn store(stream: &[Group], dst: &mut [[u8; 64]]) {
             _mm512_storeu_si512(dst.as_mut_ptr().cast(), *key);
         }
     }
+    stream.len() * GROUP_BLOCKS
 }

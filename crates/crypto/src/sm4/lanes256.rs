@@ -11,8 +11,9 @@ use std::arch::x86_64::*;
 pub(super) const GROUP_BLOCKS: usize = 8;
 pub(super) const GROUP_BYTES: usize = 16 * GROUP_BLOCKS;
 
+/// Blocks of key stream in memory. Whole numbers, since these are wiped one by one.
 #[repr(align(32))]
-pub(super) struct Aligned<const N: usize>(pub(super) [u8; N]);
+pub(super) struct Aligned<const N: usize>(pub(super) [u128; N]);
 
 /// The words of eight blocks.
 pub(super) type Group = [__m256i; 4];
@@ -30,11 +31,11 @@ macro_rules! counter_mode {
         fn xor_stream(counter: &Counter<'_>, src: &[u8], dst: &mut [u8]) {
             const BATCH_BYTES: usize = $interleaved * lanes256::GROUP_BYTES;
             // Aligned like a vector, and with it what the compiler spills to the stack.
-            let mut stream = lanes256::Aligned([0; BATCH_BYTES]);
+            let mut stream = lanes256::Aligned([0; BATCH_BYTES / 16]);
             if src.len() <= lanes256::GROUP_BYTES {
                 lanes256::store(&keystream::<1>(counter), stream.0.as_chunks_mut().0);
-                dst.iter_mut().zip(src).zip(&stream.0).for_each(|((dst, src), key)| *dst = src ^ key);
-                stream.0.zeroize();
+                xor_blocks(&stream.0, src, dst);
+                stream.0[..lanes256::GROUP_BLOCKS].zeroize();
                 return;
             }
             for (i, (src, dst)) in src.chunks(BATCH_BYTES).zip(dst.chunks_mut(BATCH_BYTES)).enumerate() {
@@ -43,7 +44,7 @@ macro_rules! counter_mode {
                     lanes256::xor(&groups, src.as_chunks().0, dst.as_chunks_mut().0);
                 } else {
                     lanes256::store(&groups, stream.0.as_chunks_mut().0);
-                    dst.iter_mut().zip(src).zip(&stream.0).for_each(|((dst, src), key)| *dst = src ^ key);
+                    xor_blocks(&stream.0, src, dst);
                     stream.0.zeroize();
                 }
             }
@@ -142,7 +143,7 @@ pub(super) fn xor(stream: &[Group], src: &[[u8; 32]], dst: &mut [[u8; 32]]) {
 /// `stream` to `dst`, which is as long or longer.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) fn store(stream: &[Group], dst: &mut [[u8; 32]]) {
+pub(super) fn store(stream: &[Group], dst: &mut [[u128; 2]]) {
     for (key, dst) in stream.as_flattened().iter().zip(dst) {
         // SAFETY: the target is a reference to 32 bytes; the store demands no alignment.
         #[expect(unsafe_code, reason = "a vector is stored through a pointer")]

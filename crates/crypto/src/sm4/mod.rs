@@ -61,3 +61,15 @@ impl Counter<'_> {
         Self { counter: self.counter.wrapping_add(blocks as u32), ..*self }
     }
 }
+
+/// Writes `src` XOR `stream` to `dst`, which is as long as `src`; the key stream's blocks are numbers as a vector was stored to
+/// them.
+#[cfg(target_arch = "x86_64")]
+fn xor_blocks(stream: &[u128], src: &[u8], dst: &mut [u8]) {
+    for ((dst, src), key) in dst.chunks_mut(16).zip(src.chunks(16)).zip(stream) {
+        match (dst.as_chunks_mut(), src.as_chunks()) {
+            (([dst], _), ([src], _)) => *dst = (u128::from_le_bytes(*src) ^ key).to_le_bytes(),
+            _ => dst.iter_mut().zip(src).zip(key.to_le_bytes()).for_each(|((dst, src), key)| *dst = src ^ key),
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! As `aesni.rs`, where the processor has VAES: both halves of a vector are inverted by one instruction.
 
 use super::aesni::{AesNi, enter, leave, mix};
-use super::{Counter, lanes256};
+use super::{Counter, lanes256, xor_blocks};
 use std::arch::is_x86_feature_detected;
 use std::arch::x86_64::*;
 use zeroize::Zeroize;
