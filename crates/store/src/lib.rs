@@ -8,6 +8,7 @@ pub mod engine;
 mod lock;
 mod meta;
 pub mod metering;
+mod read_only;
 mod space;
 mod tables;
 
@@ -17,4 +18,5 @@ pub use lock::{DirLock, LockError};
 pub use meta::{
     Change, CommitError, CommitFuture, Expectation, MetaStore, ReadError, Row, Snapshot, StoreFault, Transaction, read,
 };
+pub use read_only::ReadOnly;
 pub use tables::Table;

@@ -134,6 +134,18 @@ pub trait Snapshot: Send {
         from: Option<&[u8]>,
         visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
     ) -> Result<(), ReadError>;
+
+    /// As [`Snapshot::scan`], and goes on behind a damaged row: `visit` is handed what is wrong with it in place of its
+    /// value. For whoever looks for damage.
+    fn survey(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        from: Option<&[u8]>,
+        visit: &mut dyn FnMut(&[u8], Result<&[u8], StoreFault>) -> bool,
+    ) -> Result<(), ReadError> {
+        self.scan(table, prefix, from, &mut |key, value| visit(key, Ok(value)))
+    }
 }
 
 /// The answer to a commit, when it is durable.

@@ -10,7 +10,10 @@
 //! File names are made from ids of ours alone, never from anything a client sent.
 
 mod buffer;
+mod look;
 mod writer;
+
+pub use look::{BlobFiles, FoundFile, Stage};
 
 use crate::space::{Disk, Room};
 use crate::{BlobReader, BlobStore, BlobWriter, Counters, StoreFault};

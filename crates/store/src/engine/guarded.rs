@@ -74,6 +74,16 @@ impl Snapshot for Checked {
         })?;
         damaged.map_or(Ok(()), Err)
     }
+
+    fn survey(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        from: Option<&[u8]>,
+        visit: &mut dyn FnMut(&[u8], Result<&[u8], StoreFault>) -> bool,
+    ) -> Result<(), ReadError> {
+        self.0.scan(table, prefix, from, &mut |key, stored| visit(key, checksum::verify(table, key, stored)))
+    }
 }
 
 #[cfg(test)]
@@ -115,6 +125,13 @@ mod tests {
             });
             assert_eq!((scanned, seen), (Err(damage.clone()), vec![b"a".to_vec()]), "{what}");
             assert_eq!(snapshot.get(T, b"c").unwrap().as_deref(), Some(&b"third"[..]), "others are read");
+            let mut surveyed = Vec::new();
+            let went = snapshot.survey(T, b"", None, &mut |key, value| {
+                surveyed.push((key.to_vec(), value.is_ok()));
+                true
+            });
+            let all = [(b"a".to_vec(), true), (b"b".to_vec(), false), (b"c".to_vec(), true)];
+            assert_eq!((went, &surveyed[..]), (Ok(()), &all[..]), "{what}: a survey goes on behind it");
 
             let key = Bytes::from_static(b"b");
             for expectation in [Expectation::Absent(T, key.clone()), Expectation::Present(T, key.clone())] {
