@@ -66,6 +66,18 @@ impl InternalKeys {
         Ok(Arc::clone(cache.entry(bucket).or_insert(key)))
     }
 
+    /// The metadata key, if it was ever made.
+    pub(crate) async fn present_metadata(&self) -> Result<Option<Arc<MetadataKey>>, KmsError> {
+        let _open = self.gate.read().await;
+        self.find(InternalKey::Metadata).await
+    }
+
+    /// A bucket's SSE-OBS key, if it was ever made.
+    pub(crate) async fn present_sse_obs(&self, bucket: BucketUid) -> Result<Option<Arc<BucketKey>>, KmsError> {
+        let _open = self.gate.read().await;
+        self.find(InternalKey::SseObs(bucket)).await
+    }
+
     pub(crate) fn forget_bucket(&self, bucket: BucketUid) -> Change {
         self.sse_obs.write().unwrap_or_else(PoisonError::into_inner).remove(&bucket);
         Change::Delete(Table::InternalKeys, InternalKey::SseObs(bucket).key().into())

@@ -58,6 +58,7 @@ mod unasked;
 mod usage;
 mod user;
 mod wraps;
+mod verification;
 
 pub use backup::{BACKUP_BYTES_MAX, BACKUP_TABLES, BackupError, BackupInfo, KeyBackup};
 pub use blob::{CIPHERTEXT_BYTES_MAX, CMK_WRAPPED_BYTES, Ciphertext, CmkWrapped};
@@ -89,5 +90,6 @@ pub use tags::{TAG_KEY_CHARS_MAX, TAG_VALUE_CHARS_MAX, TAGS_MAX};
 pub use token_keys::{TOKEN_LIFE_SECONDS_MAX, TokenKeys};
 pub use user::{KeyUse, KeyUser};
 
+pub use verification::Verification;
 /// A data key handed to a caller of the KMS API, who then holds it in clear.
 pub type DataKey = crypto::SecretBytes<{ crypto::KEY_BYTES }>;

@@ -10,6 +10,7 @@ mod current;
 mod dependents;
 pub mod fail;
 mod grants;
+pub mod inspect;
 mod metering;
 mod ops;
 mod preconditions;

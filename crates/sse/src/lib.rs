@@ -16,6 +16,7 @@ mod projects;
 mod request;
 mod rewrap;
 mod service;
+mod verification;
 
 pub use body::{BodyOpener, BodySealer, EtagSource, SealFault, SealedBody, SealedSink, StreamGeometry, WantedDigests};
 pub use bucket_keys::{BUCKET_KEY_OBJECTS_MAX, BucketKeyCounters, BucketKeyRewrap, BucketKeyUsage};
@@ -36,3 +37,5 @@ pub use request::{
 };
 pub use rewrap::{Rewrap, RewrapTo};
 pub use service::{Reader, SseConfig, SseService, Target};
+pub use crypto::{Md5 as StreamMd5, sha256};
+pub use verification::{BucketKeyRow, NotOpened, Opened, SseVerification};

@@ -310,12 +310,12 @@ impl SseService {
     }
 }
 
-const METHOD_OBS: u8 = 1;
+pub(crate) const METHOD_OBS: u8 = 1;
 pub(crate) const METHOD_KMS: u8 = 2;
 const METHOD_CUSTOMER: u8 = 3;
 
 /// What a wrapped DEK belongs to (docs/formats/envelope.md).
-fn dek_binding(
+pub(crate) fn dek_binding(
     method: u8,
     cipher: DataCipher,
     target: Target<'_>,

@@ -100,8 +100,13 @@ impl Progress {
 }
 
 /// Whether every row that should be in the index is.
-pub(super) fn is_complete(snapshot: &dyn Snapshot) -> Result<bool, StoreFault> {
+pub(crate) fn is_complete(snapshot: &dyn Snapshot) -> Result<bool, StoreFault> {
     Ok(matches!(Progress::read(snapshot)?.phase, Phase::Done | Phase::Stale))
+}
+
+/// Whether the index may have rows too many until the next start.
+pub(crate) fn may_say_too_much(snapshot: &dyn Snapshot) -> Result<bool, StoreFault> {
+    Ok(Progress::read(snapshot)?.phase == Phase::Stale)
 }
 
 /// The change that has the index built anew at the next start: what it says too much is then gone. One that is not

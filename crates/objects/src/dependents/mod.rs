@@ -7,7 +7,8 @@
 mod build;
 mod impact;
 
-pub(crate) use build::{build, rebuild_at_next_start};
+pub(crate) use build::{build, is_complete, may_say_too_much, rebuild_at_next_start};
+pub use walk::Need;
 
 use crate::records::{ObjectVersion, UploadRecord, Version};
 use model::{BucketUid, UploadId};
