@@ -53,6 +53,7 @@ is_no_value!(
     Sm4Material,
     Sm4KeyPair,
     Sm4Cipher,
+    crate::Sm4Gcm,
     crate::ImportKeyPair,
     Cipher,
     StreamSealer,

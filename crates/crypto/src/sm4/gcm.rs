@@ -50,7 +50,10 @@ impl Sm4Gcm {
     /// Writes `ciphertext || auth tag` to `out`, which is 16 bytes longer than `plain`. A message beyond GCM's limits ends
     /// the process: its key stream would repeat.
     pub fn seal(&self, nonce: &[u8; NONCE_BYTES], aad: &[u8], plain: &[u8], out: &mut [u8]) {
-        must(if within_limits(plain, aad) { Ok(()) } else { Err(Unspecified) }, "SM4-GCM seal");
+        must(
+            if within_limits(plain.len() as u64, aad.len() as u64) { Ok(()) } else { Err(Unspecified) },
+            "SM4-GCM seal",
+        );
         let (text, tag) = out.split_at_mut(plain.len());
         tag.copy_from_slice(&self.run(nonce, aad, plain, text, Direction::Seal));
     }
@@ -67,7 +70,8 @@ impl Sm4Gcm {
         sealed: &[u8],
         out: &mut [u8],
     ) -> Result<(), Forged> {
-        let fits = |(text, tag): &(&[u8], &[u8])| tag.len() == TAG_BYTES && within_limits(text, aad);
+        let fits =
+            |(text, tag): &(&[u8], &[u8])| tag.len() == TAG_BYTES && within_limits(text.len() as u64, aad.len() as u64);
         let Some((text, tag)) = sealed.split_at_checked(out.len()).filter(fits) else {
             out.zeroize();
             return Err(Forged);
@@ -150,6 +154,7 @@ impl Direction {
     }
 }
 
-fn within_limits(text: &[u8], aad: &[u8]) -> bool {
-    text.len() as u64 <= MESSAGE_BYTES_MAX && aad.len() as u64 <= AAD_BYTES_MAX
+/// Whether GCM takes a message of this many bytes with so many of associated data.
+pub(super) fn within_limits(text: u64, aad: u64) -> bool {
+    text <= MESSAGE_BYTES_MAX && aad <= AAD_BYTES_MAX
 }

@@ -1,6 +1,7 @@
 //! What must not open, by every pair of kernels: and that nothing is left of it in `out`.
 
 use super::{Numbers, engines, rounds};
+use crate::sm4::gcm::within_limits;
 use crate::sm4::{Engine, Sm4Gcm};
 
 struct Message {
@@ -78,4 +79,15 @@ fn a_length_changed() {
         longer.sealed.insert(64, 0);
         assert!(!longer.opens(engine, 65), "{engine}: a zero more");
     }
+}
+
+/// SP 800-38D, section 5.2.1.1. The text's counters begin at 2 and end before they begin again, since 1 makes the tag's
+/// mask.
+#[test]
+fn the_limits_of_gcm() {
+    let (blocks, aad_bits) = ((1u64 << 32) - 2, u64::MAX);
+    assert!(within_limits(16 * blocks, aad_bits / 8));
+    assert!(!within_limits(16 * blocks + 1, 0));
+    assert!(!within_limits(0, aad_bits / 8 + 1));
+    assert_eq!((blocks as u32).wrapping_add(2), 0, "the counter after the last block's");
 }
