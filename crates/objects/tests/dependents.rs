@@ -201,6 +201,48 @@ async fn what_needs_a_cmk_is_counted() {
     assert!(impact(&h, &one).await.is_none(), "a bucket key that nothing is sealed under needs no CMK");
 }
 
+/// A bucket key that is rewrapped takes all its objects along; what is sealed without one stays with its version. The
+/// objects open as before, also after the table of bucket keys is lost.
+#[tokio::test]
+async fn objects_through_a_bucket_key_need_the_version_of_its_row() {
+    let mut h = Harness::new().await;
+    let cmk = new_cmk(&h).await;
+    let bucket = h.bucket("bucket").await;
+    put(&h, &bucket, "direct", under(Some(&cmk), false), &pattern(10)).await;
+    for object in ["a", "b", "c"] {
+        put(&h, &bucket, object, under(Some(&cmk), true), &pattern(100)).await;
+    }
+    h.kms.rotate(&user(), &cmk).await.unwrap();
+    put(&h, &bucket, "later", under(Some(&cmk), true), &pattern(1000)).await;
+    let needs = async |h: &Harness, version| {
+        let found = h.objects.dependents().impact(&cmk, Some(version)).await.unwrap();
+        (found.objects, found.bytes, found.bucket_keys)
+    };
+    assert_eq!((needs(&h, 1).await, needs(&h, 2).await), ((4, 310, 1), (1, 1000, 1)));
+    let keys: Vec<_> = index(&h.meta)
+        .iter()
+        .map(|(key, value)| sse::Dependent::decode(key, value).unwrap())
+        .filter(|row| row.kind == sse::DependentKind::BucketKey)
+        .collect();
+    for key in &keys {
+        h.sse.rewrap_bucket_key(key.bucket_key.unwrap(), None, &bucket, &user()).await.unwrap();
+    }
+    assert_eq!((needs(&h, 1).await, needs(&h, 2).await), ((1, 10, 0), (4, 1300, 2)));
+    let kept = index(&h.meta);
+    assert_eq!(scanned(&mut h).await, kept, "what a rewrap writes into the index is what a scan finds");
+    for _ in 0..2 {
+        for object in ["a", "b", "c", "later"] {
+            h.get(&bucket, object, Method::KmsBucketKey).await.unwrap();
+        }
+        let mut tx = Transaction::new();
+        for key in &keys {
+            tx.delete(Table::BucketKeys, key.id.to_vec());
+        }
+        h.meta.commit(tx).await.unwrap();
+        h.restart().await;
+    }
+}
+
 #[tokio::test]
 async fn bucket_defaults_that_lead_to_the_cmk_count() {
     let h = Harness::new().await;

@@ -1,4 +1,4 @@
-//! `strongroom usage …`: requests and storage, from the server's metering. Use of keys is under `strongroom kms usage`.
+//! `strongroom usage …`: requests, storage and what bucket keys saved, from the server's metering. Use of keys is under `strongroom kms usage`.
 
 use super::kms::Moment;
 use super::shown::{field, list, pretty, table};
@@ -12,6 +12,9 @@ const REQUESTS_EXAMPLE: &str = "Examples:\n  strongroom usage requests --from 20
                                 strongroom usage requests --csv > requests.csv";
 const STORAGE_EXAMPLE: &str = "Examples:\n  strongroom usage storage --now\n  strongroom usage storage --from \
                                2027-01-01 --csv > storage.csv";
+
+const BUCKET_KEYS_EXAMPLE: &str = "Examples:\n  strongroom usage bucket-keys\n  strongroom usage bucket-keys --from \
+                                   2027-01-01 --csv > bucket-keys.csv";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Usage {
@@ -31,6 +34,14 @@ pub(crate) enum Usage {
         /// Count now instead: the server looks at every object.
         #[arg(long, conflicts_with_all = ["from", "to"])]
         now: bool,
+        #[command(flatten)]
+        report: Report,
+    },
+    /// Calls to the key service for bucket keys, made and saved, by day, account, bucket, CMK and operation.
+    ///
+    /// The operator sees all accounts, others their own.
+    #[command(after_help = BUCKET_KEYS_EXAMPLE)]
+    BucketKeys {
         #[command(flatten)]
         report: Report,
     },
@@ -80,6 +91,11 @@ impl Usage {
                     ("sealed_bytes", "sealed bytes"),
                 ];
                 report.run(&["usage", "storage"], if *now { "now=true&" } else { "" }, &columns, env).await
+            }
+            Self::BucketKeys { report } => {
+                let columns =
+                    ["day", "account", "bucket", "key", "operation", "made", "saved"].map(|name| (name, name));
+                report.run(&["usage", "bucket-keys"], "", &columns, env).await
             }
         }
     }

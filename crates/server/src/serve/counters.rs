@@ -38,6 +38,31 @@ pub(super) fn register(metrics: &Metrics, rooms: &Rooms) {
         &["result"],
         move || labelled(&[("hit", bucket_keys.hits()), ("miss", bucket_keys.misses())]),
     );
+    let bucket_keys = rooms.sse.bucket_key_counters();
+    metrics.register_counter_source(
+        "strongroom_bucket_key_kms_calls",
+        "Calls to the KMS for bucket keys, and those that objects would have taken and bucket keys saved",
+        &["operation", "result"],
+        move || {
+            let of = |operation: kms::Operation, result: &str, count| {
+                (vec![operation.name().to_owned(), result.to_owned()], count)
+            };
+            bucket_keys
+                .snapshot()
+                .flat_map(|(operation, made, saved)| [of(operation, "made", made), of(operation, "saved", saved)])
+                .collect()
+        },
+    );
+    let sse = Arc::clone(&rooms.sse);
+    metrics.register_gauge_source(
+        "strongroom_bucket_keys_cached",
+        "Bucket keys in memory, for new objects (sealing) and for reading (opening)",
+        &["use"],
+        move || {
+            let (sealing, opening) = sse.bucket_keys_held();
+            labelled(&[("sealing", sealing as u64), ("opening", opening as u64)])
+        },
+    );
     let stores = [("meta", rooms.meta.counters()), ("blobs", rooms.blobs.counters())];
     for (name, help, read) in STORE_COUNTERS {
         let stores = stores.clone();

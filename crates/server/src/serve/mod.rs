@@ -106,8 +106,12 @@ async fn serve(
         config: gateway_config(&settings),
     });
 
-    let upkeep = upkeep::run(Arc::clone(&rooms.kms), Arc::clone(&rooms.directory), Arc::clone(&rooms.objects));
-    let upkeep = tokio::spawn(upkeep);
+    let upkeep = tokio::spawn(upkeep::run(
+        Arc::clone(&rooms.kms),
+        Arc::clone(&rooms.directory),
+        Arc::clone(&rooms.sse),
+        Arc::clone(&rooms.objects),
+    ));
     let storage_meter = tokio::spawn(upkeep::meter_storage(Arc::clone(&rooms.objects)));
     let shown = outside.clone();
     gateway.set_readiness(move || shown.readiness());
@@ -133,7 +137,7 @@ async fn serve(
         // That it was ended is no news.
         let _ended = task.await;
     }
-    upkeep::end(&rooms.kms, &rooms.objects).await;
+    upkeep::end(&rooms.kms, &rooms.sse, &rooms.objects).await;
     audit::server_event(&rooms.audit, &*rooms.clock, "StopServer").await;
     audit::close(Arc::clone(&rooms.audit)).await;
     ended

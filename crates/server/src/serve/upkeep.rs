@@ -1,16 +1,20 @@
 //! Work that is due by the clock rather than by a request: CMKs are rotated by their schedules, those whose deletion date
 //! has passed and imported material whose time is over are destroyed, and what is counted or noted in memory (uses of
-//! CMKs, requests, last uses of access keys) is written down. Once a day it is counted what is stored.
+//! CMKs, requests, last uses of access keys) is written down. Bucket keys whose time is over leave the memory. Once a day it
+//! is counted what is stored.
 
 use iam::Directory;
 use kms::KeyService;
 use objects::ObjectService;
+use sse::SseService;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 
 /// How often counts of requests, to the KMS and about objects, are written down: what a crash may lose.
 const COUNTS_EVERY: Duration = Duration::from_secs(10);
+/// How often bucket keys are looked through that nobody will use again: how long they stay in memory beyond their time.
+const SWEEP_EVERY: Duration = Duration::from_secs(10);
 /// How often what is due is looked for. A CMK or material past its date is unusable at once; this bounds how long its
 /// wrapped bytes stay on the disk, and how late a rotation is.
 const DUE_EVERY: Duration = Duration::from_secs(60);
@@ -18,15 +22,25 @@ const DUE_EVERY: Duration = Duration::from_secs(60);
 const LAST_USES_EVERY: Duration = Duration::from_secs(600);
 
 /// Runs until the server ends.
-pub(super) async fn run(keys: Arc<KeyService>, directory: Arc<Directory>, objects: Arc<ObjectService>) {
-    let [mut counts, mut due, mut last_uses] = [COUNTS_EVERY, DUE_EVERY, LAST_USES_EVERY].map(|every| {
+pub(super) async fn run(
+    keys: Arc<KeyService>,
+    directory: Arc<Directory>,
+    sse: Arc<SseService>,
+    objects: Arc<ObjectService>,
+) {
+    let every = [COUNTS_EVERY, SWEEP_EVERY, DUE_EVERY, LAST_USES_EVERY];
+    let [mut counts, mut sweep, mut due, mut last_uses] = every.map(|every| {
         let mut ticks = tokio::time::interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ticks
     });
     loop {
         tokio::select! {
-            _ = counts.tick() => write_counts(&keys, &objects).await,
+            _ = counts.tick() => write_counts(&keys, &sse, &objects).await,
+            _ = sweep.tick() => {
+                let swept = sse.sweep_bucket_keys();
+                tracing::trace!(swept, "bucket keys whose time is over left the memory");
+            }
             _ = due.tick() => do_what_is_due(&keys).await,
             _ = last_uses.tick() => {
                 if let Err(error) = directory.flush_last_used().await {
@@ -38,18 +52,24 @@ pub(super) async fn run(keys: Arc<KeyService>, directory: Arc<Directory>, object
 }
 
 /// At a clean end, after the last request: nothing counted is lost.
-pub(super) async fn end(keys: &KeyService, objects: &ObjectService) {
+pub(super) async fn end(keys: &KeyService, sse: &SseService, objects: &ObjectService) {
     if let Err(error) = keys.close().await {
         tracing::warn!(%error, "the last uses of CMKs could not be counted in the store");
+    }
+    if let Err(error) = sse.flush_bucket_key_usage().await {
+        tracing::warn!(%error, "the last calls for bucket keys could not be counted in the store");
     }
     if let Err(error) = objects.flush_requests().await {
         tracing::warn!(%error, "the last requests could not be counted in the store");
     }
 }
 
-async fn write_counts(keys: &KeyService, objects: &ObjectService) {
+async fn write_counts(keys: &KeyService, sse: &SseService, objects: &ObjectService) {
     if let Err(error) = keys.flush_usage().await {
         tracing::warn!(%error, "uses of CMKs could not be counted in the store; trying again later");
+    }
+    if let Err(error) = sse.flush_bucket_key_usage().await {
+        tracing::warn!(%error, "calls for bucket keys could not be counted in the store; trying again later");
     }
     if let Err(error) = objects.flush_requests().await {
         tracing::warn!(%error, "requests could not be counted in the store; trying again later");

@@ -80,6 +80,7 @@ impl Call<'_> {
             Operation::KeyUsage => self.key_usage().await,
             Operation::RequestUsage => self.request_usage().await,
             Operation::StorageUsage => self.storage_usage().await,
+            Operation::BucketKeyUsage => self.bucket_key_usage().await,
             Operation::ChangeRootKey => self.change_root_key().await,
             Operation::BackUpKeys => self.back_up_keys().await,
         }

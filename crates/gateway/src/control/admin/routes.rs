@@ -20,6 +20,7 @@ pub(super) enum Operation {
     KeyUsage,
     RequestUsage,
     StorageUsage,
+    BucketKeyUsage,
     ChangeRootKey,
     BackUpKeys,
 }
@@ -40,6 +41,7 @@ pub(super) const ROUTES: &[(&str, &str, Operation)] = &[
     ("GET", "kms/usage", Operation::KeyUsage),
     ("GET", "usage/requests", Operation::RequestUsage),
     ("GET", "usage/storage", Operation::StorageUsage),
+    ("GET", "usage/bucket-keys", Operation::BucketKeyUsage),
     ("POST", "kms/root/rewrap", Operation::ChangeRootKey),
     ("POST", "kms/backup", Operation::BackUpKeys),
 ];

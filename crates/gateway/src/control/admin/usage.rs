@@ -1,5 +1,5 @@
-//! What was used, from metering: requests to the key service by CMK, requests about buckets and objects, what is stored. As
-//! JSON, or as comma-separated values for a spreadsheet (RFC 4180).
+//! What was used, from metering: requests to the key service by CMK, requests about buckets and objects, what is stored, what
+//! bucket keys saved. As JSON, or as comma-separated values for a spreadsheet (RFC 4180).
 
 use super::{Answer, Call, Fault, json};
 use crate::query::Query;
@@ -54,6 +54,25 @@ impl Call<'_> {
             if asked.now { objects.count_storage(of).await } else { objects.storage_usage(asked.days, of).await };
         let columns = ["day", "account", "bucket", "method", "key", "objects", "bytes", "sealed_bytes"];
         Ok(report(&asked, columns, rows.map_err(uncounted)?.into_iter().map(storage_cells)))
+    }
+
+    /// Calls to the key service for bucket keys, made and saved.
+    pub(super) async fn bucket_key_usage(&self) -> Answer {
+        let of = self.accounts_told().await?;
+        let asked = self.asked(&[])?;
+        let rows = self.request.gateway.objects.bucket_key_usage(asked.days, of).await.map_err(uncounted)?;
+        let rows = rows.into_iter().map(|row| {
+            [
+                date_of(row.day).into(),
+                row.account.as_str().into(),
+                row.bucket.into(),
+                row.cmk.map(|cmk| cmk.to_uuid()).into(),
+                row.operation.into(),
+                row.made.into(),
+                row.saved.into(),
+            ]
+        });
+        Ok(report(&asked, ["day", "account", "bucket", "key", "operation", "made", "saved"], rows))
     }
 
     /// Whose use may be told (`strongroom:ListAccounts`): everybody's to the operator (`None`), accounts that were deleted
