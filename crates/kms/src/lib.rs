@@ -31,6 +31,7 @@ mod impact;
 mod import;
 mod import_pairs;
 mod internal;
+mod job_trail;
 mod key_policy;
 mod key_ref;
 mod ledger;
@@ -57,8 +58,8 @@ mod trail;
 mod unasked;
 mod usage;
 mod user;
-mod wraps;
 mod verification;
+mod wraps;
 
 pub use backup::{BACKUP_BYTES_MAX, BACKUP_TABLES, BackupError, BackupInfo, KeyBackup};
 pub use blob::{CIPHERTEXT_BYTES_MAX, CMK_WRAPPED_BYTES, Ciphertext, CmkWrapped};
@@ -89,7 +90,7 @@ pub use state::{DELETION_DAYS_MAX, DELETION_DAYS_MIN, KeyKind, KeyManager, KeyOp
 pub use tags::{TAG_KEY_CHARS_MAX, TAG_VALUE_CHARS_MAX, TAGS_MAX};
 pub use token_keys::{TOKEN_LIFE_SECONDS_MAX, TokenKeys};
 pub use user::{KeyUse, KeyUser};
-
 pub use verification::Verification;
+
 /// A data key handed to a caller of the KMS API, who then holds it in clear.
 pub type DataKey = crypto::SecretBytes<{ crypto::KEY_BYTES }>;

@@ -89,6 +89,11 @@ id16!(
 );
 
 id16!(
+    /// A job over many objects.
+    JobId
+);
+
+id16!(
     /// A user's life: a user re-created under the same name has another uid.
     UserUid
 );

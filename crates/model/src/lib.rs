@@ -17,8 +17,8 @@ pub use account::{AccessKeyId, AccountId, AccountNumber, EntityName, EntityPath,
 pub use entropy::Entropy;
 pub use etag::ETag;
 pub use ids::{
-    BlobId, BucketKeyId, BucketUid, CmkUid, GroupUid, PolicyUid, ProjectUid, RoleUid, StreamUid, UploadId, UserUid,
-    VersionUid,
+    BlobId, BucketKeyId, BucketUid, CmkUid, GroupUid, JobId, PolicyUid, ProjectUid, RoleUid, StreamUid, UploadId,
+    UserUid, VersionUid,
 };
 pub use names::{BucketName, NameError, OBJECT_NAME_BYTES_MAX, ObjectName};
 pub use range::{RangeSpec, ResolvedRange, UnsatisfiableRange};

@@ -18,7 +18,8 @@ mod records;
 mod registry;
 mod service;
 
+pub use dependents::Need;
 pub use fail::{BodyError, Fail};
-pub use ops::RewrapOutcome;
+pub use ops::{ManagedObject, RewrapOutcome, RewrapStep};
 pub use service::{ObjectService, Parts};
 pub use store::StoreFault;

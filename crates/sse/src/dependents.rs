@@ -107,15 +107,19 @@ impl Dependent {
         Bytes::copy_from_slice(cmk.as_bytes())
     }
 
-    /// The row's key.
-    pub fn key(&self) -> Bytes {
+    /// What the keys of all rows of a kind begin with that share this one's bucket key (or, like it, have none).
+    pub fn prefix_of_kind(&self, kind: DependentKind) -> Bytes {
         let mut key = Vec::with_capacity(KEY_BYTES);
         key.extend_from_slice(self.cmk.as_bytes());
         key.extend_from_slice(self.bucket.as_bytes());
         key.extend_from_slice(self.bucket_key.as_ref().map_or(&NO_BUCKET_KEY, |id| id.as_bytes()));
-        key.push(self.kind.code());
-        key.extend_from_slice(&self.id);
+        key.push(kind.code());
         key.into()
+    }
+
+    /// The row's key.
+    pub fn key(&self) -> Bytes {
+        [&self.prefix_of_kind(self.kind)[..], &self.id].concat().into()
     }
 
     /// The row's value.

@@ -19,7 +19,7 @@ mod service;
 mod verification;
 
 pub use body::{BodyOpener, BodySealer, EtagSource, SealFault, SealedBody, SealedSink, StreamGeometry, WantedDigests};
-pub use bucket_keys::{BUCKET_KEY_OBJECTS_MAX, BucketKeyCounters, BucketKeyRewrap, BucketKeyUsage};
+pub use bucket_keys::{BUCKET_KEY_OBJECTS_MAX, BucketKeyCounters, BucketKeyRemoval, BucketKeyRewrap, BucketKeyUsage};
 pub use crypto::{ChecksumAlgorithm, ChecksumValue, Checksummer, DataCipher, OpenError, combine_crc, md5};
 pub use customer::CustomerKeySent;
 pub use dependents::{Dependent, DependentKind};

@@ -47,6 +47,32 @@ impl SseService {
         to: &RewrapTo,
         user: &KeyUser,
     ) -> Result<Rewrap, SseError> {
+        self.rewrap_where(envelope, target, to, user, false).await
+    }
+
+    /// As [`SseService::rewrap`] onto the same CMK in the same way, also of what goes through a bucket key: under a bucket
+    /// key of now. For objects whose bucket key has lost its row, so that nothing but their own copies of it could be
+    /// wrapped anew.
+    ///
+    /// # Errors
+    /// As [`SseService::rewrap`].
+    pub async fn rewrap_anew(
+        &self,
+        envelope: &Envelope,
+        target: Target<'_>,
+        user: &KeyUser,
+    ) -> Result<Rewrap, SseError> {
+        self.rewrap_where(envelope, target, &RewrapTo::default(), user, true).await
+    }
+
+    async fn rewrap_where(
+        &self,
+        envelope: &Envelope,
+        target: Target<'_>,
+        to: &RewrapTo,
+        user: &KeyUser,
+        anew: bool,
+    ) -> Result<Rewrap, SseError> {
         let (cipher, user_context, bucket_key) = match envelope {
             Envelope::Plain | Envelope::Customer { .. } => return Err(SseError::NotRewrappable),
             Envelope::Obs { .. } if to.key_ref.is_none() => return Err(SseError::NotRewrappable),
@@ -65,7 +91,7 @@ impl SseService {
             (None, _) => return Err(SseError::NotRewrappable),
         };
         let proof = self.kms.authorize_use(user, &cmk, action, &asked).await?;
-        if self.is_wrapped_so(envelope, &cmk, bucket_key) {
+        if !anew && self.is_wrapped_so(envelope, &cmk, bucket_key) {
             return Ok(Rewrap::Unchanged(Self::applied(envelope, None)));
         }
         let old = self.begin_read(envelope, target, None, user).await?;

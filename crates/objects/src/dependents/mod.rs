@@ -6,6 +6,7 @@
 
 mod build;
 mod impact;
+mod walk;
 
 pub(crate) use build::{build, is_complete, may_say_too_much, rebuild_at_next_start};
 pub use walk::Need;

@@ -17,4 +17,4 @@ mod read;
 mod rewrap;
 mod tags;
 
-pub use rewrap::RewrapOutcome;
+pub use rewrap::{ManagedObject, RewrapOutcome, RewrapStep};

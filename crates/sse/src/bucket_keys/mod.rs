@@ -7,6 +7,7 @@
 //! sealing.rs   the present key for new objects: from the cache, or one flight to the KMS
 //! opening.rs   a key that an object names: from the cache, from its row, from the copy beside the object
 //! rewrap.rs    a key's row under the CMK's newest version
+//! upkeep.rs    what a rewrap job does besides: copies beside objects, rows that nothing needs
 //! counts.rs    KMS calls made and saved: counters, and metering by day, bucket and CMK
 //! ```
 //!
@@ -22,12 +23,14 @@ mod opening;
 mod record;
 mod rewrap;
 mod sealing;
+mod upkeep;
 
 pub use counts::{BucketKeyCounters, BucketKeyUsage};
 pub(crate) use opening::Sought;
 pub(crate) use record::BucketKeyRecord;
 pub use rewrap::BucketKeyRewrap;
 pub(crate) use sealing::LiveBucketKey;
+pub use upkeep::BucketKeyRemoval;
 
 use crate::fingerprint::RequesterFingerprint;
 use crate::{SseError, SseService};

@@ -1,0 +1,28 @@
+//! What jobs over many objects put on record of themselves: that one was begun, stopped or ended. What they do with keys is
+//! on record use by use.
+
+use crate::trail::Act;
+use crate::{CmkId, KeyService, KeyUser, KmsError};
+
+impl KeyService {
+    /// Puts a step of a job's life on record, as a change about the CMK. `user`: who asked for it, or acts in it; `None`
+    /// where that identity is not there any more. `details` never hold a secret.
+    ///
+    /// # Errors
+    /// [`KmsError::AuditUnavailable`]; nothing is to be begun then.
+    pub async fn record_job(
+        &self,
+        user: Option<&KeyUser>,
+        operation: &'static str,
+        cmk: &CmkId,
+        error: Option<&KmsError>,
+        details: Vec<(&'static str, String)>,
+    ) -> Result<(), KmsError> {
+        let act =
+            details.into_iter().fold(Act::changing(operation).on(cmk), |act, (name, value)| act.detail(name, value));
+        match user {
+            Some(user) => Ok(self.audit.record(self.event(user, &act, error)).await?),
+            None => self.recorded_job("rewrap", cmk, act, error).await,
+        }
+    }
+}
