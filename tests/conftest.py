@@ -60,16 +60,6 @@ def server(make_server):
 
 
 @pytest.fixture(scope="module")
-def lenient_server(make_server):
-    """A server that takes every method over plain HTTP, as closed test networks are set up."""
-    server = make_server("--sse-require-https", "off")
-    yield server
-    server.stop()
-    assert "panicked" not in server.log(), server.log()[-4000:]
-    secrets.check(server)
-
-
-@pytest.fixture(scope="module")
 def s3(server):
     return clients.s3(server)
 

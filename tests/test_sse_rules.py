@@ -381,61 +381,7 @@ def test_key_ids_are_answered_in_the_dialects_own_form(server, kms, bucket):
             assert reply.headers[d.key_id] == form and reply.headers[d.method] == d.kms
 
 
-# ---- HTTPS ----------------------------------------------------------------------------------------------------------
-
-# operation: (SSE-C, SSE-KMS, SSE-OBS) needs HTTPS
-MATRIX = {
-    "put": (True, True, False),
-    "initiate": (True, True, False),
-    "get": (True, True, False),
-    "head": (True, False, False),
-    "upload part": (True, True, False),
-    "copy to": (True, True, False),
-    "part copy to": (True, False, False),
-    "complete": (False, False, False),
-}
-
-
-def encryption(d, name):
-    return {"SSE-C": d.trio(), "SSE-KMS": {d.method: d.kms}, "SSE-OBS": {d.method: "AES256"}}[name]
-
-
-@pytest.mark.parametrize("method_name", ["SSE-C", "SSE-KMS", "SSE-OBS"])
-@pytest.mark.parametrize("operation", MATRIX)
-def test_https_matrix(server, s3, bucket, dialect, method_name, operation):
-    d = dialect
-    needs = MATRIX[operation][["SSE-C", "SSE-KMS", "SSE-OBS"].index(method_name)]
-    write = encryption(d, method_name)
-    read = write if method_name == "SSE-C" else {}
-    s3.put_object(Bucket=bucket, Key="plain", Body=b"plain" * 30_000)
-    send = lambda *a, **k: d.send(server, *a, **k, tls=False)  # noqa: E731
-    begin = lambda: upload_id(  # noqa: E731
-        d.send(server, "POST", bucket, "m", headers=write, query=[("uploads", None)])
-    )
-    part = lambda upload: [("partNumber", "1"), ("uploadId", upload)]  # noqa: E731
-    if operation == "put":
-        reply = send("PUT", bucket, "k", b"x", write)
-    elif operation == "initiate":
-        reply = send("POST", bucket, "k", headers=write, query=[("uploads", None)])
-    elif operation in ("get", "head"):
-        expect(d.send(server, "PUT", bucket, "k", b"x", write), 200)
-        reply = send(operation.upper(), bucket, "k", headers=read)
-    elif operation == "upload part":
-        reply = send("PUT", bucket, "m", b"x", read, part(begin()))
-    elif operation == "copy to":
-        reply = send("PUT", bucket, "k", headers=write | d.copy_source(bucket, "plain"))
-    elif operation == "part copy to":
-        reply = send("PUT", bucket, "m", headers=read | d.copy_source(bucket, "plain"), query=part(begin()))
-    else:
-        upload = begin()
-        tag = expect(d.send(server, "PUT", bucket, "m", b"x", read, part(upload)), 200).headers["etag"]
-        done = f"<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{tag}</ETag></Part></CompleteMultipartUpload>"
-        reply = send("POST", bucket, "m", done.encode(), query=[("uploadId", upload)])
-    if needs:
-        expect(reply, 400, "InvalidRequest", None)
-        assert operation == "head" or reply.code == "InvalidRequest"
-    else:
-        assert reply.status == 200, (reply.status, reply.body)
+# ---- HTTPS: the matrix is in test_https_matrix.py -------------------------------------------------------------------
 
 
 def test_an_inherited_method_needs_https_too(server, s3, bucket):
@@ -461,22 +407,6 @@ def test_a_forged_proxy_header_is_no_https(server, s3, bucket, forged):
     d = Dialect("s3")
     expect(d.send(server, "PUT", bucket, "k", b"x", d.trio() | {forged: value}, tls=False), 400, "InvalidRequest")
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
-
-
-def test_lenient_settings(lenient_server, make_server):
-    s3 = clients.s3(lenient_server, tls=False)
-    s3.create_bucket(Bucket="lenient")
-    for d in (Dialect("s3"), Dialect("obs")):
-        for name in ("SSE-C", "SSE-KMS", "SSE-OBS"):
-            write = encryption(d, name)
-            expect(d.send(lenient_server, "PUT", "lenient", "k", b"x", write, tls=False), 200)
-            read = write if name == "SSE-C" else {}
-            expect(d.send(lenient_server, "GET", "lenient", "k", headers=read, tls=False), 200)
-    ssec = make_server("--sse-require-https", "ssec")
-    clients.s3(ssec).create_bucket(Bucket="ssec-only")
-    d = Dialect("s3")
-    expect(d.send(ssec, "PUT", "ssec-only", "k", b"x", encryption(d, "SSE-KMS"), tls=False), 200)
-    expect(d.send(ssec, "PUT", "ssec-only", "k", b"x", encryption(d, "SSE-C"), tls=False), 400, "InvalidRequest")
 
 
 # ---- which error comes first ----------------------------------------------------------------------------------------
