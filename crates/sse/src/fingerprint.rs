@@ -87,14 +87,14 @@ mod tests {
     #[test]
     fn other_permissions_make_another_requester() {
         let read = policy("user ann", READ);
-        let narrowed = |session: Option<Vec<Attached>>| Permissions { session, ..with(&[read.clone()]) };
+        let narrowed = |session: Option<Vec<Attached>>| Permissions { session, ..with(std::slice::from_ref(&read)) };
         let all = [
             user(1, with(&[])),
-            user(1, with(&[read.clone()])),
+            user(1, with(std::slice::from_ref(&read))),
             user(1, with(&[policy("user ann", WRITE)])),
             user(1, with(&[read.clone(), policy("user ann", WRITE)])),
-            user(1, Permissions { boundary: Some(policy("boundary", READ)), ..with(&[read.clone()]) }),
-            user(1, Permissions { boundary: Some(policy("boundary", WRITE)), ..with(&[read.clone()]) }),
+            user(1, Permissions { boundary: Some(policy("boundary", READ)), ..with(std::slice::from_ref(&read)) }),
+            user(1, Permissions { boundary: Some(policy("boundary", WRITE)), ..with(std::slice::from_ref(&read)) }),
             user(1, narrowed(Some(vec![]))),
             user(1, narrowed(Some(vec![policy("session", READ)]))),
             user(1, narrowed(Some(vec![policy("session", WRITE)]))),

@@ -17,7 +17,7 @@ fn with_copy(envelope: &Envelope, change: impl FnOnce(&mut Vec<u8>)) -> Envelope
     changed
 }
 
-fn flip_last(bytes: &mut Vec<u8>) {
+fn flip_last(bytes: &mut [u8]) {
     *bytes.last_mut().unwrap() ^= 1;
 }
 
@@ -42,7 +42,7 @@ async fn the_row_is_the_authority() {
     let envelope = room.write(&user(1), 1, 1).await.unwrap();
     let keys = room.read(&user(1), 1, 1, &envelope).await.unwrap();
     room.restart().await;
-    let damaged = with_copy(&envelope, flip_last);
+    let damaged = with_copy(&envelope, |bytes| flip_last(bytes));
     assert!(same(&keys, &room.read(&user(1), 1, 1, &damaged).await.unwrap()));
     assert_eq!(room.calls(), (0, 1));
     room.lose_table().await;
@@ -69,7 +69,7 @@ async fn a_row_that_cannot_be_read_or_does_not_open_gives_way_to_the_copy() {
     }
     // Neither opens: damaged, and nothing is remembered of it.
     room.restart().await;
-    let damaged = with_copy(&envelope, flip_last);
+    let damaged = with_copy(&envelope, |bytes| flip_last(bytes));
     assert_eq!(room.read(&user(1), 1, 1, &damaged).await.err(), Some(SseError::Damaged));
     room.put_row(id, &row).await;
     assert!(same(&keys, &room.read(&user(1), 1, 1, &damaged).await.unwrap()));
