@@ -88,7 +88,7 @@ impl Verification {
     ///
     /// # Errors
     /// [`KmsError::AuditUnavailable`].
-    pub async fn ended(self, results: Vec<(&'static str, String)>) -> Result<(), KmsError> {
+    pub async fn ended(&self, results: Vec<(&'static str, String)>) -> Result<(), KmsError> {
         self.record(None, None, [vec![("phase", "end".to_owned())], results].concat()).await
     }
 

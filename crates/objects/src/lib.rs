@@ -20,6 +20,7 @@ mod service;
 
 pub use dependents::Need;
 pub use fail::{BodyError, Fail};
+pub use ops::{INVENTORY_PAGE_MAX, InventoryEntry, InventoryPage};
 pub use ops::{ManagedObject, RewrapOutcome, RewrapStep};
 pub use service::{ObjectService, Parts};
 pub use store::StoreFault;

@@ -80,7 +80,7 @@ impl SseVerification {
     ///
     /// # Errors
     /// [`KmsError::AuditUnavailable`].
-    pub async fn end(self, results: Vec<(&'static str, String)>) -> Result<(), KmsError> {
+    pub async fn end(&self, results: Vec<(&'static str, String)>) -> Result<(), KmsError> {
         self.kms.ended(results).await
     }
 

@@ -6,6 +6,7 @@ mod buckets;
 mod copy;
 mod delete;
 mod encryption;
+mod inventory;
 mod list;
 mod multipart;
 mod owned;
@@ -17,4 +18,5 @@ mod read;
 mod rewrap;
 mod tags;
 
+pub use inventory::{INVENTORY_PAGE_MAX, InventoryEntry, InventoryPage};
 pub use rewrap::{ManagedObject, RewrapOutcome, RewrapStep};
