@@ -13,8 +13,9 @@ from harness import clients, identities, signing
 from harness.server import REPOSITORY
 from harness.signing import Request, send, sign_v4
 
-# What cannot be asked in one signed request: the unsigned probe, and forms, whose credential stands in their body.
-ASKED_ELSEWHERE = {"ApiVersion", "PostObject"}
+# What cannot be asked in one signed request: the unsigned probe, and forms, whose credential stands in their body. What
+# asks for rights to keys as well: test_update_encryption.py.
+ASKED_ELSEWHERE = {"ApiVersion", "PostObject", "UpdateObjectEncryption"}
 
 # What goes on with an upload.
 OF_AN_UPLOAD = {"UploadPart", "UploadPartCopy", "CompleteMultipartUpload"}

@@ -20,6 +20,9 @@ pub struct GatewayConfig {
     pub compat: Compat,
     /// The server's own default encryption, as GetBucketEncryption shows it for buckets without one.
     pub default_encryption: Option<DefaultMethod>,
+    /// Whether buckets created in the S3 dialect block writes under customer keys until that is lifted, as on AWS since
+    /// April 2026.
+    pub block_customer_keys_on_new_buckets: bool,
     /// Whether SSE-KMS objects are open to requests signed with AWS V2. OBS's own clients sign so against an address
     /// (obs-api §2.8); AWS itself refuses.
     pub accept_v2_for_kms: bool,
@@ -42,6 +45,7 @@ impl GatewayConfig {
             server_name: "Strongroom".to_owned(),
             compat: Compat::Aws,
             default_encryption: None,
+            block_customer_keys_on_new_buckets: false,
             accept_v2_for_kms: true,
             any_v4_region: false,
             obs_unsigned_subresources: true,

@@ -147,6 +147,23 @@ pub struct CreateBucket {
     pub acl: Option<AclChoice>,
     /// Who owns its objects, if said.
     pub ownership: Option<Ownership>,
+    /// Whether writes under customer keys are blocked from the beginning.
+    pub blocks_customer_keys: bool,
+}
+
+/// GetBucketEncryption's answer, and what PutBucketEncryption sets of it: what is `None` there stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EncryptionRule {
+    /// The default encryption.
+    pub default: Option<BucketEncryption>,
+    /// Whether writes under customer keys (SSE-C) are blocked; `None`: it was never said, and they are not.
+    pub blocks_customer_keys: Option<bool>,
+}
+
+impl From<BucketEncryption> for EncryptionRule {
+    fn from(default: BucketEncryption) -> Self {
+        Self { default: Some(default), blocks_customer_keys: None }
+    }
 }
 
 // ---- objects ----------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ use crate::api::{AccessConfig, AccountNames, RequestContext};
 use crate::bodies::{BodyStore, Housekeeper, ReadEpochs, recover};
 use crate::dependents;
 use crate::metering::{RequestMeter, StorageMeter};
+use crate::ops::refuse_blocked;
 use crate::registry::{Bucket, Registry};
 use model::{BucketName, Clock, Entropy, ObjectName, VersionUid};
 use policy::Authorizer;
@@ -83,13 +84,14 @@ impl ObjectService {
         self.registry.get(name).ok_or(Fail::NoSuchBucket)
     }
 
-    /// The effective encryption of a write into the bucket.
+    /// The effective encryption of a write into the bucket. To be asked after the right to write.
     pub(crate) fn plan(
         &self,
         cx: &RequestContext,
         bucket: &Bucket,
         request: &EncryptionHeaders,
     ) -> Result<EncryptionPlan, Fail> {
+        refuse_blocked(bucket, !request.customer.is_empty())?;
         let config = self.sse.config();
         Ok(sse::plan(&PlanInput {
             request,

@@ -62,6 +62,7 @@ pub enum EncryptionField {
     Context,
     DataEncryption,
     BucketKeyEnabled,
+    BucketKeyRotationDays,
     CustomerAlgorithm,
     CustomerKey,
     CustomerKeyMd5,

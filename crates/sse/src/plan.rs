@@ -4,9 +4,15 @@
 
 use crate::customer::CustomerKeySent;
 use crate::error::EncryptionField as Field;
+use crate::service::SseService;
 use crate::{BucketEncryption, DefaultMethod, EncryptionHeaders, EncryptionRules, SseError, Transport};
 use crypto::DataCipher;
 use kms::{EncryptionContext, RESERVED_CONTEXT_PREFIX};
+use policy::Principal;
+use std::ops::RangeInclusive;
+
+/// Rotation periods of bucket keys in days. The protocol names no range; 365 is its default (obs-api §4.3).
+const ROTATION_DAYS: RangeInclusive<u32> = 1..=3650;
 
 /// For which methods plain HTTP is refused (`sse.require_https`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,14 +93,27 @@ const fn invalid(field: Field, message: &'static str) -> SseError {
 /// Decides the encryption of a write, or says why it cannot be written.
 pub fn plan(input: &PlanInput<'_>) -> Result<EncryptionPlan, SseError> {
     let plan = choose(input)?;
-    match &plan {
-        EncryptionPlan::Kms { .. } if input.anonymous => Err(SseError::NeedsSignature),
-        EncryptionPlan::Kms { .. }
-            if input.require_https == RequireHttps::Strict && input.transport == Transport::Plain =>
-        {
-            Err(SseError::NeedsTls)
-        }
-        _ => Ok(plan),
+    if let EncryptionPlan::Kms { .. } = &plan {
+        check_kms_writer(input.anonymous, input.transport, input.require_https)?;
+    }
+    Ok(plan)
+}
+
+/// Who writes under SSE-KMS is known, and comes over TLS where that is asked.
+fn check_kms_writer(anonymous: bool, transport: Transport, rule: RequireHttps) -> Result<(), SseError> {
+    if anonymous {
+        return Err(SseError::NeedsSignature);
+    }
+    if transport == Transport::Plain && rule == RequireHttps::Strict { Err(SseError::NeedsTls) } else { Ok(()) }
+}
+
+impl SseService {
+    /// What a change of an object's keys in place must satisfy, as every write under SSE-KMS.
+    ///
+    /// # Errors
+    /// [`SseError::NeedsSignature`] of the anonymous, [`SseError::NeedsTls`] over plain HTTP.
+    pub fn check_rewrap(&self, principal: &Principal, transport: Transport) -> Result<(), SseError> {
+        check_kms_writer(principal.is_anonymous(), transport, self.config().require_https)
     }
 }
 
@@ -130,6 +149,7 @@ fn explicit_obs(input: &PlanInput<'_>) -> Result<EncryptionPlan, SseError> {
         (request.key_project_id.is_some(), Field::KeyProjectId),
         (request.context.is_some(), Field::Context),
         (request.bucket_key_enabled.is_some(), Field::BucketKeyEnabled),
+        (request.bucket_key_rotation_days.is_some(), Field::BucketKeyRotationDays),
     ];
     match stray.iter().find(|(sent, _)| *sent) {
         Some((_, field)) => Err(invalid(*field, "this header goes with SSE-KMS only")),
@@ -143,6 +163,7 @@ fn explicit_kms(input: &PlanInput<'_>) -> Result<EncryptionPlan, SseError> {
     let cipher = data_cipher(request.data_encryption.as_deref())?.unwrap_or(DataCipher::Aes256Gcm);
     refuse_project_alone(request.key_project_id.as_deref(), request.key_id.as_deref())?;
     let asked = bucket_key_flag(request)?;
+    check_rotation(request)?;
     if input.rules.bucket_key_needs_key_id && asked == Some(true) && request.key_id.is_none() {
         return Err(invalid(Field::BucketKeyEnabled, "a bucket key needs a named CMK"));
     }
@@ -173,6 +194,7 @@ fn inherited(input: &PlanInput<'_>) -> Result<EncryptionPlan, SseError> {
         return Err(invalid(Field::Context, "an encryption context needs the SSE-KMS method header"));
     }
     let asked = bucket_key_flag(request)?;
+    check_rotation(request)?;
     let method = input.bucket.map(|b| b.method).or(input.server_default);
     if method == Some(DefaultMethod::Kms) {
         let default = input.bucket;
@@ -194,6 +216,9 @@ fn inherited(input: &PlanInput<'_>) -> Result<EncryptionPlan, SseError> {
     if asked.is_some() && input.rules.refuse_stray_bucket_key {
         return Err(invalid(Field::BucketKeyEnabled, "a bucket key goes with SSE-KMS only"));
     }
+    if request.bucket_key_rotation_days.is_some() && input.rules.refuse_stray_bucket_key {
+        return Err(invalid(Field::BucketKeyRotationDays, "a bucket key goes with SSE-KMS only"));
+    }
     match method {
         Some(_) => Ok(EncryptionPlan::Obs { cipher: cipher_beside_kms(input)? }),
         None => Ok(EncryptionPlan::Plain),
@@ -208,6 +233,19 @@ fn bucket_key_flag(request: &EncryptionHeaders) -> Result<Option<bool>, SseError
         Some(_) => Err(invalid(Field::BucketKeyEnabled, "the value is neither true nor false")),
     }
 }
+
+/// The rotation period of an object request: in the range of a bucket's, and without effect.
+fn check_rotation(request: &EncryptionHeaders) -> Result<(), SseError> {
+    let Some(text) = request.bucket_key_rotation_days.as_deref() else { return Ok(()) };
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    let days = digits.then(|| text.parse().ok()).flatten();
+    if days.is_some_and(|days| ROTATION_DAYS.contains(&days)) {
+        return Ok(());
+    }
+    Err(invalid(Field::BucketKeyRotationDays, ROTATION_RANGE))
+}
+
+const ROTATION_RANGE: &str = "the rotation period is 1 to 3650 days";
 
 /// The data cipher that a header or a default names.
 fn data_cipher(data_encryption: Option<&str>) -> Result<Option<DataCipher>, SseError> {
@@ -293,8 +331,8 @@ pub fn check_bucket_encryption(
             if rules.bucket_key_needs_key_id && config.bucket_key == Some(true) && config.key_ref.is_none() {
                 return Err(invalid(Field::BucketKeyEnabled, "a bucket key needs a named CMK"));
             }
-            if config.rotation_days.is_some_and(|days| !(1..=3650).contains(&days)) {
-                return Err(invalid(Field::BucketKeyEnabled, "the rotation period is 1 to 3650 days"));
+            if config.rotation_days.is_some_and(|days| !ROTATION_DAYS.contains(&days)) {
+                return Err(invalid(Field::BucketKeyRotationDays, ROTATION_RANGE));
             }
             Ok(())
         }

@@ -2,7 +2,7 @@
 
 use crate::error::{EncryptionField, SseError};
 use crate::service::SseService;
-use kms::CmkId;
+use kms::{CmkId, KeyManager};
 use model::{AccountId, ProjectUid};
 use std::sync::Arc;
 
@@ -17,6 +17,13 @@ impl SseService {
     /// once, before the first request.
     pub fn set_projects(&self, projects: Arc<dyn Projects>) {
         let _ = self.projects.set(projects);
+    }
+
+    /// The project of a CMK that its account made, as replies to who used it show it. `None` of a default key, which belongs
+    /// to no project (obs-api §4.10).
+    pub fn project_of(&self, cmk: &CmkId) -> Option<ProjectUid> {
+        let found = self.kms.glimpse(cmk).filter(|found| found.manager == KeyManager::Customer)?;
+        found.project.or_else(|| self.projects.get()?.default_of(&cmk.account))
     }
 
     /// Refuses a project that is not the CMK's. To be asked after the right to use the CMK: nobody else learns of it.

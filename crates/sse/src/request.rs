@@ -24,6 +24,8 @@ pub struct EncryptionHeaders {
     pub data_encryption: Option<String>,
     /// Whether to use a bucket key: `true`, `false`.
     pub bucket_key_enabled: Option<String>,
+    /// Rotation period of a bucket key in days (OBS). Bucket keys live by their own limits: it is checked and has no effect.
+    pub bucket_key_rotation_days: Option<String>,
     /// SSE-C.
     pub customer: CustomerHeaders,
 }
@@ -59,6 +61,7 @@ impl EncryptionHeaders {
             || self.key_project_id.is_some()
             || self.context.is_some()
             || self.bucket_key_enabled.is_some()
+            || self.bucket_key_rotation_days.is_some()
     }
 
     /// Whether any header other than the SSE-C three was sent.

@@ -34,6 +34,7 @@ fn headers(pairs: &[(&str, &str)]) -> EncryptionHeaders {
             "raw-context" => h.context = Some(value),
             "data" => h.data_encryption = Some(value),
             "bk" => h.bucket_key_enabled = Some(value),
+            "days" => h.bucket_key_rotation_days = Some(value),
             "c-alg" => h.customer.algorithm = Some(value),
             "c-key" => h.customer.key = Some(value.into()),
             "c-md5" => h.customer.key_md5 = Some(value),
@@ -378,6 +379,31 @@ fn a_project_goes_with_the_cmk_it_stands_beside() {
         let case = Case { bucket, ..Case::default() };
         assert_eq!(run(&case, &headers(sent)), expected, "{sent:?}");
     }
+}
+
+/// obs-api §4.2: checked where it goes, refused where it does not in OBS, without effect everywhere.
+#[test]
+fn the_rotation_period_of_a_request() {
+    let named = kms_default(Some("d"), None);
+    for rules in [EncryptionRules::S3, EncryptionRules::OBS] {
+        let case = Case { rules, ..Case::default() };
+        for days in ["1", "365", "3650"] {
+            check(&case, &[(&[("method", "kms"), ("key", "k"), ("days", days)], Kms(Some("k"), false))]);
+            let inherits = Case { rules, bucket: Some(&named), ..Case::default() };
+            check(&inherits, &[(&[("days", days)], Kms(Some("d"), false))]);
+        }
+        for days in ["", "0", "3651", "-1", "+1", "1.0", "year", "18446744073709551616"] {
+            let refused = || Invalid(F::BucketKeyRotationDays);
+            check(&case, &[(&[("method", "kms"), ("days", days)], refused()), (&[("days", days)], refused())]);
+        }
+        check(&case, &[(&[("method", "AES256"), ("days", "365")], Invalid(F::BucketKeyRotationDays))]);
+    }
+    check(&Case::default(), &[(&[("days", "365")], Plain)]);
+    let obs = Case { rules: EncryptionRules::OBS, ..Case::default() };
+    check(&obs, &[(&[("days", "365")], Invalid(F::BucketKeyRotationDays))]);
+    let [algorithm, key, md5] = trio();
+    let customer = [("c-alg", &*algorithm.1), ("c-key", &*key.1), ("c-md5", &*md5.1), ("days", "365")];
+    check(&Case::default(), &[(&customer, Invalid(F::CustomerAlgorithm))]);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use http::Method;
 use http::request::Parts;
 use model::Clock;
 use objects::{Fail, StoreFault};
-use sse::AppliedEncryption;
+use sse::{AppliedEncryption, DataCipher};
 use std::sync::{Arc, OnceLock};
 
 /// Which requests about objects are put on the audit log.
@@ -84,7 +84,8 @@ impl Kept<'_> {
             401 | 403 => Outcome::Denied,
             400.. => Outcome::Failed,
         };
-        let details = vec![("status", status.as_u16().to_string())];
+        let mut details = vec![("status", status.as_u16().to_string())];
+        details.extend(applied.filter(|applied| is_sm4(applied)).map(|_| ("data_cipher", "SM4".to_owned())));
         let Some(event) = self.event(applied, version, outcome, error, details) else { return result };
         match trail.record(event).await {
             Ok(()) => result,
@@ -171,6 +172,16 @@ fn named(applied: Option<&AppliedEncryption>) -> (&'static str, Option<KeyNamed>
             let key = KeyNamed { arn: cmk.to_arn(), version: None, provider: None };
             ("sse-kms", Some(key), bucket_key_id.map(|id| id.to_string()))
         }
+    }
+}
+
+/// Whether the data cipher is SM4; AES-256 goes without saying.
+fn is_sm4(applied: &AppliedEncryption) -> bool {
+    match applied {
+        AppliedEncryption::None => false,
+        AppliedEncryption::Obs { cipher }
+        | AppliedEncryption::Kms { cipher, .. }
+        | AppliedEncryption::Customer { cipher, .. } => *cipher == DataCipher::Sm4Gcm,
     }
 }
 

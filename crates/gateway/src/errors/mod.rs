@@ -181,6 +181,7 @@ fn field_name(dialect: &'static Dialect, field: sse::EncryptionField) -> &'stati
         F::Context => names.sse_context,
         F::DataEncryption => names.sse_data_encryption,
         F::BucketKeyEnabled => names.sse_bucket_key,
+        F::BucketKeyRotationDays => names.sse_bucket_key_rotation,
         F::CustomerAlgorithm => names.customer_algorithm,
         F::CustomerKey => names.customer_key,
         F::CustomerKeyMd5 => names.customer_key_md5,

@@ -75,7 +75,8 @@ pub(super) async fn create(mut call: Call<'_>) -> Result<Reply, Refusal> {
     if let Some(location) = &location {
         Arc::make_mut(&mut call.cx.conditions).add(ConditionKey::LocationConstraint, location);
     }
-    let request = CreateBucket { location, encryption, acl, ownership };
+    let blocks_customer_keys = call.gateway.config.block_customer_keys_on_new_buckets && !call.dialect.is_obs();
+    let request = CreateBucket { location, encryption, acl, ownership, blocks_customer_keys };
     call.gateway.objects.create_bucket(&call.cx, &bucket, request).await?;
     Ok(Reply::ok().with("location", &format!("/{bucket}")))
 }

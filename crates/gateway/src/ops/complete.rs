@@ -2,7 +2,7 @@
 
 use super::arguments::{self, NameEncoding};
 use super::bodies::Document;
-use super::encryption::{Repeated, customer_headers, show};
+use super::encryption::{customer_headers, show};
 use super::{Call, checksums, conditions, put};
 use crate::dialect::HeaderView;
 use crate::errors::{Refusal, WireFault};
@@ -37,7 +37,7 @@ pub(super) async fn upload(mut call: Call<'_>) -> Result<Reply, Refusal> {
     out.optional("EncodingType", encoding.word());
     let mut reply = Reply::xml(StatusCode::OK, out.finish());
     put::show_version(&mut reply, call.dialect.names.version_id, outcome.version);
-    show(&mut reply, call.dialect, &outcome.encryption, Repeated::default());
+    show(&mut reply, call.dialect, &outcome.encryption, call.beside_part(&outcome.encryption));
     Ok(reply)
 }
 

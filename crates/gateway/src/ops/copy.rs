@@ -1,6 +1,6 @@
 //! CopyObject and UploadPartCopy (obs-api §3.3 and §6.3, s3-sse-behaviour §11).
 
-use super::encryption::{Repeated, customer_headers, show, source_customer_headers, write_headers};
+use super::encryption::{Beside, customer_headers, show, source_customer_headers, write_headers};
 use super::put::show_version;
 use super::{Call, arguments, checksums, conditions, grants, object_headers, tagging};
 use crate::body::integrity;
@@ -36,7 +36,7 @@ pub(super) async fn object(mut call: Call<'_>) -> Result<Reply, Refusal> {
         }
         (outcome, _) => outcome?,
     };
-    raise(&call, "CopyObjectResult", &outcome, Repeated::of(&call.view)?)
+    raise(&call, "CopyObjectResult", &outcome, call.beside_new(&outcome.write.encryption)?)
 }
 
 pub(super) async fn part(mut call: Call<'_>) -> Result<Reply, Refusal> {
@@ -54,10 +54,10 @@ pub(super) async fn part(mut call: Call<'_>) -> Result<Reply, Refusal> {
         }
         (outcome, _) => outcome?,
     };
-    raise(&call, "CopyPartResult", &outcome, Repeated::default())
+    raise(&call, "CopyPartResult", &outcome, call.beside_part(&outcome.write.encryption))
 }
 
-fn raise(call: &Call<'_>, root: &'static str, outcome: &CopyOutcome, repeated: Repeated<'_>) -> Result<Reply, Refusal> {
+fn raise(call: &Call<'_>, root: &'static str, outcome: &CopyOutcome, beside: Beside<'_>) -> Result<Reply, Refusal> {
     let write = &outcome.write;
     let mut out = XmlWriter::new(root, Some(call.dialect.namespace));
     out.leaf("LastModified", &xml_date(write.last_modified));
@@ -66,7 +66,7 @@ fn raise(call: &Call<'_>, root: &'static str, outcome: &CopyOutcome, repeated: R
     let mut reply = Reply::xml(StatusCode::OK, out.finish());
     show_version(&mut reply, call.dialect.names.version_id, write.version);
     show_version(&mut reply, call.dialect.names.copy_source_version_id, outcome.source_version);
-    show(&mut reply, call.dialect, &write.encryption, repeated);
+    show(&mut reply, call.dialect, &write.encryption, beside);
     Ok(reply)
 }
 

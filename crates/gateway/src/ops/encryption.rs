@@ -6,7 +6,7 @@ use crate::Compat;
 use crate::dialect::{Dialect, Family, HeaderFault, HeaderView, KeyIdForm};
 use crate::errors::{Refusal, WireFault};
 use crate::reply::Reply;
-use model::BucketName;
+use model::{BucketName, ProjectUid};
 use sse::{
     AppliedEncryption, CustomerHeaders, DataCipher, DefaultMethod, EncryptionField, EncryptionHeaders, SseError,
 };
@@ -22,6 +22,7 @@ pub(super) fn write_headers(view: &HeaderView<'_>) -> Result<EncryptionHeaders, 
         context: view.owned(names.sse_context)?,
         data_encryption: view.owned(names.sse_data_encryption)?,
         bucket_key_enabled: view.owned(names.sse_bucket_key)?,
+        bucket_key_rotation_days: view.owned(names.sse_bucket_key_rotation)?,
         customer: customer_headers(view)?,
     })
 }
@@ -56,31 +57,24 @@ pub(super) fn has_managed(view: &HeaderView<'_>) -> bool {
         names.sse_context,
         names.sse_data_encryption,
         names.sse_bucket_key,
+        names.sse_bucket_key_rotation,
     ]
     .into_iter()
     .any(|name| view.has(name))
 }
 
-/// What of the request's own headers a reply repeats: the operations that set the method say them, reads never do.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Repeated<'a> {
-    /// The encryption context.
+/// What replies to writes say beside the method in force; reads never do.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Beside<'a> {
+    /// The encryption context: repeated by the operations that set the method.
     pub(super) context: Option<&'a str>,
-    /// The IAM project of the CMK.
-    pub(super) project_id: Option<&'a str>,
-}
-
-impl<'a> Repeated<'a> {
-    /// From the request of a write.
-    pub(super) fn of(view: &'a HeaderView<'_>) -> Result<Self, HeaderFault> {
-        let names = view.names();
-        Ok(Self { context: view.one(names.sse_context)?, project_id: view.one(names.sse_project_id)? })
-    }
+    /// The project of the CMK, if its account made it (obs-api §4.10).
+    pub(super) project: Option<ProjectUid>,
 }
 
 /// Writes the method in force, and nothing of any other. A bucket key is mentioned only where there is one; a customer
 /// key is never sent back.
-pub(super) fn show(reply: &mut Reply, dialect: &'static Dialect, applied: &AppliedEncryption, repeated: Repeated<'_>) {
+pub(super) fn show(reply: &mut Reply, dialect: &'static Dialect, applied: &AppliedEncryption, beside: Beside<'_>) {
     let names = &dialect.names;
     reply.encryption = Some(applied.clone());
     match applied {
@@ -100,8 +94,8 @@ pub(super) fn show(reply: &mut Reply, dialect: &'static Dialect, applied: &Appli
                 reply.set(names.sse_bucket_key, "true");
             }
             show_cipher(reply, dialect, *cipher);
-            reply.set_some(names.sse_context, repeated.context);
-            reply.set_some(names.sse_project_id, repeated.project_id);
+            reply.set_some(names.sse_context, beside.context);
+            reply.set_some(names.sse_project_id, beside.project.map(|project| project.to_hex()).as_deref());
         }
         AppliedEncryption::Customer { key_md5, .. } if key_md5.is_empty() => {
             // Complete without the customer key: OBS names the algorithm alone, S3 nothing (obs-api §4.10).
@@ -125,6 +119,23 @@ fn show_cipher(reply: &mut Reply, dialect: &'static Dialect, cipher: DataCipher)
 }
 
 impl Call<'_> {
+    /// What the reply to an operation that sets the method says beside it.
+    pub(super) fn beside_new(&self, applied: &AppliedEncryption) -> Result<Beside<'_>, HeaderFault> {
+        let context = self.view.one(self.view.names().sse_context)?;
+        Ok(Beside { context, ..self.beside_part(applied) })
+    }
+
+    /// What the reply to an operation of an upload says beside its method. OBS's clients are told the project of a CMK;
+    /// AWS's know no projects, unless they named one.
+    pub(super) fn beside_part(&self, applied: &AppliedEncryption) -> Beside<'_> {
+        let wanted = self.dialect.speaks_to_obs_clients() || self.view.has(self.view.names().sse_project_id);
+        let project = match applied {
+            AppliedEncryption::Kms { cmk, .. } if wanted => self.gateway.objects.project_of_key(cmk),
+            _ => None,
+        };
+        Beside { context: None, project }
+    }
+
     /// Holds a write against the two rules that stand beside the choice of encryption: SSE-KMS may need a V4 signature
     /// (`accept_v2_for_kms`), and the Ceph suite wants a CMK named (s3-sse-behaviour §17.2).
     pub(super) async fn check_kms_write(
@@ -182,9 +193,9 @@ mod tests {
         }
     }
 
-    fn shown(dialect: &'static Dialect, applied: &AppliedEncryption, repeated: Repeated<'_>) -> Vec<(String, String)> {
+    fn shown(dialect: &'static Dialect, applied: &AppliedEncryption, beside: Beside<'_>) -> Vec<(String, String)> {
         let mut reply = Reply::ok();
-        show(&mut reply, dialect, applied, repeated);
+        show(&mut reply, dialect, applied, beside);
         let mut lines: Vec<_> =
             reply.headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
         lines.sort();
@@ -206,7 +217,7 @@ mod tests {
             bucket_key_id: None,
         };
         assert_eq!(
-            shown(Dialect::S3, &kms, Repeated::default()),
+            shown(Dialect::S3, &kms, Beside::default()),
             pairs(&[
                 ("x-amz-server-side-encryption", "aws:kms"),
                 (
@@ -216,13 +227,13 @@ mod tests {
             ])
         );
         assert_eq!(
-            shown(Dialect::OBS, &kms, Repeated::default()),
+            shown(Dialect::OBS, &kms, Beside::default()),
             pairs(&[
                 ("x-obs-server-side-encryption", "kms"),
                 ("x-obs-server-side-encryption-kms-key-id", &format!("local-1:aa:key/{UUID}")),
             ])
         );
-        let of_obs_client = shown(Dialect::S3_OF_OBS_CLIENTS, &kms, Repeated::default());
+        let of_obs_client = shown(Dialect::S3_OF_OBS_CLIENTS, &kms, Beside::default());
         assert_eq!(of_obs_client[0].1, "aws:kms");
         assert_eq!(of_obs_client[1].1, format!("local-1:aa:key/{UUID}"));
     }
@@ -233,7 +244,7 @@ mod tests {
             shown(
                 Dialect::OBS,
                 &AppliedEncryption::Kms { cipher: DataCipher::Aes256Gcm, cmk: cmk(), bucket_key, bucket_key_id: None },
-                Repeated::default(),
+                Beside::default(),
             )
             .iter()
             .any(|(name, value)| name.ends_with("-bucket-key-enabled") && value == "true")
@@ -244,15 +255,15 @@ mod tests {
 
     #[test]
     fn only_the_method_in_force_shows() {
-        let repeated = Repeated { context: Some("e30="), project_id: None };
-        assert!(shown(Dialect::S3, &AppliedEncryption::None, repeated).is_empty());
+        let beside = || Beside { context: Some("e30="), project: Some(ProjectUid::from_bytes([7; 16])) };
+        assert!(shown(Dialect::S3, &AppliedEncryption::None, beside()).is_empty());
         assert_eq!(
-            shown(Dialect::S3, &AppliedEncryption::Obs { cipher: DataCipher::Aes256Gcm }, repeated),
+            shown(Dialect::S3, &AppliedEncryption::Obs { cipher: DataCipher::Aes256Gcm }, beside()),
             pairs(&[("x-amz-server-side-encryption", "AES256")])
         );
         let customer = AppliedEncryption::Customer { cipher: DataCipher::Aes256Gcm, key_md5: "bWQ1".into() };
         assert_eq!(
-            shown(Dialect::S3, &customer, repeated),
+            shown(Dialect::S3, &customer, beside()),
             pairs(&[
                 ("x-amz-server-side-encryption-customer-algorithm", "AES256"),
                 ("x-amz-server-side-encryption-customer-key-md5", "bWQ1"),
@@ -263,9 +274,9 @@ mod tests {
     #[test]
     fn a_complete_without_the_customer_key() {
         let customer = AppliedEncryption::Customer { cipher: DataCipher::Aes256Gcm, key_md5: String::new() };
-        assert!(shown(Dialect::S3, &customer, Repeated::default()).is_empty());
+        assert!(shown(Dialect::S3, &customer, Beside::default()).is_empty());
         assert_eq!(
-            shown(Dialect::OBS, &customer, Repeated::default()),
+            shown(Dialect::OBS, &customer, Beside::default()),
             pairs(&[("x-obs-server-side-encryption-customer-algorithm", "AES256")])
         );
     }

@@ -11,10 +11,13 @@ use crate::xml::{Element, XmlWriter};
 use bytes::Bytes;
 use http::StatusCode;
 use objects::Fail;
+use objects::api::EncryptionRule;
 use sse::{BucketEncryption, DefaultMethod};
 
 const ROOT: &str = "ServerSideEncryptionConfiguration";
 const BY_DEFAULT: &str = "ApplyServerSideEncryptionByDefault";
+const BLOCKED: &str = "BlockedEncryptionTypes";
+const BLOCKED_TYPE: &str = "EncryptionType";
 
 /// Longest rotation period of a bucket key in days. The protocol names no range; 365 is its default.
 const ROTATION_DAYS_MAX: u32 = 3650;
@@ -23,14 +26,16 @@ pub(super) async fn get(call: Call<'_>) -> Result<Reply, Refusal> {
     let set = call.gateway.objects.get_bucket_encryption(&call.cx, call.bucket()?).await?;
     // AWS shows its own default where none was set. So is the server's default shown here, if it has one; without one
     // objects are stored plain, and to answer AES256 would be untrue.
-    let shown = match set {
-        None if !call.dialect.is_obs() && call.gateway.config.compat == Compat::Aws => {
-            call.gateway.config.default_encryption.map(of_the_server)
-        }
-        set => set,
-    };
-    let shown = shown.ok_or(Fail::NoEncryptionConfiguration)?;
-    Ok(Reply::xml(StatusCode::OK, write(call.dialect, &shown)))
+    let default = set.default.or_else(|| match call.gateway.config.compat {
+        Compat::Aws => call.gateway.config.default_encryption.map(of_the_server),
+        Compat::Ceph => None,
+    });
+    // OBS's clients look for a default in every rule and know nothing of blocks.
+    let tells = default.is_some() || (set.blocks_customer_keys.is_some() && !call.dialect.speaks_to_obs_clients());
+    if !tells {
+        return Err(Fail::NoEncryptionConfiguration.into());
+    }
+    Ok(Reply::xml(StatusCode::OK, write(call.dialect, &EncryptionRule { default, ..set })))
 }
 
 /// Existence and rights come before the document: a bad document about a missing bucket is 404 (s3-sse-behaviour §2).
@@ -38,9 +43,8 @@ pub(super) async fn put(mut call: Call<'_>) -> Result<Reply, Refusal> {
     let bucket = call.bucket()?.clone();
     call.gateway.objects.authorize_put_bucket_encryption(&call.cx, &bucket).await?;
     let document = call.document(call.gateway.config.limits.document_bytes_max, true).await?;
-    if let Some(encryption) = read(call.dialect, &document.parse(&[ROOT])?)? {
-        call.gateway.objects.put_bucket_encryption(&call.cx, &bucket, encryption).await?;
-    }
+    let rule = read(call.dialect, &document.parse(&[ROOT])?)?;
+    call.gateway.objects.put_bucket_encryption(&call.cx, &bucket, rule).await?;
     Ok(Reply::ok())
 }
 
@@ -61,13 +65,16 @@ fn of_the_server(method: DefaultMethod) -> BucketEncryption {
     }
 }
 
-/// Reads a document. `None`: the rule changes nothing about the default.
-fn read(dialect: &'static Dialect, root: &Element) -> Result<Option<BucketEncryption>, Refusal> {
+/// Reads a document. A rule may hold a default, a block or both; what it leaves out stays as it is.
+fn read(dialect: &'static Dialect, root: &Element) -> Result<EncryptionRule, Refusal> {
     let mut rules = root.all("Rule");
     let (Some(rule), None) = (rules.next(), rules.next()) else { return Err(WireFault::MalformedXml.into()) };
-    let blocks_nothing = read_blocked(rule)?;
+    let blocks_customer_keys = read_blocked(rule)?;
     let Some(default) = rule.one(BY_DEFAULT)? else {
-        return if blocks_nothing { Ok(None) } else { Err(WireFault::MalformedXml.into()) };
+        // What is said of a default's bucket key needs the default.
+        let alone = blocks_customer_keys.is_some() && rule.children().len() == 1;
+        let block = EncryptionRule { default: None, blocks_customer_keys };
+        return if alone { Ok(block) } else { Err(WireFault::MalformedXml.into()) };
     };
     let filled = |parent: &Element, name| -> Result<Option<String>, Refusal> {
         Ok(parent.one(name)?.map(|element| element.word().to_owned()).filter(|text| !text.is_empty()))
@@ -86,21 +93,25 @@ fn read(dialect: &'static Dialect, root: &Element) -> Result<Option<BucketEncryp
         bucket_key: filled(rule, "BucketKeyEnabled")?.as_deref().map(flag).transpose()?,
         rotation_days: filled(rule, "BucketKeyRotationPeriod")?.as_deref().map(rotation_days).transpose()?,
     };
-    check(dialect, encryption).map(Some)
+    Ok(EncryptionRule { default: Some(check(dialect, encryption)?), blocks_customer_keys })
 }
 
-/// `BlockedEncryptionTypes`: whether it is there and blocks nothing. Blocking SSE-C is not offered, and must not seem to
-/// be.
-fn read_blocked(rule: &Element) -> Result<bool, Refusal> {
-    let Some(blocked) = rule.one("BlockedEncryptionTypes")? else { return Ok(false) };
+/// `BlockedEncryptionTypes`: whether customer keys are to be blocked, if it says.
+fn read_blocked(rule: &Element) -> Result<Option<bool>, Refusal> {
+    let Some(blocked) = rule.one(BLOCKED)? else { return Ok(None) };
+    let mut blocks = None;
     for kind in blocked.children() {
-        match (kind.name(), kind.word()) {
-            ("EncryptionType", "NONE") => {}
-            ("EncryptionType", "SSE-C") => return Err(WireFault::NotOffered("blocking of SSE-C".to_owned()).into()),
+        let this = match (kind.name(), kind.word()) {
+            (BLOCKED_TYPE, "NONE") => false,
+            (BLOCKED_TYPE, "SSE-C") => true,
             _ => return Err(WireFault::MalformedXml.into()),
+        };
+        // Blocked and not blocked at once.
+        if blocks.replace(this).is_some_and(|other| other != this) {
+            return Err(WireFault::MalformedXml.into());
         }
     }
-    Ok(!blocked.children().is_empty())
+    Ok(blocks)
 }
 
 /// What may not stand together.
@@ -145,25 +156,36 @@ fn rotation_days(text: &str) -> Result<u32, WireFault> {
 }
 
 /// The document, in the dialect's words. The CMK comes back as it was given.
-fn write(dialect: &'static Dialect, encryption: &BucketEncryption) -> Bytes {
-    let kms = encryption.method == DefaultMethod::Kms;
+fn write(dialect: &'static Dialect, rule: &EncryptionRule) -> Bytes {
     let mut out = XmlWriter::new(ROOT, Some(dialect.namespace));
     out.open("Rule");
+    if let Some(default) = &rule.default {
+        write_default(&mut out, dialect, default);
+    }
+    let bucket_key = rule.default.as_ref().and_then(|default| default.bucket_key);
+    match bucket_key {
+        Some(enabled) => out.value("BucketKeyEnabled", enabled),
+        None if !dialect.is_obs() => out.value("BucketKeyEnabled", false),
+        None => {}
+    }
+    if let Some(days) = rule.default.as_ref().and_then(|default| default.rotation_days) {
+        out.value("BucketKeyRotationPeriod", days);
+    }
+    if let Some(blocks) = rule.blocks_customer_keys {
+        out.open(BLOCKED);
+        out.leaf(BLOCKED_TYPE, if blocks { "SSE-C" } else { "NONE" });
+    }
+    out.finish()
+}
+
+fn write_default(out: &mut XmlWriter, dialect: &'static Dialect, encryption: &BucketEncryption) {
+    let kms = encryption.method == DefaultMethod::Kms;
     out.open(BY_DEFAULT);
     out.leaf("SSEAlgorithm", if kms { dialect.kms_word } else { "AES256" });
     out.optional("KMSMasterKeyID", encryption.key_ref.as_deref());
     out.optional("ProjectID", encryption.project_id.as_deref());
     out.optional("KMSDataEncryption", encryption.data_encryption.as_deref());
     out.close();
-    match encryption.bucket_key {
-        Some(enabled) => out.value("BucketKeyEnabled", enabled),
-        None if !dialect.is_obs() => out.value("BucketKeyEnabled", false),
-        None => {}
-    }
-    if let Some(days) = encryption.rotation_days {
-        out.value("BucketKeyRotationPeriod", days);
-    }
-    out.finish()
 }
 
 /// CreateBucket's encryption headers. The value for SSE-OBS is `obs` here and `AES256` on objects.
@@ -222,7 +244,7 @@ mod tests {
     use crate::xml::XmlLimits;
     use http::{HeaderMap, HeaderName, HeaderValue};
 
-    fn parse(dialect: &'static Dialect, rule: &str) -> Result<Option<BucketEncryption>, &'static str> {
+    fn parse(dialect: &'static Dialect, rule: &str) -> Result<EncryptionRule, &'static str> {
         let xml = format!("<{ROOT}>{rule}</{ROOT}>");
         let root = Element::parse(xml.as_bytes(), &XmlLimits::default()).unwrap();
         read(dialect, &root).map_err(|refusal| refusal.wording(dialect, Compat::Aws).code)
@@ -251,7 +273,7 @@ mod tests {
             rotation_days: Some(30),
         };
         for dialect in [Dialect::OBS, Dialect::S3] {
-            assert_eq!(parse(dialect, &xml), Ok(Some(expected.clone())));
+            assert_eq!(parse(dialect, &xml), Ok(expected.clone().into()));
         }
     }
 
@@ -290,10 +312,39 @@ mod tests {
     fn what_is_not_offered_is_not_accepted_in_silence() {
         let dsse = rule("<SSEAlgorithm>aws:kms:dsse</SSEAlgorithm>", "");
         assert_eq!(parse(Dialect::S3, &dsse), Err("NotImplemented"));
-        let block =
-            |kind| format!("<BlockedEncryptionTypes><EncryptionType>{kind}</EncryptionType></BlockedEncryptionTypes>");
-        assert_eq!(parse(Dialect::S3, &rule(AES, &block("SSE-C"))), Err("NotImplemented"));
-        assert_eq!(parse(Dialect::S3, &format!("<Rule>{}</Rule>", block("NONE"))), Ok(None));
+    }
+
+    fn block(kinds: &[&str]) -> String {
+        let kinds: String = kinds.iter().map(|kind| format!("<EncryptionType>{kind}</EncryptionType>")).collect();
+        format!("<BlockedEncryptionTypes>{kinds}</BlockedEncryptionTypes>")
+    }
+
+    #[test]
+    fn a_rule_may_hold_a_block_alone() {
+        for (kinds, blocks) in [(&["SSE-C"][..], true), (&["NONE"], false), (&["SSE-C", "SSE-C"], true)] {
+            let expected = EncryptionRule { default: None, blocks_customer_keys: Some(blocks) };
+            assert_eq!(parse(Dialect::S3, &format!("<Rule>{}</Rule>", block(kinds))), Ok(expected.clone()));
+            let both = parse(Dialect::OBS, &rule(AES, &block(kinds))).unwrap();
+            assert_eq!(both.blocks_customer_keys, Some(blocks));
+            assert_eq!(both.default.map(|default| default.method), Some(DefaultMethod::Obs));
+            let text = String::from_utf8(write(Dialect::S3, &expected).to_vec()).unwrap();
+            let written = block(&kinds[..1]);
+            assert!(
+                text.contains(&format!("<Rule><BucketKeyEnabled>false</BucketKeyEnabled>{written}</Rule>")),
+                "{text}"
+            );
+        }
+        assert_eq!(parse(Dialect::S3, &rule(AES, "")).unwrap().blocks_customer_keys, None, "left out it says nothing");
+        for bad in [
+            format!("<Rule>{}</Rule>", block(&[])),
+            format!("<Rule>{}</Rule>", block(&["SSE-C", "NONE"])),
+            format!("<Rule>{}</Rule>", block(&["SSE-KMS"])),
+            format!("<Rule>{0}{0}</Rule>", block(&["SSE-C"])),
+            format!("<Rule>{}<BucketKeyEnabled>true</BucketKeyEnabled></Rule>", block(&["SSE-C"])),
+            "<Rule><BlockedEncryptionTypes><Kind>SSE-C</Kind></BlockedEncryptionTypes></Rule>".to_owned(),
+        ] {
+            assert_eq!(parse(Dialect::S3, &bad), Err("MalformedXML"), "{bad}");
+        }
     }
 
     #[test]
@@ -306,7 +357,8 @@ mod tests {
             bucket_key: None,
             rotation_days: None,
         };
-        let text = |dialect| String::from_utf8(write(dialect, &encryption).to_vec()).unwrap();
+        let set = EncryptionRule::from(encryption);
+        let text = |dialect| String::from_utf8(write(dialect, &set).to_vec()).unwrap();
         assert!(text(Dialect::S3).ends_with(
             "<Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm>\
              <KMSMasterKeyID>as-given</KMSMasterKeyID></ApplyServerSideEncryptionByDefault>\

@@ -1,6 +1,6 @@
 //! GetObject and HeadObject.
 
-use super::encryption::{Repeated, customer_headers, has_managed, show};
+use super::encryption::{Beside, customer_headers, has_managed, show};
 use super::object_headers::{self, Overrides};
 use super::put::show_version;
 use super::{Call, arguments, checksums, conditions};
@@ -85,7 +85,7 @@ fn raise(dialect: &'static Dialect, info: &ObjectInfo, overrides: &Overrides, by
         reply.set(dialect.names.tagging_count, &info.tags.to_string());
     }
     show_version(&mut reply, dialect.names.version_id, info.version);
-    show(&mut reply, dialect, &info.encryption, Repeated::default());
+    show(&mut reply, dialect, &info.encryption, Beside::default());
     checksums::show(&mut reply, dialect, info.checksum.as_ref());
     reply
 }

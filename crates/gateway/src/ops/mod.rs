@@ -25,6 +25,7 @@ pub(crate) mod post_form;
 mod public_access;
 mod put;
 mod tagging;
+mod update_encryption;
 mod uploads;
 mod versions;
 
@@ -150,6 +151,7 @@ pub(crate) async fn dispatch(operation: Operation, call: Call<'_>) -> Result<Rep
         Operation::GetObjectTagging => tagging::get(call).await,
         Operation::PutObjectTagging => tagging::put(call).await,
         Operation::DeleteObjectTagging => tagging::delete(call).await,
+        Operation::UpdateObjectEncryption => update_encryption::object(call).await,
         Operation::CreateMultipartUpload => multipart::create(call).await,
         Operation::UploadPart => multipart::part(call).await,
         Operation::UploadPartCopy => copy::part(call).await,

@@ -2,7 +2,7 @@
 //! of their own.
 
 use super::arguments::{self, NameEncoding};
-use super::encryption::{Repeated, customer_headers, show, write_headers};
+use super::encryption::{customer_headers, show, write_headers};
 use super::put::show_write;
 use super::{Call, checksums, grants, object_headers, tagging};
 use crate::errors::{Refusal, WireFault};
@@ -33,7 +33,7 @@ pub(super) async fn create(call: Call<'_>) -> Result<Reply, Refusal> {
         reply.set(call.dialect.names.checksum_algorithm, checksums::algorithm_word(algorithm));
         reply.set(call.dialect.names.checksum_type, checksums::type_word(composite));
     }
-    show(&mut reply, call.dialect, &outcome.encryption, Repeated::of(&call.view)?);
+    show(&mut reply, call.dialect, &outcome.encryption, call.beside_new(&outcome.encryption)?);
     Ok(reply)
 }
 
@@ -66,7 +66,7 @@ pub(super) async fn part(mut call: Call<'_>) -> Result<Reply, Refusal> {
     show_write(&mut reply, call.dialect, &outcome);
     // The type belongs to the object, not to a part of it.
     reply.headers.remove(call.dialect.names.checksum_type);
-    show(&mut reply, call.dialect, &outcome.encryption, Repeated::default());
+    show(&mut reply, call.dialect, &outcome.encryption, call.beside_part(&outcome.encryption));
     Ok(reply)
 }
 

@@ -1,6 +1,6 @@
 //! PutObject.
 
-use super::encryption::{Repeated, show, write_headers};
+use super::encryption::{show, write_headers};
 use super::{Call, checksums, conditions, grants, object_headers, tagging};
 use crate::dialect::Dialect;
 use crate::errors::Refusal;
@@ -17,7 +17,7 @@ pub(super) async fn object(mut call: Call<'_>) -> Result<Reply, Refusal> {
     let outcome = call.gateway.objects.put_object(&call.cx, request, body).await?;
     let mut reply = Reply::ok();
     show_write(&mut reply, call.dialect, &outcome);
-    show(&mut reply, call.dialect, &outcome.encryption, Repeated::of(&call.view)?);
+    show(&mut reply, call.dialect, &outcome.encryption, call.beside_new(&outcome.encryption)?);
     Ok(reply)
 }
 

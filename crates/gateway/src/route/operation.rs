@@ -100,6 +100,8 @@ operations! {
     PutObjectTagging,
     /// Remove an object's tags.
     DeleteObjectTagging,
+    /// Wrap an object's keys anew in place (S3).
+    UpdateObjectEncryption,
     /// Begin a multipart upload.
     CreateMultipartUpload,
     /// Write a part.
@@ -177,6 +179,7 @@ const TABLE: &[Row] = {
         Row(Object, Method::GET, &["tagging"], &["versionId"], O::GetObjectTagging),
         Row(Object, Method::PUT, &["tagging"], &["versionId"], O::PutObjectTagging),
         Row(Object, Method::DELETE, &["tagging"], &["versionId"], O::DeleteObjectTagging),
+        Row(Object, Method::PUT, &["encryption"], &["versionId"], O::UpdateObjectEncryption),
         Row(Object, Method::POST, &["uploads"], &[], O::CreateMultipartUpload),
         Row(Object, Method::PUT, &["partNumber", "uploadId"], &[], O::UploadPart),
         Row(Object, Method::GET, &["uploadId"], &[], O::ListParts),
@@ -272,6 +275,7 @@ mod tests {
             find("GET", "/bkt/o?tagging"),
             find("PUT", "/bkt/o?tagging&versionId=null"),
             find("DELETE", "/bkt/o?tagging"),
+            find("PUT", "/bkt/o?encryption&versionId=null"),
             find("POST", "/bkt/o?uploads"),
             find("PUT", "/bkt/o?partNumber=1&uploadId=x"),
             find("GET", "/bkt/o?uploadId=x"),
@@ -321,6 +325,7 @@ mod tests {
             }
         }
         assert_eq!(find("PUT", "/bkt/o?retention"), Err(NoOperation::NotOffered("retention".into())));
+        assert_eq!(find("GET", "/bkt/o?encryption"), Err(NoOperation::NotOffered("encryption".into())));
         assert_eq!(find("DELETE", "/bkt/o?acl"), Err(NoOperation::NotOffered("acl".into())));
         assert_eq!(find("PUT", "/bkt?tagging"), Err(NoOperation::NotOffered("tagging".into())));
         assert_eq!(find("GET", "/bkt?encryption&acl"), Err(NoOperation::NotOffered("acl".into())));

@@ -148,6 +148,7 @@ impl Operation {
                 always(A::DeleteObjectTagging, T::Object),
                 when(A::DeleteObjectVersionTagging, T::Object, BY_VERSION),
             ],
+            Self::UpdateObjectEncryption => rights![always(A::UpdateObjectEncryption, T::Object)],
             Self::UploadPart => rights![always(A::PutObject, T::Object)],
             Self::CompleteMultipartUpload => {
                 rights![always(A::PutObject, T::Object), when(A::GetObject, T::Object, WITH_ETAG)]

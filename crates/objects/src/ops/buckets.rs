@@ -54,6 +54,7 @@ impl ObjectService {
             acl,
             block: None,
             ownership: request.ownership,
+            blocks_customer_keys: request.blocks_customer_keys.then_some(true),
         };
         match self.registry.create(name, record).await? {
             Ok(()) => Ok(()),

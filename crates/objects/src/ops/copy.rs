@@ -128,12 +128,12 @@ impl ObjectService {
         object: &ObjectVersion,
         bucket: &Bucket,
     ) -> Result<EncryptionPlan, Fail> {
-        let same_method = matches!(
-            (&object.envelope, &requested),
-            (Envelope::Plain, EncryptionPlan::Plain)
-                | (Envelope::Obs { .. }, EncryptionPlan::Obs { .. })
-                | (Envelope::Kms { .. }, EncryptionPlan::Kms { .. })
-        );
+        let same_method = match (&object.envelope, &requested) {
+            (Envelope::Plain, EncryptionPlan::Plain) => true,
+            (Envelope::Obs { cipher: old, .. }, EncryptionPlan::Obs { cipher: new })
+            | (Envelope::Kms { cipher: old, .. }, EncryptionPlan::Kms { cipher: new, .. }) => old == new,
+            _ => false,
+        };
         let redirected = request.website_redirect != object.headers.website_redirect;
         let nothing_else_changes = request.replace_headers.is_none() && !redirected;
         if cx.rules.self_copy_keeps_method {

@@ -20,3 +20,5 @@ mod tags;
 
 pub use inventory::{INVENTORY_PAGE_MAX, InventoryEntry, InventoryPage};
 pub use rewrap::{ManagedObject, RewrapOutcome, RewrapStep};
+
+pub(crate) use encryption::refuse_blocked;

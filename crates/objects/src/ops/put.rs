@@ -7,6 +7,7 @@ use crate::api::{
 use crate::bodies::NewStream;
 use crate::current::hold;
 use crate::grants::NewObject;
+use crate::ops::refuse_blocked;
 use crate::records::{Content, ObjectVersion, StoredEtag, Version};
 use crate::registry::Bucket;
 use crate::service::{ObjectService, key_user, target};
@@ -70,7 +71,9 @@ impl ObjectService {
         self.precheck(bucket, name, expectation).await?;
         let rule = cx.rules.encryption.etag_rule;
         let new = self.body_store().store(&keys, rule, body, Some(checksum)).await?;
-        let outcome = match self.admit_commit(cx, bucket, name, object.acl.as_ref(), expectation).await {
+        let sealed_by_customer = keys.envelope().is_customer();
+        let admitted = self.admit_commit(cx, bucket, name, object.acl.as_ref(), sealed_by_customer, expectation).await;
+        let outcome = match admitted {
             Ok(()) => {
                 self.commit_stream(bucket, name, uid, headers, object, &keys, rule, &new, applied, expectation).await
             }
@@ -83,20 +86,22 @@ impl ObjectService {
         outcome
     }
 
-    /// What may have changed while the body came, whose sender decides how long that takes: the block on public ACLs, and
-    /// whose object the expectation is about.
+    /// What may have changed while the body came, whose sender decides how long that takes: the blocks on public ACLs and
+    /// on customer keys, and whose object the expectation is about.
     pub(crate) async fn admit_commit(
         &self,
         cx: &RequestContext,
         bucket: &Bucket,
         name: &ObjectName,
         acl: Option<&Acl>,
+        sealed_by_customer: bool,
         expectation: &WriteExpectation,
     ) -> Result<(), Fail> {
         let now = self.bucket(&bucket.name)?;
         if now.uid() != bucket.uid() {
             return Err(Fail::NoSuchBucket);
         }
+        refuse_blocked(&now, sealed_by_customer)?;
         if now.rules.block.block_public_acls && acl.is_some_and(Acl::is_public) {
             return Err(Fail::AccessDenied);
         }

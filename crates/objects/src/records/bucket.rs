@@ -7,8 +7,8 @@ use model::{AccountId, BucketUid, Timestamp};
 use policy::{Acl, Ownership, PublicAccessBlock};
 use sse::{BucketEncryption, DefaultMethod};
 
-/// What is written. Format 1 ended after the default encryption.
-const FORMAT_VERSION: u8 = 2;
+/// What is written. Format 1 ended after the default encryption, format 2 after the ownership.
+const FORMAT_VERSION: u8 = 3;
 
 /// A bucket and its configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub(crate) struct BucketRecord {
     pub(crate) block: Option<PublicAccessBlock>,
     /// `None`: the server's setting.
     pub(crate) ownership: Option<Ownership>,
+    /// Whether writes under customer keys are blocked; `None`: it was never said.
+    pub(crate) blocks_customer_keys: Option<bool>,
 }
 
 impl BucketRecord {
@@ -60,6 +62,9 @@ impl BucketRecord {
         w.option(self.acl.as_ref(), |w, acl| access::encode_acl(acl, w));
         w.option(self.block, |w, block| access::encode_block(block, w));
         w.option(self.ownership, |w, ownership| access::encode_ownership(ownership, w));
+        w.option(self.blocks_customer_keys, |w, blocks| {
+            w.bool(blocks);
+        });
         w.finish()
     }
 
@@ -79,6 +84,7 @@ impl BucketRecord {
             acl: None,
             block: None,
             ownership: None,
+            blocks_customer_keys: None,
         };
         if format > 1 {
             record.policy = r.option(|r| r.str().map(str::to_owned))?;
@@ -86,6 +92,9 @@ impl BucketRecord {
             record.acl = r.option(access::decode_acl)?;
             record.block = r.option(access::decode_block)?;
             record.ownership = r.option(access::decode_ownership)?;
+        }
+        if format > 2 {
+            record.blocks_customer_keys = r.option(|r| r.bool())?;
         }
         r.finish()?;
         Ok(record)

@@ -221,9 +221,11 @@ fn the_rest() {
         acl: None,
         block: None,
         ownership: None,
+        blocks_customer_keys: None,
     };
     assert_eq!(BucketRecord::decode(&old("bucket")).unwrap(), bucket);
-    golden("bucket-2-bare", &bucket.encode());
+    assert_eq!(BucketRecord::decode(&old("bucket-2-bare")).unwrap(), bucket);
+    golden("bucket-3-bare", &bucket.encode());
     bucket.policy = Some("{ \"Statement\": [] }".into());
     bucket.policy_binds_root = true;
     bucket.acl = Some(acl());
@@ -234,7 +236,11 @@ fn the_rest() {
         restrict_public_buckets: true,
     });
     bucket.ownership = Some(Ownership::BucketOwnerPreferred);
-    golden("bucket-2", &bucket.encode());
+    assert_eq!(BucketRecord::decode(&old("bucket-2")).unwrap(), bucket);
+    bucket.blocks_customer_keys = Some(true);
+    golden("bucket-3", &bucket.encode());
+    assert_eq!(BucketRecord::decode(&bucket.encode()).unwrap(), bucket);
+    bucket.blocks_customer_keys = Some(false);
     assert_eq!(BucketRecord::decode(&bucket.encode()).unwrap(), bucket);
 }
 

@@ -190,6 +190,27 @@ async fn what_is_under_way_keeps_to_a_block_that_was_set_meanwhile() {
     h.objects.complete_upload(&cx(), private).await.unwrap();
 }
 
+/// The block on customer keys holds for what was begun before it, and for nothing under another key.
+#[tokio::test]
+async fn what_is_under_way_keeps_to_a_block_on_customer_keys() {
+    let h = Harness::new().await;
+    let bucket = h.bucket("bucket").await;
+    let set = |blocks| EncryptionRule { default: None, blocks_customer_keys: Some(blocks) };
+    for (method, open) in [(Method::Customer(1), false), (Method::Obs, true), (Method::Kms, true)] {
+        h.objects.put_bucket_encryption(&cx(), &bucket, set(false)).await.unwrap();
+        let (objects, named) = (Arc::clone(&h.objects), bucket.clone());
+        let block = async move { objects.put_bucket_encryption(&cx(), &named, set(true)).await.unwrap() };
+        let request = PutObject { encryption: method.headers(), ..put_of(&bucket, "o") };
+        let written = h.objects.put_object(&cx(), request, meanwhile(block)).await;
+        assert_eq!((written.is_ok(), denied(written)), (open, !open), "{method:?}");
+        assert_eq!(h.get(&bucket, "o", method).await.is_ok(), open, "{method:?}");
+    }
+    // Once it stands, the body is not even read.
+    let unread = RequestBody { source: Box::new(Untouched), ..body(b"x") };
+    let request = PutObject { encryption: Method::Customer(1).headers(), ..put_of(&bucket, "o") };
+    assert!(denied(h.objects.put_object(&cx(), request, unread).await));
+}
+
 /// The expected ETag is told about the object that is there at the end, to who may read that one.
 #[tokio::test]
 async fn a_slow_body_does_not_wait_for_a_secret_to_ask_about() {

@@ -103,6 +103,7 @@ pub(crate) struct Settings {
     pub(crate) audit: AuditSettings,
     pub(crate) require_https: RequireHttps,
     pub(crate) sm4: sse::Sm4Offer,
+    pub(crate) block_customer_keys_on_new_buckets: bool,
     pub(crate) bucket_key_ttl: Duration,
     pub(crate) bucket_key_objects_max: u64,
     pub(crate) default_encryption: DefaultEncryption,
@@ -157,6 +158,7 @@ impl Settings {
                 "kms-only" => Some(sse::Sm4Offer::KmsOnly),
                 _ => None,
             })?,
+            block_customer_keys_on_new_buckets: switch(layers, "sse.block_customer_keys_on_new_buckets")?,
             bucket_key_ttl: parsed(layers, "bucket_key_ttl_seconds", |text| {
                 let seconds = text.parse().ok().filter(|s| (1..=BUCKET_KEY_TTL_SECONDS_MAX).contains(s))?;
                 Some(Duration::from_secs(seconds))
@@ -269,6 +271,7 @@ mod tests {
         assert_eq!(settings.root_key.path, PathBuf::from("/nowhere/root.key"));
         assert_eq!(settings.certificate, CertificateSource::Local);
         assert_eq!(settings.require_https, RequireHttps::Strict);
+        assert!(!settings.block_customer_keys_on_new_buckets);
         assert_eq!(settings.bucket_key_ttl, Duration::from_secs(180));
         assert_eq!(settings.bucket_key_objects_max, sse::BUCKET_KEY_OBJECTS_MAX);
         assert_eq!(settings.default_encryption, DefaultEncryption::None);
@@ -285,6 +288,11 @@ mod tests {
             ("STRONGROOM_ADDRESS", "9000", "`address`"),
             ("STRONGROOM_REGION", "Local", "`region`"),
             ("STRONGROOM_SSE_REQUIRE_HTTPS", "no", "`sse.require_https`"),
+            (
+                "STRONGROOM_SSE_BLOCK_CUSTOMER_KEYS_ON_NEW_BUCKETS",
+                "true",
+                "`sse.block_customer_keys_on_new_buckets`",
+            ),
             ("STRONGROOM_BUCKET_KEY_TTL_SECONDS", "0", "`bucket_key_ttl_seconds`"),
             ("STRONGROOM_BUCKET_KEY_TTL_SECONDS", "86401", "`bucket_key_ttl_seconds`"),
             ("STRONGROOM_SSE_BUCKET_KEY_OBJECTS_MAX", "0", "`sse.bucket_key_objects_max`"),

@@ -193,6 +193,15 @@ pub(crate) const SETTINGS: &[Setting] = &[
          `kms-only` SSE-KMS alone, as OBS has it.",
     ),
     setting(
+        "sse.block_customer_keys_on_new_buckets",
+        "sse-block-customer-keys-on-new-buckets",
+        "STRONGROOM_SSE_BLOCK_CUSTOMER_KEYS_ON_NEW_BUCKETS",
+        "on|off",
+        Some("off"),
+        "With `on`, buckets created in the S3 dialect refuse writes under customer keys (SSE-C) until PutBucketEncryption \
+         lifts it (BlockedEncryptionTypes NONE), as on AWS since April 2026.",
+    ),
+    setting(
         "bucket_key_ttl_seconds",
         "bucket-key-ttl-seconds",
         "STRONGROOM_BUCKET_KEY_TTL_SECONDS",

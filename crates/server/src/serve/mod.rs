@@ -163,6 +163,7 @@ fn gateway_config(settings: &Settings) -> GatewayConfig {
         Compat::Ceph => gateway::Compat::Ceph,
     };
     config.default_encryption = rooms::default_method(settings);
+    config.block_customer_keys_on_new_buckets = settings.block_customer_keys_on_new_buckets;
     config.accept_v2_for_kms = settings.accept_v2_for_kms;
     config.any_v4_region = settings.any_v4_region;
     config.obs_unsigned_subresources = settings.obs_unsigned_subresources;

@@ -166,7 +166,7 @@ pub(super) async fn object(mut call: Call<'_>) -> Result<Reply, Refusal> {
     let outcome = outcome.map_err(|fail| verdict.explain(fail))?;
     let mut reply = answer.reply(&call, &outcome)?;
     put::show_write(&mut reply, call.dialect, &outcome);
-    encryption::show(&mut reply, call.dialect, &outcome.encryption, encryption::Repeated::of(&call.view)?);
+    encryption::show(&mut reply, call.dialect, &outcome.encryption, call.beside_new(&outcome.encryption)?);
     Ok(reply)
 }
 

@@ -9,6 +9,7 @@ use crate::bodies::{Removal, Upkeep};
 use crate::current::{Found, Replace};
 use crate::dependents;
 use crate::ops::put::etag_is_public;
+use crate::ops::refuse_blocked;
 use crate::records::{Content, Layout, LayoutPart, ObjectVersion, StoredEtag, Version, keys};
 use crate::registry::Bucket;
 use crate::service::{ObjectService, key_user, target};
@@ -109,6 +110,7 @@ impl ObjectService {
     pub async fn complete_upload(&self, cx: &RequestContext, request: CompleteUpload) -> Result<WriteOutcome, Fail> {
         let bucket = self.bucket(&request.bucket)?;
         self.admit_completion(cx, &bucket, &request.name, request.upload).await?;
+        refuse_blocked(&bucket, !request.customer.is_empty())?;
         self.admit_expectation(cx, &bucket, &request.name, &request.expectation).await?;
         loop {
             match self.try_complete(cx, &bucket, &request).await {
@@ -128,8 +130,10 @@ impl ObjectService {
         request: &CompleteUpload,
     ) -> Result<WriteOutcome, Replace> {
         let upload = self.upload(bucket, &request.name, request.upload).await?;
-        // The bucket may have blocked public ACLs since the upload began.
-        self.admit_commit(cx, bucket, &request.name, upload.record.acl.as_ref(), &request.expectation).await?;
+        // The bucket may have blocked public ACLs or customer keys since the upload began.
+        let sealed_by_customer = upload.record.envelope.is_customer();
+        let acl = upload.record.acl.as_ref();
+        self.admit_commit(cx, bucket, &request.name, acl, sealed_by_customer, &request.expectation).await?;
         let parts = self.parts(request.upload).await?;
         let keys = self.completion_keys(cx, bucket, request, &upload).await?;
         let chosen = match choose(&self.sse, &upload, keys.as_ref(), &parts, &request.parts) {

@@ -7,6 +7,7 @@ use crate::api::{CopyOutcome, CopySource, RequestBody, RequestContext, StoredChe
 use crate::current::{Holdings, hold};
 use crate::ops::copy::copy_body;
 use crate::ops::put::etag_is_public;
+use crate::ops::refuse_blocked;
 use crate::records::{PartRecord, keys};
 use crate::registry::Bucket;
 use crate::service::{ObjectService, key_user, target};
@@ -51,6 +52,7 @@ impl ObjectService {
         let bucket = self.bucket(&request.bucket)?;
         let upload = self.upload_to_write(cx, &bucket, &request.name, request.upload).await?;
         let envelope = &upload.record.envelope;
+        refuse_blocked(&bucket, envelope.is_customer() || !request.customer.is_empty())?;
         let reader = Reader { customer: &request.customer, transport: cx.transport, metadata_only: no_body };
         let customer = self.sse.check_reader(envelope, reader, &cx.principal)?;
         let target = target(&bucket, &request.name, upload.record.uid);
