@@ -3,7 +3,7 @@
 //! authenticates and writes to its own log: the CMK, and the digest of what the wrap belongs to.
 
 use crate::backend::{Backend, Bound, FRESH_KEY_BYTES};
-use crate::client::{Answer, Ask, Client};
+use crate::client::{Answer, Ask, Client, not_of_the_protocol, parse};
 use crate::reference::Reference;
 use crate::secret::Secret;
 use crate::sign::{AwsV4, Unsigned, basic_date};
@@ -14,7 +14,6 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 use kms::{KeySpec, NewVersion, ProviderFault, VersionRef};
 use model::{Clock, CmkUid};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::json;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -217,7 +216,7 @@ impl Backend for AwsKms {
             "EncryptionContext": context(&version, bound),
         });
         let reply = self.ask("Decrypt", &body).await?;
-        let reply: DecryptReply<'_> = serde_json::from_slice(&reply).map_err(|_| not_of_the_protocol("Decrypt"))?;
+        let reply: DecryptReply<'_> = parse("Decrypt", &reply)?;
         answered_by("Decrypt", &reply.key_id, arn)?;
         BASE64.decode(reply.plaintext.as_bytes()).map(Zeroizing::new).map_err(|_| not_of_the_protocol("Decrypt"))
     }
@@ -234,14 +233,6 @@ impl Backend for AwsKms {
             other => other.map(drop),
         }
     }
-}
-
-fn parse<T: DeserializeOwned>(operation: &str, body: &[u8]) -> Result<T, ProviderFault> {
-    serde_json::from_slice(body).map_err(|_| not_of_the_protocol(operation))
-}
-
-fn not_of_the_protocol(operation: &str) -> ProviderFault {
-    ProviderFault::Garbage(format!("{operation}: no answer of the protocol"))
 }
 
 /// The key that answered is the one that was asked. Both are full ARNs.
@@ -282,15 +273,7 @@ fn fault_of(operation: &str, reply: &Answer) -> ProviderFault {
         Some("KMSInternalException" | "DependencyTimeoutException" | "KeyUnavailableException") => {
             ProviderFault::Unavailable(format!("{operation}: {}", kind.as_deref().unwrap_or_default()))
         }
-        _ if reply.status == StatusCode::TOO_MANY_REQUESTS => ProviderFault::Throttled,
-        _ if reply.status.is_server_error() => {
-            ProviderFault::Unavailable(format!("{operation}: status {}", reply.status.as_u16()))
-        }
-        Some(kind) => ProviderFault::Refused(format!("{operation}: {kind}")),
-        None if reply.status.is_client_error() => {
-            ProviderFault::Refused(format!("{operation}: status {}", reply.status.as_u16()))
-        }
-        None => not_of_the_protocol(operation),
+        named => reply.fault(operation, named),
     }
 }
 

@@ -3,7 +3,7 @@
 //! digest of what the wrap belongs to as additional authenticated data: 64 of the 128 characters allowed.
 
 use crate::backend::{Backend, Bound, FRESH_KEY_BYTES};
-use crate::client::{Answer, Ask, Client};
+use crate::client::{Answer, Ask, Client, not_of_the_protocol, parse};
 use crate::reference::Reference;
 use crate::secret::Secret;
 use crate::sign::{Unsigned, basic_date, sdk_hmac_sha256};
@@ -14,7 +14,6 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 use kms::{KeySpec, NewVersion, ProviderFault, VersionRef};
 use model::{Clock, Entropy};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::json;
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -201,8 +200,7 @@ impl Backend for HuaweiDew {
         });
         let reply = self.ask("decrypt-datakey", &body).await?;
         let wrong = |_| not_of_the_protocol("decrypt-datakey");
-        let reply: DecryptReply<'_> =
-            serde_json::from_slice(&reply).map_err(|_| not_of_the_protocol("decrypt-datakey"))?;
+        let reply: DecryptReply<'_> = parse("decrypt-datakey", &reply)?;
         let key = Zeroizing::new(HEXLOWER_PERMISSIVE.decode(reply.data_key.as_bytes()).map_err(wrong)?);
         let told = HEXLOWER_PERMISSIVE.decode(reply.datakey_dgst.as_bytes()).map_err(wrong)?;
         if !crypto::constant_time_eq(&told, &digest(version.spec, &key)) {
@@ -225,14 +223,6 @@ impl Backend for HuaweiDew {
     }
 }
 
-fn parse<T: DeserializeOwned>(operation: &str, body: &[u8]) -> Result<T, ProviderFault> {
-    serde_json::from_slice(body).map_err(|_| not_of_the_protocol(operation))
-}
-
-fn not_of_the_protocol(operation: &str) -> ProviderFault {
-    ProviderFault::Garbage(format!("{operation}: no answer of the protocol"))
-}
-
 /// The error's code, at the top or one level down (kms-iam-api §1.7). Codes are letters, digits and a dot; anything else
 /// is not shown.
 fn code_of(reply: &Answer) -> Option<String> {
@@ -247,15 +237,7 @@ fn fault_of(operation: &str, reply: &Answer) -> ProviderFault {
     match code.as_deref() {
         Some("APIGW.0308") => ProviderFault::Throttled,
         Some("KMS.2201" | "KMS.2202" | "KMS.2203" | "KMS.2204") => ProviderFault::InvalidCiphertext,
-        _ if reply.status == StatusCode::TOO_MANY_REQUESTS => ProviderFault::Throttled,
-        _ if reply.status.is_server_error() => {
-            ProviderFault::Unavailable(format!("{operation}: status {}", reply.status.as_u16()))
-        }
-        Some(code) => ProviderFault::Refused(format!("{operation}: {code}")),
-        None if reply.status.is_client_error() => {
-            ProviderFault::Refused(format!("{operation}: status {}", reply.status.as_u16()))
-        }
-        None => not_of_the_protocol(operation),
+        named => reply.fault(operation, named),
     }
 }
 

@@ -17,6 +17,7 @@ mod huawei_dew;
 mod kmip;
 mod pkcs11;
 mod reference;
+mod roots;
 mod secret;
 mod sign;
 mod timer;

@@ -6,7 +6,7 @@
 //! nothing more (docs/providers.md).
 
 use crate::backend::{Backend, Bound, FRESH_KEY_BYTES};
-use crate::client::{Answer, Ask, Client};
+use crate::client::{Answer, Ask, Client, not_of_the_protocol, parse};
 use crate::reference::Reference;
 use crate::secret::Secret;
 use async_trait::async_trait;
@@ -103,7 +103,7 @@ impl VaultTransit {
             return Err(ProviderFault::Refused("that is not a name of a transit key".to_owned()));
         }
         let reply = self.ask(Method::GET, &format!("keys/{existing}"), &serde_json::Value::Null).await?;
-        let key: Reply<KeyReply> = serde_json::from_slice(&reply).map_err(|_| not_of_the_protocol("keys"))?;
+        let key: Reply<KeyReply> = parse("keys", &reply)?;
         if key.data.name != existing {
             return Err(ProviderFault::Garbage("keys: another key answered".to_owned()));
         }
@@ -150,7 +150,7 @@ impl Backend for VaultTransit {
             "associated_data": BASE64.encode(bound.as_bytes()),
         });
         let reply = self.ask(Method::POST, &format!("encrypt/{name}"), &body).await?;
-        let reply: Reply<EncryptReply> = serde_json::from_slice(&reply).map_err(|_| not_of_the_protocol("encrypt"))?;
+        let reply: Reply<EncryptReply> = parse("encrypt", &reply)?;
         if !reply.data.ciphertext.starts_with(CIPHERTEXT_PREFIX) {
             return Err(not_of_the_protocol("encrypt"));
         }
@@ -167,8 +167,7 @@ impl Backend for VaultTransit {
         let ciphertext = std::str::from_utf8(wrapped).map_err(|_| ProviderFault::InvalidCiphertext)?;
         let body = json!({ "ciphertext": ciphertext, "associated_data": BASE64.encode(bound.as_bytes()) });
         let reply = self.ask(Method::POST, &format!("decrypt/{name}"), &body).await?;
-        let reply: Reply<DecryptReply<'_>> =
-            serde_json::from_slice(&reply).map_err(|_| not_of_the_protocol("decrypt"))?;
+        let reply: Reply<DecryptReply<'_>> = parse("decrypt", &reply)?;
         BASE64.decode(reply.data.plaintext.as_bytes()).map(Zeroizing::new).map_err(|_| not_of_the_protocol("decrypt"))
     }
 
@@ -189,10 +188,6 @@ impl Backend for VaultTransit {
 
 const GONE: &str = "there is no such key";
 
-fn not_of_the_protocol(operation: &str) -> ProviderFault {
-    ProviderFault::Garbage(format!("{operation}: no answer of the protocol"))
-}
-
 /// The engine answers 400 to many things and says which in English; only what is recognised is told apart, and nothing
 /// of its text is shown.
 fn fault_of(path: &str, reply: &Answer) -> ProviderFault {
@@ -205,10 +200,8 @@ fn fault_of(path: &str, reply: &Answer) -> ProviderFault {
             ProviderFault::Refused(format!("{operation}: {GONE}"))
         }
         400 if operation == "decrypt" && !says("unsupported path") => ProviderFault::InvalidCiphertext,
-        429 => ProviderFault::Throttled,
         // A standby of another cluster, or sealed: somebody may unseal it.
-        472 | 473 | 500..=599 => ProviderFault::Unavailable(format!("{operation}: status {status}")),
-        400..=499 => ProviderFault::Refused(format!("{operation}: status {status}")),
-        _ => not_of_the_protocol(operation),
+        472 | 473 => ProviderFault::Unavailable(format!("{operation}: status {status}")),
+        _ => reply.fault(operation, None),
     }
 }

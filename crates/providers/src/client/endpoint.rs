@@ -1,8 +1,8 @@
 //! A service's address, and whom to trust when it answers.
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use crate::roots;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -87,22 +87,11 @@ fn client_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
             .find(|path| path.is_file())
             .ok_or("this system has no bundle of trusted certificates; set `ca_file`")?,
     };
-    let wrong = |why: &dyn std::fmt::Display| format!("`{}`: {why}", path.display());
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(&path).map_err(|error| wrong(&error))? {
-        let added = roots.add(certificate.map_err(|error| wrong(&error))?);
-        // A bundle of the system may hold some that are too old to be used; a file that was named may not.
-        if ca_file.is_some() {
-            added.map_err(|error| wrong(&error))?;
-        }
-    }
-    if roots.is_empty() {
-        return Err(wrong(&"it holds no certificate"));
-    }
+    let roots = roots::read(&path, ca_file.is_some())?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| wrong(&error))?
+        .map_err(|error| error.to_string())?
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(Arc::new(config))

@@ -11,6 +11,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use kms::ProviderFault;
+use serde::Deserialize;
 use std::fmt::Display;
 use std::sync::{Mutex, PoisonError};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -42,6 +43,33 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     /// May hold a key; wiped when dropped.
     pub(crate) body: Zeroizing<Vec<u8>>,
+}
+
+impl Answer {
+    /// What the status says of an answer that names no fault of its own, or this one.
+    pub(crate) fn fault(&self, operation: &str, named: Option<&str>) -> ProviderFault {
+        let status = self.status.as_u16();
+        match named {
+            _ if self.status == StatusCode::TOO_MANY_REQUESTS => ProviderFault::Throttled,
+            _ if self.status.is_server_error() => ProviderFault::Unavailable(format!("{operation}: status {status}")),
+            Some(named) => ProviderFault::Refused(format!("{operation}: {named}")),
+            None if self.status.is_client_error() => ProviderFault::Refused(format!("{operation}: status {status}")),
+            None => not_of_the_protocol(operation),
+        }
+    }
+}
+
+/// Parses the answer to an operation. Nothing of what was answered is shown.
+///
+/// # Errors
+/// [`ProviderFault::Garbage`].
+pub(crate) fn parse<'a, T: Deserialize<'a>>(operation: &str, body: &'a [u8]) -> Result<T, ProviderFault> {
+    serde_json::from_slice(body).map_err(|_| not_of_the_protocol(operation))
+}
+
+/// The fault of an answer that the protocol does not know.
+pub(crate) fn not_of_the_protocol(operation: &str) -> ProviderFault {
+    ProviderFault::Garbage(format!("{operation}: no answer of the protocol"))
 }
 
 /// Connections to one service.

@@ -1,9 +1,10 @@
 //! TLS to a KMIP server: it knows us by our certificate, and we know it by a certificate authority that was named. The
 //! system's authorities have no say over who keeps keys.
 
+use crate::roots;
+use rustls::ClientConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
 use std::fmt::Display;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,25 +15,17 @@ use std::sync::Arc;
 /// What to tell the operator: which file is missing or not what it should be.
 pub(crate) fn client_config(ca: &Path, certificate: &Path, key: &Path) -> Result<Arc<ClientConfig>, String> {
     let wrong = |path: &Path, why: &dyn Display| format!("`{}`: {why}", path.display());
-    let read = |path: &Path| {
-        CertificateDer::pem_file_iter(path)
-            .and_then(|found| found.collect::<Result<Vec<_>, _>>())
-            .map_err(|error| wrong(path, &error))
-    };
-    let mut roots = RootCertStore::empty();
-    for authority in read(ca)? {
-        roots.add(authority).map_err(|error| wrong(ca, &error))?;
-    }
-    if roots.is_empty() {
-        return Err(wrong(ca, &"it holds no certificate"));
-    }
+    let chain = CertificateDer::pem_file_iter(certificate)
+        .and_then(|found| found.collect::<Result<Vec<_>, _>>())
+        .map_err(|error| wrong(certificate, &error))?;
+    let roots = roots::read(ca, true)?;
     let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| wrong(key, &error))?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?
         .with_root_certificates(roots)
-        .with_client_auth_cert(read(certificate)?, secret)
+        .with_client_auth_cert(chain, secret)
         .map(Arc::new)
         .map_err(|error| wrong(certificate, &error))
 }
