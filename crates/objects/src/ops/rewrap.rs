@@ -199,20 +199,18 @@ impl ObjectService {
             Rewrap::Unchanged(applied) => return Ok(Some(RewrapOutcome::Unchanged(applied))),
             Rewrap::Done { old, new, applied } => (old, new, applied),
         };
-        let looked_up = object.clone();
-        let layout = store::read(&self.meta, move |snapshot| read_layout(snapshot, &looked_up)).await;
-        let layout = match layout {
-            Ok(layout) => layout,
-            // The layout goes with its version: whether the version is still there, the next look tells.
-            Err(fault) => match self.row_to_change(bucket, name, None).await {
-                Ok((now, _)) if now == row => return Err(fault.into()),
-                _ => return Ok(None),
-            },
-        };
+        // Row and layout of one moment: a layout that another rewrap has sealed anew, or that went with its version, is none
+        // of this row's, and would look like damage.
+        let key = keys::current(bucket.uid(), name.as_str());
+        let (at, read, looked_up) = (key.clone(), row.clone(), object.clone());
+        let layout = store::read(&self.meta, move |snapshot| match snapshot.get(Table::Current, &at)? {
+            Some(now) if now == read => read_layout(snapshot, &looked_up).map(Some),
+            _ => Ok(None),
+        });
+        let Some(layout) = layout.await? else { return Ok(None) };
         verify_record(&old, &object, bucket, name, layout.as_ref())?;
         let (object, layout, old_index) = rewrapped(bucket, name, object, layout, &old, &new)?;
         let index = dependents::of_object(bucket.uid(), name.as_str(), &object);
-        let key = keys::current(bucket.uid(), name.as_str());
         let mut tx = Transaction::new();
         tx.expect(Expectation::Present(Table::BucketUids, keys::bucket_uid(bucket.uid()))).expect(Expectation::Equals(
             Table::Current,
