@@ -1,9 +1,11 @@
-//! The commitment of a wrap, tested against the attack it is there for: one GCM ciphertext that opens under two keys.
+//! The commitment of a wrap, tested against the attack it is there for: one GCM ciphertext that opens under two keys. The
+//! attack is the same whatever the block cipher below GCM.
 
 use crate::aead::Cipher;
 use crate::roles::{CustomerKey, Dek, KEY_BYTES, KeyRole};
-use crate::tree::wrap_keys;
-use crate::{Binding, SecretBytes, UnwrapError, WRAPPED_BYTES, Wrapped, unwrap};
+use crate::sm::Sm4Cipher;
+use crate::tree::{sm4_dek_wrap_keys, wrap_keys};
+use crate::{Binding, DataCipher, SecretBytes, UnwrapError, WRAPPED_BYTES, Wrapped, unwrap_dek};
 
 /// GHASH arithmetic: multiplication in GF(2^128) with GCM's bit order (SP 800-38D, section 6.3).
 fn multiply(x: u128, y: u128) -> u128 {
@@ -36,10 +38,10 @@ struct Gcm {
 impl Gcm {
     /// Recovers both, as an attacker who chose the key would compute them: the tag of nothing is the mask, and two more
     /// tags give the square of the hash key.
-    fn of(cipher: &Cipher) -> Self {
+    fn of(seal_nothing: impl Fn(&[u8], &mut [u8; 16])) -> Self {
         let tag = |aad: &[u8]| {
             let mut out = [0; 16];
-            cipher.seal([0; 12], aad, &[], &mut out);
+            seal_nothing(aad, &mut out);
             u128::from_be_bytes(out)
         };
         let tag_mask = tag(&[]);
@@ -84,31 +86,68 @@ fn two_faced_ciphertext(a: &Gcm, b: &Gcm, aad: &[u8]) -> [u8; 48] {
     out
 }
 
+/// What the attack needs of a suite: GCM under the key of a wrap, and the commitment under the other key derived with it.
+struct Suite {
+    cipher: DataCipher,
+    gcm: [Gcm; 2],
+    /// Opens the ciphertext as GCM alone would, without a look at the commitment.
+    opened: Box<dyn Fn(usize, &[u8]) -> Option<[u8; KEY_BYTES]>>,
+    commitment: Box<dyn Fn(usize, &[u8]) -> [u8; 32]>,
+}
+
+const SALT: [u8; 32] = [3; 32];
+
+fn binding() -> Binding {
+    Binding::new("two faces")
+}
+
+fn aes(keks: &[CustomerKey; 2]) -> Suite {
+    let keys = keks.each_ref().map(|kek| wrap_keys(kek, KeyRole::Dek, &SALT, &binding()));
+    let ciphers = keys.each_ref().map(|keys| Cipher::new(keys.cipher()));
+    Suite {
+        cipher: DataCipher::Aes256Gcm,
+        gcm: ciphers.each_ref().map(|cipher| Gcm::of(|aad, out| cipher.seal([0; 12], aad, &[], out))),
+        opened: Box::new(move |i, forged| {
+            let mut dek = [0; KEY_BYTES];
+            ciphers[i].open([0; 12], binding().as_bytes(), forged, &mut dek).ok().map(|()| dek)
+        }),
+        commitment: Box::new(move |i, forged| super::wrap::commitment(&keys[i], forged, &binding())),
+    }
+}
+
+fn sm4(keks: &[CustomerKey; 2]) -> Suite {
+    let keys = keks.each_ref().map(|kek| sm4_dek_wrap_keys(kek, &SALT, &binding()));
+    let ciphers = keys.each_ref().map(|keys| Sm4Cipher::new(keys.cipher()));
+    Suite {
+        cipher: DataCipher::Sm4Gcm,
+        gcm: ciphers.each_ref().map(|cipher| Gcm::of(|aad, out| cipher.seal([0; 12], aad, &[], out))),
+        opened: Box::new(move |i, forged| {
+            let mut dek = [0; KEY_BYTES];
+            ciphers[i].open([0; 12], binding().as_bytes(), forged, &mut dek).ok().map(|()| dek)
+        }),
+        commitment: Box::new(move |i, forged| super::wrap_sm4::commitment(&keys[i], forged, &binding())),
+    }
+}
+
 #[test]
 fn two_keys_one_ciphertext() {
     let customer = |byte| CustomerKey::from_secret(SecretBytes::fill_with(|key: &mut [u8; KEY_BYTES]| key.fill(byte)));
-    let (mine, yours) = (customer(1), customer(2));
-    let binding = Binding::new("two faces");
-    let salt = [3; 32];
-    let keys = [&mine, &yours].map(|kek| wrap_keys(kek, KeyRole::Dek, &salt, &binding));
-    let ciphers = [Cipher::new(keys[0].cipher()), Cipher::new(keys[1].cipher())];
-    let forged = two_faced_ciphertext(&Gcm::of(&ciphers[0]), &Gcm::of(&ciphers[1]), binding.as_bytes());
+    let keks = [customer(1), customer(2)];
+    for suite in [aes(&keks), sm4(&keks)] {
+        let forged = two_faced_ciphertext(&suite.gcm[0], &suite.gcm[1], binding().as_bytes());
 
-    // The attack is real: GCM accepts it under both keys, with different DEKs inside.
-    let opened = [&ciphers[0], &ciphers[1]].map(|cipher| {
-        let mut dek = [0; KEY_BYTES];
-        assert!(cipher.open([0; 12], binding.as_bytes(), &forged, &mut dek).is_ok());
-        dek
-    });
-    assert_ne!(opened[0], opened[1]);
+        // The attack is real: GCM accepts it under both keys, with different DEKs inside.
+        let opened = [0, 1].map(|i| (suite.opened)(i, &forged));
+        assert!(opened[0].is_some() && opened[1].is_some() && opened[0] != opened[1], "{:?}", suite.cipher);
 
-    // The commitment can be right for one of the two keys, never for both.
-    for (index, own) in keys.iter().enumerate() {
-        let commit = super::wrap::commitment(own, &forged, &binding);
-        let bytes: [u8; WRAPPED_BYTES] = [&salt[..], &forged, &commit].concat().try_into().unwrap();
-        let wrapped = Wrapped::<Dek>::from_bytes(bytes);
-        let results = [&mine, &yours].map(|kek| unwrap(kek, &wrapped, &binding).err());
-        assert_eq!(results[index], None);
-        assert_eq!(results[1 - index], Some(UnwrapError::WrongKeyOrDamaged));
+        // The commitment can be right for one of the two keys, never for both.
+        for own in [0, 1] {
+            let commit = (suite.commitment)(own, &forged);
+            let bytes: [u8; WRAPPED_BYTES] = [&SALT[..], &forged, &commit].concat().try_into().unwrap();
+            let wrapped = Wrapped::<Dek>::from_bytes(bytes);
+            let results = keks.each_ref().map(|kek| unwrap_dek(suite.cipher, kek, &wrapped, &binding()).err());
+            assert_eq!(results[own], None);
+            assert_eq!(results[1 - own], Some(UnwrapError::WrongKeyOrDamaged));
+        }
     }
 }

@@ -91,7 +91,7 @@ fn open_into(keys: &Sm4KeyPair, sealed: &[u8], binding: &Binding, out: &mut [u8]
         .map_err(|_| UnwrapError::WrongKeyOrDamaged)
 }
 
-fn commitment(keys: &Sm4KeyPair, ciphertext: &[u8], binding: &Binding) -> [u8; COMMIT_BYTES] {
+pub(crate) fn commitment(keys: &Sm4KeyPair, ciphertext: &[u8], binding: &Binding) -> [u8; COMMIT_BYTES] {
     hmac_sm3(keys.mac(), &[ciphertext, binding.as_bytes()])
 }
 
