@@ -94,9 +94,7 @@ def told_of(method, operation, key):
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("method", METHODS)
-def test_what_each_operation_tells(request, server, bucket, cmk, account_key, method, operation):
-    if (method, operation) == ("SSE-KMS, context", "post"):
-        request.applymarker(pytest.mark.xfail(strict=True, reason="the answer to a form repeats the context"))
+def test_what_each_operation_tells(server, bucket, cmk, account_key, method, operation):
     read = S3.trio(KEY) if method == "SSE-C" else {}
     reply = ask(server, S3, operation, bucket, asked_as(method, cmk), read)
     assert reply.status in (200, 204), (reply.status, reply.body)

@@ -7,6 +7,7 @@ use crate::dialect::{Dialect, Family, HeaderFault, HeaderView, KeyIdForm};
 use crate::errors::{Refusal, WireFault};
 use crate::reply::Reply;
 use model::{BucketName, ProjectUid};
+use objects::api::{CopySource, Preconditions, ReadObject};
 use sse::{
     AppliedEncryption, CustomerHeaders, DataCipher, DefaultMethod, EncryptionField, EncryptionHeaders, SseError,
 };
@@ -125,7 +126,7 @@ impl Call<'_> {
         Ok(Beside { context, ..self.beside_part(applied) })
     }
 
-    /// What the reply to an operation of an upload says beside its method. OBS's clients are told the project of a CMK;
+    /// What the reply to a form or to an operation of an upload says beside the method. OBS's clients are told the project of a CMK;
     /// AWS's know no projects, unless they named one.
     pub(super) fn beside_part(&self, applied: &AppliedEncryption) -> Beside<'_> {
         let wanted = self.dialect.speaks_to_obs_clients() || self.view.has(self.view.names().sse_project_id);
@@ -164,6 +165,30 @@ impl Call<'_> {
             && self.identity.is_aws_v2()
             && matches!(applied, AppliedEncryption::Kms { .. });
         if refused { Err(WireFault::KmsNeedsV4.into()) } else { Ok(()) }
+    }
+
+    /// The same for the source of a copy: what a signature may not read it may not copy into the clear either.
+    pub(super) async fn check_kms_source(&self, source: &CopySource) -> Result<(), Refusal> {
+        if self.gateway.config.accept_v2_for_kms || !self.identity.is_aws_v2() {
+            return Ok(());
+        }
+        let head = ReadObject {
+            bucket: source.bucket.clone(),
+            name: source.name.clone(),
+            version: source.version,
+            range: None,
+            part: None,
+            preconditions: Preconditions::default(),
+            customer: CustomerHeaders::default(),
+            other_encryption_headers: false,
+            want_checksum: false,
+            if_range: None,
+        };
+        match self.gateway.objects.head_object(&self.cx, head).await {
+            Ok(info) => self.check_kms_read(&info.encryption),
+            // What is wrong with the source the copy itself says.
+            Err(_) => Ok(()),
+        }
     }
 
     fn family_is_s3(&self) -> bool {

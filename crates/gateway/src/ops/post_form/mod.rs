@@ -166,7 +166,8 @@ pub(super) async fn object(mut call: Call<'_>) -> Result<Reply, Refusal> {
     let outcome = outcome.map_err(|fail| verdict.explain(fail))?;
     let mut reply = answer.reply(&call, &outcome)?;
     put::show_write(&mut reply, call.dialect, &outcome);
-    encryption::show(&mut reply, call.dialect, &outcome.encryption, call.beside_new(&outcome.encryption)?);
+    // A form's answer repeats no encryption context (s3-sse-behaviour §1).
+    encryption::show(&mut reply, call.dialect, &outcome.encryption, call.beside_part(&outcome.encryption));
     Ok(reply)
 }
 
