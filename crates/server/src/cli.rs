@@ -1,7 +1,8 @@
 //! The command line.
 
 use crate::bench::BenchOptions;
-use crate::commands::{AccessKey, Account, Audit, Group, Kms, Policy, Role, TokenKey, Usage, User};
+use crate::commands::{AccessKey, Account, Audit, Group, Kms, Policy, Rewrap, Role, TokenKey, Usage, User};
+use crate::commands::{Inventory, VerifyAtRest};
 use crate::config::SettingFlags;
 use clap::{Parser, Subcommand};
 
@@ -59,3 +60,9 @@ pub(crate) enum Command {
     /// Measure the server: throughput and CPU, plain against encrypted, in one run.
     Bench(BenchOptions),
 }
+    /// How each object of a bucket is sealed: method, cipher, CMK and version. As comma-separated values.
+    #[command(after_help = crate::commands::INVENTORY_EXAMPLE)]
+    Inventory(Inventory),
+    /// Verify what lies in the data directory of a stopped server: open everything, name what is wrong.
+    #[command(after_help = crate::commands::VERIFY_HELP)]
+    VerifyAtRest(VerifyAtRest),

@@ -57,13 +57,19 @@ fn run(command: &Command) -> Result<ExitCode, Failure> {
         Command::TokenKey(command) => return say(command.run(&env)),
         Command::Usage(command) => return say(command.run(&env)),
         Command::Bench(options) => print(&runtime()?.block_on(bench::run(options))?)?,
+        Command::Inventory(command) => return say(command.run(&env)),
+        Command::VerifyAtRest(command) => return told(command.run(&env)?),
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Runs a subcommand that talks to a server, and prints what it has to say.
 fn say(outcome: impl Future<Output = Result<Output, Failure>>) -> Result<ExitCode, Failure> {
-    let output = runtime()?.block_on(outcome)?;
+    told(runtime()?.block_on(outcome)?)
+}
+
+/// Prints what a subcommand has to say.
+fn told(output: Output) -> Result<ExitCode, Failure> {
     print(&output.text)?;
     if !output.note.is_empty() {
         std::io::stderr()

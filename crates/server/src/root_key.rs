@@ -243,6 +243,23 @@ impl Candidates {
     }
 }
 
+impl Candidates {
+    /// The key that the data directory is under; the source stays as it is. For whoever only looks.
+    ///
+    /// # Errors
+    /// As [`Candidates::choose`].
+    pub(crate) async fn fitting(self, store: &Arc<dyn MetaStore>) -> Result<RootKey, Failure> {
+        for key in [self.staged, self.present].into_iter().flatten() {
+            let fits = root_fits(store, &key).await;
+            let unread = |error| Failure::new(format!("cannot open the key management service: {error}"));
+            if fits.map_err(unread)? == Some(true) {
+                return Ok(key);
+            }
+        }
+        Err(Failure::new("the root key does not match this data directory"))
+    }
+}
+
 /// Runs a step of a source where it may block.
 pub(crate) async fn blocking<T: Send + 'static>(
     source: &Arc<dyn RootSource>,

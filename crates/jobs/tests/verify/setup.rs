@@ -42,14 +42,18 @@ impl Method {
     pub const ALL: [Self; 5] = [Self::Plain, Self::Obs, Self::Kms, Self::BucketKey, Self::Customer];
 }
 
-/// Keeps what was put on record.
+/// Keeps what was put on record, until it may keep no more.
 #[derive(Default)]
-pub struct Trail(pub Mutex<Vec<Event>>);
+pub struct Trail(pub Mutex<Vec<Event>>, pub Mutex<Option<usize>>);
 
 #[async_trait]
 impl AuditTrail for Trail {
     async fn record(&self, event: Event) -> Result<(), audit::AuditFault> {
-        self.0.lock().unwrap().push(event);
+        let mut kept = self.0.lock().unwrap();
+        if self.1.lock().unwrap().is_some_and(|max| kept.len() >= max) {
+            return Err(audit::AuditFault("the disk is full".into()));
+        }
+        kept.push(event);
         Ok(())
     }
 }

@@ -96,6 +96,22 @@ async fn what_is_under_a_disabled_key_is_counted_apart() {
     assert_eq!(report(tally, true).verdict(), Verdict::Incomplete);
 }
 
+/// Without its event on the log no key is handed out: here the run's own is the last that is taken.
+#[tokio::test]
+async fn what_cannot_be_put_on_record_is_not_opened() {
+    let dir = Dir::full().await;
+    dir.trail.0.lock().unwrap().clear();
+    *dir.trail.1.lock().unwrap() = Some(1);
+    let tally = dir.verify().await;
+    assert_eq!(tally.findings, []);
+    let all = tally.all();
+    assert_eq!((all.verified, all.unverified), (12, 16), "SSE-OBS and plain objects need no CMK");
+    assert!(tally.unverified.keys().all(|why| why.contains("audit")), "{:?}", tally.unverified);
+    *dir.trail.1.lock().unwrap() = Some(0);
+    dir.trail.0.lock().unwrap().clear();
+    assert!(dir.kms.for_verification(Vec::new()).await.is_err());
+}
+
 #[tokio::test]
 async fn a_report_names_what_was_found_and_no_name_writes_into_the_page() {
     let dir = Dir::new().await;

@@ -1,5 +1,5 @@
 //! The subcommands besides the server itself, one file per noun: what the command line takes, and what it does. All are
-//! clients of a running server but for `audit`, which reads files.
+//! clients of a running server but for `audit`, which reads files, and `verify-at-rest`, which reads the data directory.
 
 mod access_key;
 mod account;
@@ -7,6 +7,7 @@ mod audit;
 mod backup;
 mod document;
 mod group;
+mod inventory;
 mod kms;
 mod passphrase_arg;
 mod policy;
@@ -19,6 +20,7 @@ mod token_key;
 mod usage;
 mod user;
 
+mod verify_at_rest;
 pub(crate) use self::audit::Audit;
 use crate::client::{ClientOptions, ControlClient, Credentials};
 use crate::failure::Failure;
@@ -27,6 +29,7 @@ pub(crate) use account::Account;
 use clap::Args;
 pub(crate) use group::Group;
 pub(crate) use kms::Kms;
+pub(crate) use inventory::{INVENTORY_EXAMPLE, Inventory};
 pub(crate) use policy::Policy;
 pub(crate) use role::Role;
 pub(crate) use shown::printable;
@@ -35,6 +38,7 @@ pub(crate) use usage::Usage;
 pub(crate) use user::User;
 use zeroize::Zeroizing;
 
+pub(crate) use verify_at_rest::{VERIFY_HELP, VerifyAtRest};
 /// What every subcommand of this kind takes.
 #[derive(Args, Debug)]
 pub(crate) struct Common {

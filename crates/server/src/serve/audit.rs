@@ -84,7 +84,7 @@ pub(super) async fn open(
 }
 
 /// Whether this store's server has begun a log: then there must be one.
-async fn is_begun(store: &Arc<dyn MetaStore>) -> Result<bool, Failure> {
+pub(super) async fn is_begun(store: &Arc<dyn MetaStore>) -> Result<bool, Failure> {
     store::read(store, |snapshot| Ok(snapshot.get(Table::System, BEGUN)?.is_some()))
         .await
         .map_err(|error| Failure::new(format!("cannot tell whether there is an audit log: {error}")))

@@ -1,6 +1,7 @@
 //! CMKs, where neither cloud has an operation: what could not be opened any more without one.
 
 use super::{Answer, Call, Fault, json};
+use crate::query::Query;
 use http::StatusCode;
 use kms::{KeyUser, KmsError};
 use policy::Action;
@@ -16,9 +17,11 @@ impl Call<'_> {
             Ok(cmk) => cmk,
             Err(error) => return Err(keys.refused(&user, Action::KmsDescribeKey, named, error).await.into()),
         };
-        let impact = keys.impact(&user, &cmk, None).await?;
+        let version = self.version_asked()?;
+        let impact = keys.impact(&user, &cmk, version).await?;
         let mut shown = object!({
             "key": cmk.to_arn(),
+            "version": version,
             "needed": !impact.is_none(),
             "objects": impact.objects,
             "bytes": impact.bytes,
@@ -34,6 +37,22 @@ impl Call<'_> {
             shown["buckets"] = impact.buckets.into();
         }
         Ok(json(StatusCode::OK, &shown))
+    }
+
+    /// The version of the CMK that is asked about; all together without one.
+    fn version_asked(&self) -> Result<Option<u32>, Fault> {
+        let query = self.request.head.uri.query().unwrap_or_default();
+        let query = Query::parse(query).map_err(|_| Fault::input("the query cannot be read"))?;
+        if let Some(other) = query.names().find(|name| *name != "version") {
+            return Err(Fault::input(format!("`{other}` is no parameter of an impact: it has version")));
+        }
+        match query.get_filled("version").map_err(|_| Fault::input("the query cannot be read"))? {
+            None => Ok(None),
+            Some(text) => {
+                let number = text.parse().ok().filter(|number: &u32| *number > 0);
+                number.map(Some).ok_or_else(|| Fault::input("version: it is a number from 1 on"))
+            }
+        }
     }
 
     pub(super) fn key_user(&self) -> KeyUser {

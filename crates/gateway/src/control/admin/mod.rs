@@ -9,6 +9,7 @@ mod explain;
 mod fault;
 mod identities;
 mod input;
+mod inventory;
 mod keys;
 mod resource;
 mod root;
@@ -77,6 +78,7 @@ impl Call<'_> {
             Operation::RotateTokenKey => self.rotate_token_key().await,
             Operation::Explain => self.explain().await,
             Operation::KeyImpact => self.key_impact(named).await,
+            Operation::Inventory => self.inventory(named).await,
             Operation::KeyUsage => self.key_usage().await,
             Operation::RequestUsage => self.request_usage().await,
             Operation::StorageUsage => self.storage_usage().await,

@@ -16,6 +16,7 @@ pub(super) enum Operation {
     RevokeRoleSessions,
     RotateTokenKey,
     Explain,
+    Inventory,
     KeyImpact,
     KeyUsage,
     RequestUsage,
@@ -42,6 +43,7 @@ pub(super) const ROUTES: &[(&str, &str, Operation)] = &[
     ("GET", "usage/requests", Operation::RequestUsage),
     ("GET", "usage/storage", Operation::StorageUsage),
     ("GET", "usage/bucket-keys", Operation::BucketKeyUsage),
+    ("GET", "buckets/*/inventory", Operation::Inventory),
     ("POST", "kms/root/rewrap", Operation::ChangeRootKey),
     ("POST", "kms/backup", Operation::BackUpKeys),
 ];
