@@ -2,8 +2,10 @@
 
 use super::shown::{field, list};
 use super::{Common, Env, Outcome};
+use crate::client::ControlClient;
 use crate::failure::Failure;
 use clap::Args;
+use serde_json::Value;
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -33,23 +35,38 @@ pub(crate) struct Inventory {
 impl Inventory {
     pub(crate) async fn run(&self, env: Env<'_>) -> Outcome {
         let mut client = self.common.connect(env).await?;
-        let unwritten = |error: std::io::Error| Failure::new(format!("cannot write the inventory: {error}"));
-        let mut file = self.output.as_ref().map(|path| {
-            let made: Result<File, _> = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-            made.map(BufWriter::new).map_err(|error| Failure::io("make", path, &error))
-        });
-        let mut out: Box<dyn Write> = match file.take() {
-            Some(file) => Box::new(file?),
-            None => Box::new(std::io::stdout().lock()),
+        // What is refused leaves neither a file nor a line.
+        let first = self.page(&mut client, "").await?;
+        let Some(path) = &self.output else {
+            self.write(&mut client, first, &mut std::io::stdout().lock()).await?;
+            return Ok(String::new().into());
         };
-        let (mut after, mut count) = (String::new(), 0u64);
+        let made: Result<File, _> = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+        let mut file = BufWriter::new(made.map_err(|error| Failure::io("make", path, &error))?);
+        match self.write(&mut client, first, &mut file).await {
+            Ok(count) => Ok(format!("{count} objects: {}\n", path.display()).into()),
+            Err(failure) => {
+                // An inventory that leaves objects out is none.
+                let _ = std::fs::remove_file(path);
+                Err(failure)
+            }
+        }
+    }
+
+    async fn page(&self, client: &mut ControlClient, after: &str) -> Result<Value, Failure> {
+        let query = if after.is_empty() { String::new() } else { format!("after={}", encoded(after)) };
+        let page = client.admin_text(&["buckets", &self.bucket, "inventory"], &query).await?;
+        serde_json::from_str(&page).map_err(|_| Failure::not_understood())
+    }
+
+    /// Writes all pages; how many objects there were.
+    async fn write(&self, client: &mut ControlClient, first: Value, out: &mut dyn Write) -> Result<u64, Failure> {
+        let unwritten = |error: std::io::Error| Failure::new(format!("cannot write the inventory: {error}"));
         if !self.common.json {
             out.write_all(jobs::inventory::head().as_bytes()).map_err(unwritten)?;
         }
+        let (mut page, mut count) = (first, 0);
         loop {
-            let query = if after.is_empty() { String::new() } else { format!("after={}", encoded(&after)) };
-            let page = client.admin_text(&["buckets", &self.bucket, "inventory"], &query).await?;
-            let page: serde_json::Value = serde_json::from_str(&page).map_err(|_| Failure::not_understood())?;
             for object in list(&page, "objects") {
                 let line = match self.common.json {
                     true => Some(format!("{object}\n")),
@@ -58,17 +75,13 @@ impl Inventory {
                 out.write_all(line.ok_or_else(Failure::not_understood)?.as_bytes()).map_err(unwritten)?;
                 count += 1;
             }
-            match field(&page, "next") {
+            page = match field(&page, "next") {
                 "" => break,
-                next => next.clone_into(&mut after),
-            }
+                next => self.page(client, next).await?,
+            };
         }
         out.flush().map_err(unwritten)?;
-        drop(out);
-        Ok(match &self.output {
-            Some(path) => format!("{count} objects: {}\n", path.display()).into(),
-            None => String::new().into(),
-        })
+        Ok(count)
     }
 }
 
