@@ -86,13 +86,17 @@ impl KeyService {
         result
     }
 
-    /// The current version and the epoch of a CMK that may be used now.
+    /// The current version and the epoch of a CMK that may be used now. Imported material counts as gone from its last
+    /// moment on, whether or not it has been destroyed yet: what was unwrapped before is then not used either.
     fn usable(&self, cmk: &CmkId) -> Result<(u32, u64, KeySpec), KmsError> {
         let now = self.clock.now();
         self.ledger.read(|catalogue| {
             let record = catalogue.find(cmk, now).ok_or(KmsError::NotFound)?;
             record.admit(KeyOperation::Use)?;
-            Ok((record.current_version, record.revision, record.spec))
+            match catalogue.version(cmk.uid, record.current_version) {
+                Some(version) if !version.has_material(now) => Err(KmsError::PendingImport),
+                _ => Ok((record.current_version, record.revision, record.spec)),
+            }
         })
     }
 

@@ -340,3 +340,20 @@ async fn a_strangers_default_keeps_no_cmk_and_a_strangers_bucket_is_not_named() 
     assert_eq!((found.objects, found.foreign_buckets), (1, 1));
     assert!(!found.is_none() && found.buckets.is_empty());
 }
+
+/// Who may wrap an object's keys anew could otherwise bring it under a CMK of their own, and disable that.
+#[tokio::test]
+async fn no_object_comes_under_a_foreign_cmk_in_place() {
+    let h = Harness::new().await;
+    let bucket = h.bucket("bucket").await;
+    h.put(&bucket, "o", Method::Obs, b"data").await;
+    let policy = statement("Allow", &account_principal(2), r#"["s3:UpdateObjectEncryption","s3:GetObject"]"#, "");
+    h.set_policy(&bucket, &policy).await;
+    let theirs = cmk_of_2(&h, "").await;
+    for bucket_key in [false, true] {
+        let to = sse::RewrapTo { key_ref: Some(theirs.to_arn()), bucket_key: Some(bucket_key) };
+        let refused = h.objects.update_object_encryption(&as_(&root_of(2)), &bucket, &name("o"), None, &to).await;
+        assert!(matches!(refused, Err(Fail::Encryption(SseError::KeyDenied))), "{refused:?}");
+    }
+    assert_eq!(h.get(&bucket, "o", Method::Obs).await.unwrap(), b"data");
+}

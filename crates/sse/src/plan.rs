@@ -173,11 +173,13 @@ fn explicit_kms(input: &PlanInput<'_>) -> Result<EncryptionPlan, SseError> {
         None if input.rules.cmk_from_bucket_default => of_default(kms_default),
         None => (None, None),
     };
+    // Who takes nothing else over from the bucket takes over no bucket key either (obs-api §4.4).
+    let of_bucket = kms_default.filter(|_| input.rules.cmk_from_bucket_default).and_then(|b| b.bucket_key);
     Ok(EncryptionPlan::Kms {
         cipher,
         key_ref,
         project,
-        bucket_key: asked.or(kms_default.and_then(|b| b.bucket_key)).unwrap_or(false),
+        bucket_key: asked.or(of_bucket).unwrap_or(false),
         context: parse_context(request.context.as_deref())?,
     })
 }
@@ -202,6 +204,9 @@ fn inherited(input: &PlanInput<'_>) -> Result<EncryptionPlan, SseError> {
         let of_bucket = default.and_then(|b| b.data_encryption.as_deref());
         let cipher = data_cipher(request.data_encryption.as_deref().or(of_bucket))?.unwrap_or(DataCipher::Aes256Gcm);
         let (key_ref, project) = of_default(default);
+        if input.rules.bucket_key_needs_key_id && asked == Some(true) && key_ref.is_none() {
+            return Err(invalid(Field::BucketKeyEnabled, "a bucket key needs a named CMK"));
+        }
         return Ok(EncryptionPlan::Kms {
             cipher,
             key_ref,

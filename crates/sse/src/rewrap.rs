@@ -7,6 +7,7 @@ use crate::keys::BodyKeys;
 use crate::service::{METHOD_KMS, SseService, Target};
 use crate::{AppliedEncryption, SseError, context};
 use kms::{CmkId, EncryptionContext, KeyUser};
+use model::AccountId;
 use policy::Action;
 
 /// What an object's DEK shall be wrapped by.
@@ -35,10 +36,11 @@ pub enum Rewrap {
 
 impl SseService {
     /// Wraps the DEK of an object version anew, as the user: they need `kms:Decrypt` for the CMK it is under, and for the
-    /// one it comes under `kms:Encrypt`, or `kms:GenerateDataKey` with a bucket key. No body is read.
+    /// one it comes under `kms:Encrypt`, or `kms:GenerateDataKey` with a bucket key. No body is read. `owner`: of the bucket;
+    /// a CMK of another account is refused, unless the object is under it already.
     ///
     /// # Errors
-    /// [`SseError::NotRewrappable`] of plain and SSE-C objects, and of an SSE-OBS object without a CMK named; what the KMS
+    /// [`SseError::KeyDenied`] also of a foreign account's CMK. [`SseError::NotRewrappable`] of plain and SSE-C objects, and of an SSE-OBS object without a CMK named; what the KMS
     /// refuses otherwise.
     pub async fn rewrap(
         &self,
@@ -46,8 +48,9 @@ impl SseService {
         target: Target<'_>,
         to: &RewrapTo,
         user: &KeyUser,
+        owner: &AccountId,
     ) -> Result<Rewrap, SseError> {
-        self.rewrap_where(envelope, target, to, user, false).await
+        self.rewrap_where(envelope, target, to, user, Some(owner)).await
     }
 
     /// As [`SseService::rewrap`] onto the same CMK in the same way, also of what goes through a bucket key: under a bucket
@@ -62,7 +65,7 @@ impl SseService {
         target: Target<'_>,
         user: &KeyUser,
     ) -> Result<Rewrap, SseError> {
-        self.rewrap_where(envelope, target, &RewrapTo::default(), user, true).await
+        self.rewrap_where(envelope, target, &RewrapTo::default(), user, None).await
     }
 
     async fn rewrap_where(
@@ -71,7 +74,7 @@ impl SseService {
         target: Target<'_>,
         to: &RewrapTo,
         user: &KeyUser,
-        anew: bool,
+        owner: Option<&AccountId>,
     ) -> Result<Rewrap, SseError> {
         let (cipher, user_context, bucket_key) = match envelope {
             Envelope::Plain | Envelope::Customer { .. } => return Err(SseError::NotRewrappable),
@@ -91,7 +94,13 @@ impl SseService {
             (None, _) => return Err(SseError::NotRewrappable),
         };
         let proof = self.kms.authorize_use(user, &cmk, action, &asked).await?;
-        if !anew && self.is_wrapped_so(envelope, &cmk, bucket_key) {
+        // Whoever holds the CMK can take the object away without touching it. To bring it under a CMK of another account
+        // than the bucket's takes its owner's own write.
+        let stays = matches!(envelope, Envelope::Kms { cmk: own, .. } if *own == cmk);
+        if owner.is_some_and(|owner| !stays && cmk.account != *owner) {
+            return Err(SseError::KeyDenied);
+        }
+        if owner.is_some() && self.is_wrapped_so(envelope, &cmk, bucket_key) {
             return Ok(Rewrap::Unchanged(Self::applied(envelope, None)));
         }
         let old = self.begin_read(envelope, target, None, user).await?;

@@ -27,12 +27,15 @@ pub(super) async fn object(mut call: Call<'_>) -> Result<Reply, Refusal> {
         Err(refusal) => return Err(call.refuse(refusal).await),
     };
     call.check_kms_write(&lowered.bucket, &lowered.encryption).await?;
+    call.check_kms_source(&lowered.source).await?;
     let objects = &call.gateway.objects;
     let outcome = match (objects.copy_object(&call.cx, lowered).await, &source.with_blanks) {
         // One client writes blanks as `+`: the literal name goes first, the other reading only where it names nothing.
         (Err(Fail::NoSuchKey { .. }), Some(other)) => {
             call.copies_from(other);
-            call.gateway.objects.copy_object(&call.cx, lower_copy(&call, other)?).await?
+            let lowered = lower_copy(&call, other)?;
+            call.check_kms_source(&lowered.source).await?;
+            call.gateway.objects.copy_object(&call.cx, lowered).await?
         }
         (outcome, _) => outcome?,
     };
@@ -45,11 +48,13 @@ pub(super) async fn part(mut call: Call<'_>) -> Result<Reply, Refusal> {
         Ok(lowered) => lowered,
         Err(refusal) => return Err(call.refuse(refusal).await),
     };
+    call.check_kms_source(&from).await?;
     let objects = &call.gateway.objects;
     let outcome = match (objects.upload_part_copy(&call.cx, part, from).await, &source.with_blanks) {
         (Err(Fail::NoSuchKey { .. }), Some(other)) => {
             call.copies_from(other);
             let (part, from) = lower_part(&call, other)?;
+            call.check_kms_source(&from).await?;
             call.gateway.objects.upload_part_copy(&call.cx, part, from).await?
         }
         (outcome, _) => outcome?,

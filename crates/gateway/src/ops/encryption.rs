@@ -126,8 +126,8 @@ impl Call<'_> {
         Ok(Beside { context, ..self.beside_part(applied) })
     }
 
-    /// What the reply to a form or to an operation of an upload says beside the method. OBS's clients are told the project of a CMK;
-    /// AWS's know no projects, unless they named one.
+    /// What the reply to a form or to an operation of an upload says beside the method. OBS's clients are told the project
+    /// of a CMK; AWS's know no projects, unless they named one.
     pub(super) fn beside_part(&self, applied: &AppliedEncryption) -> Beside<'_> {
         let wanted = self.dialect.speaks_to_obs_clients() || self.view.has(self.view.names().sse_project_id);
         let project = match applied {

@@ -40,6 +40,8 @@ use strongroom_jobs as jobs;
 use testkit::{SeededEntropy, TestClock};
 
 pub const TTL_MILLIS: u64 = 180_000;
+/// After this a bucket key that nothing needs may go: no write that took it is under way any more.
+pub const OLD_MILLIS: u64 = TTL_MILLIS + 24 * 60 * 60 * 1000 + 1;
 pub const ADMIN: &str = "AKADMIN";
 
 pub struct Decide;

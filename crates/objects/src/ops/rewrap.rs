@@ -20,6 +20,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::{CommitError, Expectation, StoreFault, Table, Transaction};
 
+/// How often what was changed in between is looked at again. Tags and ACLs stand in the same row: whoever changes them
+/// without end must not keep a rewrap, and a job that waits for it, from ending.
+const TRIES_MAX: usize = 16;
 /// Most objects that are passed over in one go while some are looked for.
 const PASSED_MAX: usize = 10_000;
 
@@ -70,7 +73,7 @@ impl ObjectService {
         let bucket = self.bucket(bucket)?;
         let action = action_for((Action::UpdateObjectEncryption, Action::UpdateObjectEncryption), version);
         let step = RewrapStep::To(to.clone());
-        loop {
+        for _ in 0..TRIES_MAX {
             let (row, object) = match self.row_to_change(&bucket, name, version).await {
                 Ok(found) => found,
                 Err(fail) => return Err(self.not_found(cx, action, &bucket, name, fail)),
@@ -85,6 +88,7 @@ impl ObjectService {
                 }
             }
         }
+        Err(Fail::ConditionalConflict)
     }
 
     /// Does one step of a rewrap job to a version. The job acts as `cx.principal`, who needs the right of
@@ -92,7 +96,8 @@ impl ObjectService {
     /// [`sse::SseService::rewrap`] says. Another version in its place, and another bucket of the same name, are left alone.
     ///
     /// # Errors
-    /// [`Fail::AccessDenied`]; what the KMS or the store refuses; [`sse::SseError::Damaged`] of a record that does not
+    /// [`Fail::AccessDenied`]; [`Fail::ConditionalConflict`] of a record that is changed again and again; what the KMS or the
+    /// store refuses; [`sse::SseError::Damaged`] of a record that does not
     /// authenticate: it is left as it is.
     pub async fn rewrap_object(
         &self,
@@ -105,7 +110,7 @@ impl ObjectService {
         let Some(bucket) = self.registry.get(bucket).filter(|bucket| bucket.uid() == bucket_uid) else {
             return Ok(RewrapOutcome::Gone);
         };
-        loop {
+        for _ in 0..TRIES_MAX {
             let (row, object) = match self.row_to_change(&bucket, name, None).await {
                 Ok((row, object)) if object.uid == uid => (row, object),
                 Ok(_) | Err(Fail::NoSuchKey { .. }) => return Ok(RewrapOutcome::Gone),
@@ -120,6 +125,7 @@ impl ObjectService {
                 Err(fail) => return Err(fail),
             }
         }
+        Err(Fail::ConditionalConflict)
     }
 
     /// Does one step of a rewrap job to an upload in progress: its envelope, and with it that of the object to be. The DEK
@@ -140,7 +146,7 @@ impl ObjectService {
         let Some(bucket) = self.registry.get(bucket).filter(|bucket| bucket.uid() == bucket_uid) else {
             return Ok(RewrapOutcome::Gone);
         };
-        loop {
+        for _ in 0..TRIES_MAX {
             let Upload { key, row, mut record } = match self.upload(&bucket, name, id).await {
                 Ok(upload) => upload,
                 Err(Fail::NoSuchUpload) => return Ok(RewrapOutcome::Gone),
@@ -151,10 +157,11 @@ impl ObjectService {
                 return Err(sse::SseError::NotRewrappable.into());
             }
             let target = target(&bucket, name, record.uid);
-            let (new, applied) = match self.rewrapped_keys(&record.envelope, target, step, &key_user(cx)).await? {
-                Rewrap::Unchanged(applied) => return Ok(RewrapOutcome::Unchanged(applied)),
-                Rewrap::Done { new, applied, .. } => (new, applied),
-            };
+            let (new, applied) =
+                match self.rewrapped_keys(&bucket, &record.envelope, target, step, &key_user(cx)).await? {
+                    Rewrap::Unchanged(applied) => return Ok(RewrapOutcome::Unchanged(applied)),
+                    Rewrap::Done { new, applied, .. } => (new, applied),
+                };
             let mut tx = Transaction::new();
             let index = |record: &UploadRecord| dependents::of_upload(bucket.uid(), name.as_str(), id, record);
             tx.changes.extend(index(&record).as_ref().map(Dependent::remove));
@@ -168,17 +175,19 @@ impl ObjectService {
                 Err(CommitError::Fault(fault)) => return Err(fault.into()),
             }
         }
+        Err(Fail::ConditionalConflict)
     }
 
     async fn rewrapped_keys(
         &self,
+        bucket: &Bucket,
         envelope: &Envelope,
         target: Target<'_>,
         step: &RewrapStep,
         user: &KeyUser,
     ) -> Result<Rewrap, Fail> {
         Ok(match step {
-            RewrapStep::To(to) => self.sse.rewrap(envelope, target, to, user).await?,
+            RewrapStep::To(to) => self.sse.rewrap(envelope, target, to, user, &bucket.record.owner).await?,
             RewrapStep::Anew => self.sse.rewrap_anew(envelope, target, user).await?,
             RewrapStep::Copy => self.sse.refresh_copy(envelope, target, user).await?,
         })
@@ -195,7 +204,7 @@ impl ObjectService {
         step: &RewrapStep,
     ) -> Result<Option<RewrapOutcome>, Fail> {
         let target = target(bucket, name, object.uid);
-        let (old, new, applied) = match self.rewrapped_keys(&object.envelope, target, step, user).await? {
+        let (old, new, applied) = match self.rewrapped_keys(bucket, &object.envelope, target, step, user).await? {
             Rewrap::Unchanged(applied) => return Ok(Some(RewrapOutcome::Unchanged(applied))),
             Rewrap::Done { old, new, applied } => (old, new, applied),
         };

@@ -14,6 +14,10 @@ use model::BucketKeyId;
 use policy::Action;
 use store::{CommitError, Expectation, StoreFault, Table, Transaction};
 
+/// How long a write may be under way with a bucket key that it took while the key was young, in milliseconds: a day. Only
+/// then is a row that nothing needs sure to be needed by nobody.
+const WRITE_MILLIS_MAX: u64 = 24 * 60 * 60 * 1000;
+
 /// What came of the removal of a bucket key that is perhaps not needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BucketKeyRemoval {
@@ -65,8 +69,9 @@ impl SseService {
 
     /// Removes the row of a bucket key that nothing in the index is sealed under, in one transaction with that condition.
     ///
-    /// A key that may still seal new objects is left: its row is younger than such keys live. An object that was begun with
-    /// it before and is committed after its removal carries its own copy, opens with that, and counts by it.
+    /// A key that may still seal new objects is left, and one that a write that is under way may have taken: its row is not
+    /// older than such keys live and a day. An object that is committed after that all the same carries its own copy, opens
+    /// with that, and counts by it.
     ///
     /// # Errors
     /// [`SseError::KmsUnavailable`] when the store does not answer, [`SseError::Damaged`] of a row that cannot be read.
@@ -91,7 +96,8 @@ impl SseService {
         }
         // A clock that was set back says of no key how old it is.
         let now = keys.clock.now();
-        if now < record.created || now.millis_since(record.created) <= self.config().bucket_key_ttl_millis {
+        let young_millis = self.config().bucket_key_ttl_millis.saturating_add(WRITE_MILLIS_MAX);
+        if now < record.created || now.millis_since(record.created) <= young_millis {
             return Ok(BucketKeyRemoval::Young);
         }
         let key = Bytes::copy_from_slice(id.as_bytes());

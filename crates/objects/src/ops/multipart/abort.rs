@@ -25,9 +25,15 @@ impl ObjectService {
         upload: UploadId,
     ) -> Result<(), Fail> {
         let bucket = self.bucket(bucket)?;
-        let found = self.upload_to_manage(cx, Action::AbortMultipartUpload, &bucket, name, upload).await?;
-        let dependent = dependents::of_upload(bucket.uid(), name.as_str(), upload, &found.record);
-        self.end_upload(found.key, upload, dependent.map(|dependent| dependent.remove()), None).await
+        loop {
+            let found = self.upload_to_manage(cx, Action::AbortMultipartUpload, &bucket, name, upload).await?;
+            let dependent = dependents::of_upload(bucket.uid(), name.as_str(), upload, &found.record);
+            let index = dependent.map(|dependent| dependent.remove());
+            // Rewrapped, completed or aborted in between: look again.
+            if self.end_upload((found.key, found.row), upload, index, None).await? {
+                return Ok(());
+            }
+        }
     }
 
     /// Aborts the uploads of a bucket that is about to be deleted, as long as it holds no objects: a bucket that is kept
@@ -51,37 +57,37 @@ impl ObjectService {
                                 Some(rebuild.clone())
                             }
                         };
-                        found.push((Bytes::copy_from_slice(key), id, index));
+                        found.push(((Bytes::copy_from_slice(key), Bytes::copy_from_slice(row)), id, index));
                     }
                     found.len() < ROUND_MAX
                 })?;
                 Ok(found)
             })
             .await?;
-            let Some((last, ..)) = found.last() else { return Ok(()) };
-            from = Some([last, &[0][..]].concat());
-            for (key, upload, index) in found {
-                match self.end_upload(key, upload, index, Some(bucket)).await {
-                    // Completed or aborted by somebody else.
-                    Ok(()) | Err(Fail::NoSuchUpload) => {}
-                    Err(fail) => return Err(fail),
-                }
+            let Some(((last, _), ..)) = found.last() else { return Ok(()) };
+            let after = [last, &[0][..]].concat();
+            let mut all = true;
+            for (at, upload, index) in found {
+                all &= self.end_upload(at, upload, index, Some(bucket)).await?;
             }
+            // What was rewrapped, completed or aborted by somebody else is looked at again: from the beginning, as what was
+            // ended is gone.
+            from = all.then_some(after);
         }
     }
 
-    /// Ends an upload; `index`: what its end changes in the index of CMKs; `emptied`: only if this bucket, which is its
-    /// own, holds no objects.
+    /// Ends an upload whose row reads so; `index`: what its end changes in the index of CMKs, which follows from the row;
+    /// `emptied`: only if this bucket, which is its own, holds no objects. `false`: the row has changed or is gone.
     async fn end_upload(
         &self,
-        key: Bytes,
+        (key, row): (Bytes, Bytes),
         upload: UploadId,
         index: Option<Change>,
         emptied: Option<BucketUid>,
-    ) -> Result<(), Fail> {
+    ) -> Result<bool, Fail> {
         let mut tx = Transaction::new();
         tx.changes.extend(index);
-        tx.expect(Expectation::Present(Table::Uploads, key.clone())).delete(Table::Uploads, key);
+        tx.expect(Expectation::Equals(Table::Uploads, key.clone(), row)).delete(Table::Uploads, key);
         if let Some(bucket) = emptied.map(keys::bucket_uid) {
             tx.expect(Expectation::EmptyPrefix(Table::Current, bucket.clone()))
                 .expect(Expectation::EmptyPrefix(Table::Versions, bucket));
@@ -90,8 +96,8 @@ impl ObjectService {
         parts.enter(&mut tx);
         let upkeep = Upkeep { confirm: Vec::new(), remove: vec![parts] };
         match self.housekeeper.commit(&self.meta, tx, upkeep).await {
-            Ok(()) => Ok(()),
-            Err(CommitError::Conflict(0)) => Err(Fail::NoSuchUpload),
+            Ok(()) => Ok(true),
+            Err(CommitError::Conflict(0)) => Ok(false),
             Err(CommitError::Conflict(_)) => Err(Fail::BucketNotEmpty("objects")),
             Err(CommitError::Fault(fault)) => Err(fault.into()),
         }
