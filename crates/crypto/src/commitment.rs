@@ -86,13 +86,16 @@ fn two_faced_ciphertext(a: &Gcm, b: &Gcm, aad: &[u8]) -> [u8; 48] {
     out
 }
 
+type Opened = Box<dyn Fn(usize, &[u8]) -> Option<[u8; KEY_BYTES]>>;
+type Commitment = Box<dyn Fn(usize, &[u8]) -> [u8; 32]>;
+
 /// What the attack needs of a suite: GCM under the key of a wrap, and the commitment under the other key derived with it.
 struct Suite {
     cipher: DataCipher,
     gcm: [Gcm; 2],
     /// Opens the ciphertext as GCM alone would, without a look at the commitment.
-    opened: Box<dyn Fn(usize, &[u8]) -> Option<[u8; KEY_BYTES]>>,
-    commitment: Box<dyn Fn(usize, &[u8]) -> [u8; 32]>,
+    opened: Opened,
+    commitment: Commitment,
 }
 
 const SALT: [u8; 32] = [3; 32];

@@ -39,6 +39,9 @@ mod tree;
 mod wrap;
 mod wrap_sm4;
 
+pub use crate::sm4::Engine as Sm4Engine;
+#[doc(hidden)]
+pub use crate::sm4::Sm4Gcm;
 pub use audit_key::{ED25519_PUBLIC_BYTES, ED25519_SIGNATURE_BYTES, verify_ed25519};
 pub use checksum::{ChecksumAlgorithm, ChecksumValue};
 pub use checksummer::{Checksummer, combine_crc};
@@ -66,9 +69,6 @@ pub use segment::{
     OpenError, SEGMENT_BYTES, SEGMENT_INDEX_END, SealMisuse, StreamOpener, StreamSealer, Suite, plain_len, sealed_len,
     segment_count,
 };
-#[doc(hidden)]
-pub use crate::sm4::Sm4Gcm;
-pub use crate::sm4::Engine as Sm4Engine;
 pub use sm::{SM4_KEY_BYTES, Sm4Material, sm3};
 pub use token::{TOKEN_OVERHEAD_BYTES, TOKEN_SALT_BYTES, TokenUse};
 pub use wrap::{

@@ -9,11 +9,12 @@ use crate::metrics::Metrics;
 use crate::readiness::{Readiness, ReadinessSource};
 use audit::AuditTrail;
 use iam::Directory;
+use jobs::rewrap::RewrapService;
 use kms::KeyService;
 use model::{Clock, Entropy};
 use objects::ObjectService;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -47,6 +48,7 @@ pub struct Gateway {
     pub(crate) documents: DocumentRoom,
     pub(crate) readiness: ReadinessSource,
     pub(crate) object_trail: ObjectTrail,
+    pub(crate) rewrap: OnceLock<Arc<RewrapService>>,
 }
 
 impl Gateway {
@@ -55,7 +57,20 @@ impl Gateway {
         let Parts { objects, keys, directory, clock, entropy, metrics, config } = parts;
         let documents = DocumentRoom::new(config.limits.documents_bytes_max);
         let (ids, readiness, object_trail) = (Ids::new(entropy), ReadinessSource::default(), ObjectTrail::default());
-        Arc::new(Self { objects, keys, directory, clock, metrics, config, ids, documents, readiness, object_trail })
+        let rewrap = OnceLock::new();
+        Arc::new(Self {
+            objects,
+            keys,
+            directory,
+            clock,
+            metrics,
+            config,
+            ids,
+            documents,
+            readiness,
+            object_trail,
+            rewrap,
+        })
     }
 
     /// Lets readiness depend on what the rooms behind say; the first source counts. It is asked on every request for it,
@@ -67,6 +82,13 @@ impl Gateway {
     /// Puts requests about objects on an audit log, before they are answered. To be called once, before the first one.
     pub fn set_object_audit(&self, which: ObjectAudit, trail: Arc<dyn AuditTrail>) {
         self.object_trail.set(which, trail);
+    }
+
+    /// Offers rewrap jobs over the admin API. To be called once, before the first request.
+    pub fn set_rewrap(&self, service: Arc<RewrapService>) {
+        if self.rewrap.set(service).is_err() {
+            tracing::error!("rewrap jobs were offered twice; the first service stays");
+        }
     }
 
     /// The counters, to register those of other rooms.

@@ -41,6 +41,8 @@ async fn a_rotated_cmk_is_left_by_direct_objects_uploads_and_bucket_keys_and_no_
         job.before.iter().map(|of| (of.version, of.objects, of.uploads, of.bucket_keys)).collect::<Vec<_>>(),
         [(1, 40, 2, 1)]
     );
+    let key = cmk.uid.to_uuid();
+    assert_eq!(job.evidence(), [format!("0 objects and 0 bucket keys still need version 1 of key {key}")]);
     let (_, after) = job.after.unwrap();
     assert_eq!(
         after.iter().map(|of| (of.version, of.objects, of.uploads, of.bucket_keys)).collect::<Vec<_>>(),
@@ -72,6 +74,7 @@ async fn a_rotated_cmk_is_left_by_direct_objects_uploads_and_bucket_keys_and_no_
     // Once more there is nothing to do.
     let job = w.rewrap(of(&cmk)).await.record;
     assert_eq!((job.totals.is_none(), job.counts), (true, jobs::rewrap::Counts::default()));
+    assert_eq!(job.evidence(), [format!("nothing needs a version before 2 of key {key}")]);
 }
 
 #[tokio::test]
@@ -128,7 +131,7 @@ async fn everything_moves_to_another_cmk_and_bucket_keys_that_nothing_needs_are_
         w.put(&bucket, &format!("through/{i}"), &How::BucketKey(from.clone()), b"t").await;
     }
     let upload = w.begin_upload(&bucket, "upload", &How::BucketKey(from.clone())).await;
-    w.clock.advance_millis(TTL_MILLIS + 1);
+    w.clock.advance_millis(OLD_MILLIS);
     // Another bucket key, which may still seal new objects when the job comes by.
     w.put(&bucket, "young", &How::BucketKey(from.clone()), b"t").await;
     assert_eq!(w.rows(Table::BucketKeys).len(), 2);
@@ -137,6 +140,8 @@ async fn everything_moves_to_another_cmk_and_bucket_keys_that_nothing_needs_are_
     assert_eq!(job.state, JobState::Done);
     assert_eq!((job.counts.objects, job.counts.uploads, job.counts.removed, job.counts.failed), (21, 1, 1, 0));
     assert_eq!((w.needs(&from, None).await, w.needs(&to, None).await), ((0, 0, 0), (21, 1, 1)));
+    let key = from.uid.to_uuid();
+    assert_eq!(job.evidence(), [format!("0 objects and 0 bucket keys still need key {key}")]);
     assert_eq!(job.after.unwrap().1, []);
     assert_eq!(w.rows(Table::BucketKeys).len(), 2, "the young one, and the new CMK's");
     // Ways stay: through a bucket key or without.
@@ -147,7 +152,7 @@ async fn everything_moves_to_another_cmk_and_bucket_keys_that_nothing_needs_are_
     };
     assert!(row("direct/1").bucket_key.is_none() && row("through/1").bucket_key.is_some());
     // Later the young one is removed, and its rows with it.
-    w.clock.advance_millis(TTL_MILLIS + 1);
+    w.clock.advance_millis(OLD_MILLIS);
     let job = w.rewrap(wish).await.record;
     assert_eq!((job.counts.removed, job.counts.objects), (1, 0));
     assert!(w.rows(Table::CmkDependents).iter().all(|(key, _)| !key.starts_with(from.uid.as_bytes())));
@@ -196,6 +201,8 @@ async fn filters_leave_the_rest_and_the_evidence_says_what_remains() {
     let wish = RewrapWish { bucket: Some(one.clone()), prefix: "logs/".into(), version: Some(1), ..of(&cmk) };
     let job = w.rewrap(wish).await.record;
     assert_eq!((job.counts.objects, job.left.is_none()), (2, true));
+    let key = cmk.uid.to_uuid();
+    assert_eq!(job.evidence(), [format!("2 objects and 0 bucket keys still need version 1 of key {key}")]);
     let after: Vec<_> = job.after.unwrap().1.iter().map(|of| (of.version, of.objects)).collect();
     assert_eq!(after, [(1, 2), (2, 2)], "two objects outside of the job's names still need version 1");
     let job = w.rewrap(RewrapWish { version: Some(2), ..of(&cmk) }).await.record;
@@ -473,4 +480,17 @@ async fn wishes_that_contradict_themselves_are_refused() {
     };
     let refused = w.jobs.start(&cx_of(&two), &user_of(&two, "AKTWO"), &own).await;
     assert_eq!(refused, Err(RewrapError::NoSuchBucket));
+}
+
+#[tokio::test]
+async fn the_oldest_jobs_of_an_account_are_forgotten() {
+    let w = World::new().await;
+    let cmk = w.cmk().await;
+    let first = w.rewrap(of(&cmk)).await.id;
+    for _ in 0..jobs::rewrap::IDLE_JOBS_MAX {
+        w.clock.advance_millis(1);
+        w.rewrap(of(&cmk)).await;
+    }
+    assert_eq!(w.jobs.status(&admin(), first).await, Err(RewrapError::NoSuchJob));
+    assert_eq!(w.jobs.list(&admin()).await.unwrap().len(), jobs::rewrap::IDLE_JOBS_MAX);
 }

@@ -45,6 +45,9 @@ pub(crate) enum Command {
     /// What users, groups and roles may do, and why.
     #[command(subcommand)]
     Policy(Policy),
+    /// Jobs that wrap everything under a CMK anew: after a rotation, or onto another CMK.
+    #[command(subcommand)]
+    Rewrap(Rewrap),
     /// Credentials that requests are signed with.
     #[command(subcommand)]
     AccessKey(AccessKey),
@@ -57,12 +60,12 @@ pub(crate) enum Command {
     /// What was used, by day: requests and storage. Use of keys: `strongroom kms usage`.
     #[command(subcommand)]
     Usage(Usage),
-    /// Measure the server: throughput and CPU, plain against encrypted, in one run.
-    Bench(BenchOptions),
-}
     /// How each object of a bucket is sealed: method, cipher, CMK and version. As comma-separated values.
     #[command(after_help = crate::commands::INVENTORY_EXAMPLE)]
     Inventory(Inventory),
     /// Verify what lies in the data directory of a stopped server: open everything, name what is wrong.
     #[command(after_help = crate::commands::VERIFY_HELP)]
     VerifyAtRest(VerifyAtRest),
+    /// Measure the server: throughput and CPU, plain against encrypted, in one run.
+    Bench(BenchOptions),
+}

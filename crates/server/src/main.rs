@@ -52,13 +52,14 @@ fn run(command: &Command) -> Result<ExitCode, Failure> {
         Command::Group(command) => return say(command.run(&env)),
         Command::Role(command) => return say(command.run(&env)),
         Command::Policy(command) => return say(command.run(&env)),
+        Command::Rewrap(command) => return say(command.run(&env)),
         Command::AccessKey(command) => return say(command.run(&env)),
         Command::Audit(command) => return say(async { command.run() }),
         Command::TokenKey(command) => return say(command.run(&env)),
         Command::Usage(command) => return say(command.run(&env)),
-        Command::Bench(options) => print(&runtime()?.block_on(bench::run(options))?)?,
         Command::Inventory(command) => return say(command.run(&env)),
         Command::VerifyAtRest(command) => return told(command.run(&env)?),
+        Command::Bench(options) => print(&runtime()?.block_on(bench::run(options))?)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -21,6 +21,7 @@ mod verification;
 pub use body::{BodyOpener, BodySealer, EtagSource, SealFault, SealedBody, SealedSink, StreamGeometry, WantedDigests};
 pub use bucket_keys::{BUCKET_KEY_OBJECTS_MAX, BucketKeyCounters, BucketKeyRemoval, BucketKeyRewrap, BucketKeyUsage};
 pub use crypto::{ChecksumAlgorithm, ChecksumValue, Checksummer, DataCipher, OpenError, combine_crc, md5};
+pub use crypto::{Md5 as StreamMd5, sha256};
 pub use customer::CustomerKeySent;
 pub use dependents::{Dependent, DependentKind};
 pub use digests::{Digests, KeptChecksum};
@@ -37,5 +38,4 @@ pub use request::{
 };
 pub use rewrap::{Rewrap, RewrapTo};
 pub use service::{Reader, SseConfig, SseService, Target};
-pub use crypto::{Md5 as StreamMd5, sha256};
 pub use verification::{BucketKeyRow, NotOpened, Opened, SseVerification};

@@ -20,6 +20,7 @@ pub struct RewrapTo {
 }
 
 /// What came of it.
+#[expect(clippy::large_enum_variant, reason = "made once for each rewrap and taken apart at once")]
 pub enum Rewrap {
     /// The object is wrapped so already, under the CMK's current version.
     Unchanged(AppliedEncryption),

@@ -56,14 +56,19 @@ impl BucketKeyRow {
     }
 }
 
+/// By bucket and wrapped bytes: a key that did not open is not remembered.
+type OpenedKeys = HashMap<(BucketUid, Box<[u8]>), Arc<BucketKey>>;
+
+/// Unwrapped keys, by what they are for.
+type Held<K> = Mutex<HashMap<K, Arc<BucketKey>>>;
+
 /// The keys of one verification run.
 pub struct SseVerification {
     kms: kms::Verification,
     metadata: Option<Arc<MetadataKey>>,
     store: Arc<dyn MetaStore>,
-    obs: Mutex<HashMap<BucketUid, Arc<BucketKey>>>,
-    /// By bucket and wrapped bytes: a key that did not open is not remembered.
-    bucket_keys: Mutex<HashMap<(BucketUid, Box<[u8]>), Arc<BucketKey>>>,
+    obs: Held<BucketUid>,
+    bucket_keys: Mutex<OpenedKeys>,
 }
 
 impl SseVerification {
@@ -195,7 +200,7 @@ impl SseVerification {
 }
 
 /// Remembers a key; when there are too many, all others go: they are unwrapped again when they are met again.
-fn hold<K: Eq + std::hash::Hash>(held: &Mutex<HashMap<K, Arc<BucketKey>>>, scope: K, key: &Arc<BucketKey>) {
+fn hold<K: Eq + std::hash::Hash>(held: &Held<K>, scope: K, key: &Arc<BucketKey>) {
     let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
     if held.len() >= HELD_MAX {
         held.clear();

@@ -16,7 +16,8 @@ pub use blob::{BlobReader, BlobStore, BlobWriter};
 pub use counters::Counters;
 pub use lock::{DirLock, LockError};
 pub use meta::{
-    Change, CommitError, CommitFuture, Expectation, MetaStore, ReadError, Row, Snapshot, StoreFault, Transaction, read,
+    Change, CommitError, CommitFuture, Expectation, MetaStore, ReadError, Row, Snapshot, StoreFault, Surveyed,
+    Transaction, read,
 };
 pub use read_only::ReadOnly;
 pub use tables::Table;

@@ -36,6 +36,9 @@ impl std::error::Error for StoreFault {}
 /// A read that failed.
 pub type ReadError = StoreFault;
 
+/// What a survey is handed of a row: its value, or what is wrong with it.
+pub type Surveyed<'a> = Result<&'a [u8], StoreFault>;
+
 /// Why a transaction was not applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommitError {
@@ -142,7 +145,7 @@ pub trait Snapshot: Send {
         table: Table,
         prefix: &[u8],
         from: Option<&[u8]>,
-        visit: &mut dyn FnMut(&[u8], Result<&[u8], StoreFault>) -> bool,
+        visit: &mut dyn FnMut(&[u8], Surveyed<'_>) -> bool,
     ) -> Result<(), ReadError> {
         self.scan(table, prefix, from, &mut |key, value| visit(key, Ok(value)))
     }

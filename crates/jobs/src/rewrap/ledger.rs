@@ -1,7 +1,7 @@
 //! Rows of jobs: read, and written only where they are as they were read.
 
 use super::record::{JobRecord, JobState};
-use super::{ENDED_JOBS_MAX, RewrapError};
+use super::{IDLE_JOBS_MAX, RewrapError};
 use bytes::Bytes;
 use model::JobId;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use store::{CommitError, Expectation, MetaStore, StoreFault, Table, Transaction}
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) id: JobId,
-    row: Bytes,
+    pub(super) row: Bytes,
     pub(super) record: JobRecord,
 }
 
@@ -67,13 +67,14 @@ impl Ledger {
         .await
     }
 
-    /// Enters a new job, and forgets the oldest that have ended.
+    /// Enters a new job, and forgets the oldest of its account that do not run.
     pub(super) async fn enter(&self, id: JobId, record: JobRecord) -> Result<Entry, NotSaved> {
-        let mut ended: Vec<Entry> = self.all().await.map_err(NotSaved::Fault)?;
-        ended.retain(|job| job.record.state == JobState::Done || job.record.state == JobState::Stopped);
-        ended.sort_by_key(|job| (job.record.updated, job.id));
+        let mut idle: Vec<Entry> = self.all().await.map_err(NotSaved::Fault)?;
+        let account = &record.starter.account;
+        idle.retain(|job| job.record.state != JobState::Running && job.record.starter.account == *account);
+        idle.sort_by_key(|job| (job.record.updated, job.id));
         let mut tx = Transaction::new();
-        for old in ended.iter().take(ended.len().saturating_sub(ENDED_JOBS_MAX - 1)) {
+        for old in idle.iter().take(idle.len().saturating_sub(IDLE_JOBS_MAX - 1)) {
             tx.delete(Table::Jobs, Bytes::copy_from_slice(old.id.as_bytes()));
         }
         let key = Bytes::copy_from_slice(id.as_bytes());

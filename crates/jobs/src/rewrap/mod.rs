@@ -5,6 +5,7 @@
 //! scope.rs    what a job is about, and what one row of the index needs: a pure decision
 //! record.rs   a job as it is stored, byte by byte as docs/formats/jobs.md draws it
 //! ledger.rs   rows of jobs: read, written only where they are as they were read
+//! evidence.rs what a job's record says at its end, in words
 //! count.rs    what still needs which version: before, and as evidence after
 //! walk.rs     the next page of what is to be done
 //! steps.rs    one row: done, unchanged, gone, refused or failed
@@ -22,6 +23,7 @@
 
 mod count;
 mod error;
+mod evidence;
 mod ledger;
 mod record;
 mod rights;
@@ -47,5 +49,5 @@ pub const FAILURES_NAMED_MAX: usize = 32;
 const STEPS_AT_ONCE: usize = 8;
 /// Walks over the index until no more can be done: what is written while one is under way is found by the next.
 const PASSES_MAX: u8 = 4;
-/// Jobs that have ended and are still shown; older ones are forgotten.
-pub const ENDED_JOBS_MAX: usize = 100;
+/// Jobs of an account that do not run and are still shown; older ones are forgotten.
+pub const IDLE_JOBS_MAX: usize = 100;

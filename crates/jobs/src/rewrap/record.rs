@@ -184,6 +184,8 @@ pub struct JobRecord {
     pub after: Option<(Timestamp, Vec<VersionNeeds>)>,
     /// What of the job's own scope is left at its end.
     pub left: Totals,
+    /// The version that wrapped then; 0 before the end, and where no CMK is left behind.
+    pub newest: u32,
 }
 
 impl JobRecord {
@@ -215,6 +217,7 @@ impl JobRecord {
             list(needs, w, encode_needs);
         });
         encode_totals(&self.left, &mut w);
+        w.u32(self.newest);
         w.finish()
     }
 
@@ -270,6 +273,7 @@ impl JobRecord {
             before: listed(&mut r, decode_needs)?,
             after: r.option(|r| Ok((Timestamp::from_millis(r.u64()?), listed(r, decode_needs)?)))?,
             left: decode_totals(&mut r)?,
+            newest: r.u32()?,
         };
         r.finish()?;
         Ok(Some(record))
@@ -410,6 +414,7 @@ mod tests {
             before: vec![VersionNeeds { version: 3, objects: 19, bytes: 20, uploads: 21, bucket_keys: 22 }],
             after: Some((Timestamp::from_millis(23), vec![VersionNeeds::default()])),
             left: Totals { objects: 24, bytes: 25, uploads: 26, bucket_keys: 27, served: 28 },
+            newest: 29,
         }
     }
 

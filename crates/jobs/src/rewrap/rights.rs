@@ -86,7 +86,9 @@ impl Rooms {
     /// Whether somebody may see a job and say what becomes of it: who acts in it, and who could start it. Nobody else learns
     /// that there is one.
     pub(super) fn admit(&self, user: &KeyUser, record: &JobRecord) -> Result<(), RewrapError> {
-        let acts = user.principal.urn() == record.starter.urn;
+        // A session of theirs may have been narrowed.
+        let in_person = user.principal.caller().is_some_and(|caller| caller.session.is_none());
+        let acts = in_person && user.principal.urn() == record.starter.urn;
         let of_account = user.principal.account() == Some(&record.starter.account);
         if acts || (of_account && self.may_rewrap(user, &record.scope).is_ok()) {
             Ok(())

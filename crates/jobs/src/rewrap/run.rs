@@ -58,7 +58,7 @@ pub(super) struct Run {
 
 impl Run {
     /// Runs until the job ends, halts or is told to.
-    pub(super) async fn to_end(mut self) {
+    pub(super) async fn run_to_end(mut self) {
         let mut tries = 0;
         loop {
             let stood = self.job.record.cursor.clone();
@@ -106,6 +106,8 @@ impl Run {
                 let now = self.rooms.clock.now();
                 let record = &mut self.job.record;
                 (record.left, record.after) = (left, Some((now, after)));
+                let newest = record.scope.source().and_then(|cmk| self.rooms.keys.current_version(cmk));
+                record.newest = newest.unwrap_or_default();
                 (record.state, record.ended) = (JobState::Done, Some(now));
                 self.save().await?;
                 self.put_on_record().await;
@@ -281,7 +283,18 @@ impl Run {
 
     async fn save(&mut self) -> Result<(), Halt> {
         self.job.record.updated = self.rooms.clock.now();
-        Ok(self.ledger.save(&mut self.job).await?)
+        loop {
+            match self.ledger.save(&mut self.job).await {
+                Err(NotSaved::Overtaken) => {}
+                saved => return Ok(saved?),
+            }
+            // Nobody else writes the row of a job at work. A commit of our own whose answer was lost, here or before a
+            // restart, may have been applied late: it says less than what is known now.
+            match self.ledger.load(self.job.id).await? {
+                Some(found) if found.record.state == JobState::Running => self.job.row = found.row,
+                _ => return Err(Halt::Overtaken),
+            }
+        }
     }
 
     async fn halt(mut self, state: JobState, reason: &'static str) {

@@ -100,6 +100,8 @@ pub struct Started {
 /// A job at work.
 struct Runner {
     stop: watch::Sender<bool>,
+    /// Closes when the job is not at work any more.
+    at_work: watch::Receiver<()>,
     task: JoinHandle<()>,
 }
 
@@ -153,14 +155,9 @@ impl RewrapService {
 
     /// Waits until a job is not at work any more.
     pub async fn wait(&self, id: JobId) {
-        loop {
-            let runner = self.runners().await.remove(&id);
-            match runner {
-                Some(runner) => {
-                    let _ended = runner.task.await;
-                }
-                None => return,
-            }
+        let at_work = self.runners().await.get(&id).map(|runner| runner.at_work.clone());
+        if let Some(mut at_work) = at_work {
+            while at_work.changed().await.is_ok() {}
         }
     }
 
@@ -212,6 +209,7 @@ impl RewrapService {
             before: Vec::new(),
             after: None,
             left: Totals::default(),
+            newest: 0,
         };
         let job = self.ledger.enter(id, record).await?;
         let shown = shown(&job);
@@ -296,7 +294,12 @@ impl RewrapService {
         let (stop, told) = watch::channel(false);
         let id = job.id;
         let run = Run { rooms: Arc::clone(&self.rooms), ledger: self.ledger.clone(), job, stop: told };
-        runners.insert(id, Runner { stop, task: tokio::spawn(run.to_end()) });
+        let (working, at_work) = watch::channel(());
+        let task = tokio::spawn(async move {
+            let _working = working;
+            run.run_to_end().await;
+        });
+        runners.insert(id, Runner { stop, at_work, task });
     }
 
     async fn admitted(&self, user: &KeyUser, id: JobId) -> Result<Entry, RewrapError> {

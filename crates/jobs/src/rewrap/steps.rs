@@ -98,6 +98,8 @@ impl Rooms {
             Fail::NoSuchBucket => Outcome::Gone,
             Fail::Encryption(SseError::NotRewrappable) => Outcome::Unchanged,
             Fail::Encryption(error) => told(&error),
+            // The next pass finds it.
+            Fail::ConditionalConflict => Outcome::Failed("it was being changed all the while"),
             Fail::Store(StoreFault::Corrupt(what)) => {
                 tracing::error!(what, "a rewrap job met a damaged record");
                 Outcome::Failed("the record is damaged")

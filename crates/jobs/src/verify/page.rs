@@ -30,6 +30,7 @@ thead th{color:var(--soft);font-weight:600;font-size:12px;border-bottom:1px soli
 th[scope=row]{width:220px;font-weight:600}\
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}\
 code{font:12px/1.45 ui-monospace,'SF Mono',Menlo,Consolas,monospace;overflow-wrap:anywhere}\
+thead th,.w{white-space:nowrap;overflow-wrap:normal}\
 li{margin:4px 0}tr{break-inside:avoid}\
 footer{margin-top:36px;border-top:1px solid var(--line);padding-top:12px;color:var(--soft);font-size:12px}\
 @media(max-width:800px){.figures{grid-template-columns:repeat(2,1fr)}}\
@@ -61,7 +62,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             out.push('\u{202f}');
         }
         out.push(digit);
@@ -178,7 +179,7 @@ impl Report {
         };
         let keys = match (with_keys, self.sample) {
             (false, _) => "structure alone, without keys".to_owned(),
-            (true, None) => "every object opened".to_owned(),
+            (true, None) => "every object opened but those under a customer key".to_owned(),
             (true, Some(s)) => format!(
                 "a sample of {} objects opened, seed <code>{}</code>; of the others the structure",
                 grouped(s.objects as u64),
@@ -224,7 +225,7 @@ impl Report {
             let through = if *bucket_key { "<br><span class=\"soft\">bucket key</span>" } else { "" };
             write!(
                 out,
-                "<tr><td>{}</td><td>{}{through}</td><td>{}</td><td>{cmk}</td><td class=\"n\">{}</td>\
+                "<tr><td>{}</td><td>{}{through}</td><td class=\"w\">{}</td><td>{cmk}</td><td class=\"n\">{}</td>\
                  <td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
                  <td class=\"n\">{}</td></tr>",
                 escaped(bucket),

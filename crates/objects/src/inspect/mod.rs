@@ -13,6 +13,8 @@
 //! A normal read trusts the first thing that is wrong to end it. Here each thing that is wrong becomes a [`Finding`] with a
 //! name, and the walk goes on.
 
+#![expect(clippy::result_large_err, reason = "a finding is what a walk is for, made once for each thing that is wrong")]
+
 mod index;
 mod open;
 mod references;
@@ -184,7 +186,7 @@ impl Inspector {
     /// Reads the buckets, which are few enough to be held in memory, as a server does.
     pub fn buckets(&self, findings: &mut Vec<Finding>) -> Buckets {
         let mut buckets = Buckets::default();
-        self.each_row(Table::Buckets, findings, &mut |inspector, key, value, findings| {
+        self.each_row(Table::Buckets, findings, |inspector, key, value, findings| {
             let at = row_name(Table::Buckets, key);
             let name = BucketName::parse(std::str::from_utf8(key).unwrap_or_default());
             let (Ok(name), Ok(record)) = (name, BucketRecord::decode(value)) else {
@@ -205,14 +207,14 @@ impl Inspector {
                 findings.push(Finding::at(FindingKind::BucketMissing, at, detail));
             }
         });
-        self.each_row(Table::BucketUids, findings, &mut |_, key, value, findings| {
+        self.each_row(Table::BucketUids, findings, |_, key, value, findings| {
             let known = BucketUid::try_from_slice(key).and_then(|uid| buckets.name(uid));
             if known.is_none_or(|name| name.as_str().as_bytes() != value) {
                 let detail = "a bucket's uid is alive, and no bucket has it";
                 findings.push(Finding::at(FindingKind::BucketMissing, row_name(Table::BucketUids, key), detail));
             }
         });
-        self.each_row(Table::Versions, findings, &mut |_, key, _, findings| {
+        self.each_row(Table::Versions, findings, |_, key, _, findings| {
             let detail = "versions that are not current are not written by this version of the software";
             findings.push(Finding::at(FindingKind::RowUnknown, row_name(Table::Versions, key), detail));
         });
@@ -224,7 +226,7 @@ impl Inspector {
         &self,
         table: Table,
         findings: &mut Vec<Finding>,
-        visit: &mut dyn FnMut(&Self, &[u8], &[u8], &mut Vec<Finding>),
+        mut visit: impl FnMut(&Self, &[u8], &[u8], &mut Vec<Finding>),
     ) {
         let mut after = None;
         loop {

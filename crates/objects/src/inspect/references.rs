@@ -104,7 +104,7 @@ impl Inspector {
     /// Damage met on the way is told where the records themselves are looked at.
     fn gather(&self, into: &mut Gathered, first: bool, counts: &mut ReferenceCounts) {
         let unheard = &mut Vec::new();
-        self.each_row(Table::Current, unheard, &mut |inspector, _, value, _| {
+        self.each_row(Table::Current, unheard, |inspector, _, value, _| {
             let Ok(Version::Object(object)) = Version::decode(value) else { return };
             match &object.content {
                 Content::Single(stored) => into.stream(stored),
@@ -117,17 +117,17 @@ impl Inspector {
                 }
             }
         });
-        self.each_row(Table::Uploads, unheard, &mut |_, key, _, _| {
+        self.each_row(Table::Uploads, unheard, |_, key, _, _| {
             if let Some((_, id)) = keys::parse_upload(key) {
                 into.add(Of::Upload, id.as_bytes());
             }
         });
-        self.each_row(Table::Parts, unheard, &mut |_, _, value, _| {
+        self.each_row(Table::Parts, unheard, |_, _, value, _| {
             if let Ok(part) = PartRecord::decode(value) {
                 into.stream(&part.stored);
             }
         });
-        self.each_row(Table::BlobGc, unheard, &mut |_, key, value, _| {
+        self.each_row(Table::BlobGc, unheard, |_, key, value, _| {
             counts.awaiting_removal += u64::from(first);
             let (Ok(id), [kind]) = (<&[u8; 16]>::try_from(key), value) else { return };
             // A row that is to go is no orphan; neither are the parts of an upload that ended.

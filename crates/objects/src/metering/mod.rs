@@ -23,11 +23,7 @@ impl ObjectService {
     ///
     /// # Errors
     /// [`Fail::Store`]; [`Fail::InvalidRequest`] for more rows than one report takes.
-    pub async fn bucket_key_usage(
-        &self,
-        days: (u32, u32),
-        of: Option<AccountId>,
-    ) -> Result<Vec<BucketKeyUsage>, Fail> {
+    pub async fn bucket_key_usage(&self, days: (u32, u32), of: Option<AccountId>) -> Result<Vec<BucketKeyUsage>, Fail> {
         self.sse.flush_bucket_key_usage().await?;
         self.metered(MeterKind::BucketKeys, days, of, BucketKeyUsage::decode).await
     }

@@ -11,6 +11,7 @@ mod inventory;
 mod kms;
 mod passphrase_arg;
 mod policy;
+mod rewrap;
 mod role;
 mod root;
 mod secret_arg;
@@ -19,8 +20,8 @@ mod target;
 mod token_key;
 mod usage;
 mod user;
-
 mod verify_at_rest;
+
 pub(crate) use self::audit::Audit;
 use crate::client::{ClientOptions, ControlClient, Credentials};
 use crate::failure::Failure;
@@ -28,17 +29,18 @@ pub(crate) use access_key::AccessKey;
 pub(crate) use account::Account;
 use clap::Args;
 pub(crate) use group::Group;
-pub(crate) use kms::Kms;
 pub(crate) use inventory::{INVENTORY_EXAMPLE, Inventory};
+pub(crate) use kms::Kms;
 pub(crate) use policy::Policy;
+pub(crate) use rewrap::Rewrap;
 pub(crate) use role::Role;
 pub(crate) use shown::printable;
 pub(crate) use token_key::TokenKey;
 pub(crate) use usage::Usage;
 pub(crate) use user::User;
+pub(crate) use verify_at_rest::{VERIFY_HELP, VerifyAtRest};
 use zeroize::Zeroizing;
 
-pub(crate) use verify_at_rest::{VERIFY_HELP, VerifyAtRest};
 /// What every subcommand of this kind takes.
 #[derive(Args, Debug)]
 pub(crate) struct Common {

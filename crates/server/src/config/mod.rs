@@ -288,11 +288,7 @@ mod tests {
             ("STRONGROOM_ADDRESS", "9000", "`address`"),
             ("STRONGROOM_REGION", "Local", "`region`"),
             ("STRONGROOM_SSE_REQUIRE_HTTPS", "no", "`sse.require_https`"),
-            (
-                "STRONGROOM_SSE_BLOCK_CUSTOMER_KEYS_ON_NEW_BUCKETS",
-                "true",
-                "`sse.block_customer_keys_on_new_buckets`",
-            ),
+            ("STRONGROOM_SSE_BLOCK_CUSTOMER_KEYS_ON_NEW_BUCKETS", "true", "`sse.block_customer_keys_on_new_buckets`"),
             ("STRONGROOM_BUCKET_KEY_TTL_SECONDS", "0", "`bucket_key_ttl_seconds`"),
             ("STRONGROOM_BUCKET_KEY_TTL_SECONDS", "86401", "`bucket_key_ttl_seconds`"),
             ("STRONGROOM_SSE_BUCKET_KEY_OBJECTS_MAX", "0", "`sse.bucket_key_objects_max`"),

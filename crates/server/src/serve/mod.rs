@@ -8,10 +8,11 @@ mod audit;
 mod banner;
 mod counters;
 mod drill;
+mod jobs;
 mod locked;
 mod memory;
-mod process;
 mod offline;
+mod process;
 mod providers;
 mod rooms;
 mod root_credentials;
@@ -30,9 +31,9 @@ use crate::tls::{Authority, Certificates};
 use banner::Banner;
 pub(crate) use drill::Drill;
 use gateway::{Gateway, GatewayConfig, Limits, Metrics, TlsSlot};
-pub(crate) use offline::{KeyPlaces, Keys, NoKeys, Offline};
 use locked::{Doors, Search};
 use model::Clock;
+pub(crate) use offline::{KeyPlaces, Keys, NoKeys, Offline};
 use rooms::Rooms;
 use signals::Signals;
 use std::future::Future;
@@ -121,6 +122,11 @@ async fn serve(
     gateway.set_object_audit(settings.audit.objects, Arc::<::audit::AuditLog>::clone(&rooms.audit));
     audit::server_event(&rooms.audit, &*rooms.clock, "StartServer").await;
     let signals = Signals::install()?;
+    let rewrap = jobs::open(&rooms);
+    gateway.set_rewrap(Arc::clone(&rewrap));
+    if let Err(error) = rewrap.go_on().await {
+        tracing::error!(%error, "rewrap jobs that were under way could not be gone on with");
+    }
     let (stop, stopping) = watch::channel(false);
     let data = spawn({
         let (gateway, tls, stopping) = (Arc::clone(&gateway), Arc::clone(&tls), stopping.clone());
@@ -134,6 +140,7 @@ async fn serve(
 
     let ended = signals.obey(&certificates, &tls, data, control, stop).await;
     // What works by itself ends first: nothing of it may want the log after its last line.
+    rewrap.close().await;
     for task in [upkeep, storage_meter, watch] {
         task.abort();
         // That it was ended is no news.

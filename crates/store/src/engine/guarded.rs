@@ -2,7 +2,9 @@
 
 use super::committer::Committer;
 use super::{Engine, View};
-use crate::{CommitFuture, Counters, MetaStore, ReadError, Snapshot, StoreFault, Table, Transaction, checksum};
+use crate::{
+    CommitFuture, Counters, MetaStore, ReadError, Snapshot, StoreFault, Surveyed, Table, Transaction, checksum,
+};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -80,7 +82,7 @@ impl Snapshot for Checked {
         table: Table,
         prefix: &[u8],
         from: Option<&[u8]>,
-        visit: &mut dyn FnMut(&[u8], Result<&[u8], StoreFault>) -> bool,
+        visit: &mut dyn FnMut(&[u8], Surveyed<'_>) -> bool,
     ) -> Result<(), ReadError> {
         self.0.scan(table, prefix, from, &mut |key, stored| visit(key, checksum::verify(table, key, stored)))
     }

@@ -12,6 +12,7 @@ mod input;
 mod inventory;
 mod keys;
 mod resource;
+mod rewrap;
 mod root;
 mod routes;
 mod usage;
@@ -77,13 +78,18 @@ impl Call<'_> {
             Operation::RevokeRoleSessions => self.revoke_role_sessions(named).await,
             Operation::RotateTokenKey => self.rotate_token_key().await,
             Operation::Explain => self.explain().await,
-            Operation::KeyImpact => self.key_impact(named).await,
             Operation::Inventory => self.inventory(named).await,
+            Operation::KeyImpact => self.key_impact(named).await,
             Operation::KeyUsage => self.key_usage().await,
             Operation::RequestUsage => self.request_usage().await,
             Operation::StorageUsage => self.storage_usage().await,
             Operation::BucketKeyUsage => self.bucket_key_usage().await,
             Operation::ChangeRootKey => self.change_root_key().await,
+            Operation::StartRewrap => self.start_rewrap().await,
+            Operation::ListRewraps => self.list_rewraps().await,
+            Operation::GetRewrap => self.get_rewrap(named).await,
+            Operation::StopRewrap => self.stop_rewrap(named).await,
+            Operation::ResumeRewrap => self.resume_rewrap(named).await,
             Operation::BackUpKeys => self.back_up_keys().await,
         }
     }

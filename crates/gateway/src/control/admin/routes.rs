@@ -24,6 +24,11 @@ pub(super) enum Operation {
     BucketKeyUsage,
     ChangeRootKey,
     BackUpKeys,
+    StartRewrap,
+    ListRewraps,
+    GetRewrap,
+    StopRewrap,
+    ResumeRewrap,
 }
 
 /// Method, path below `/admin/v1/`, operation. `*` stands for a name, percent-encoded; there is at most one.
@@ -38,14 +43,19 @@ pub(super) const ROUTES: &[(&str, &str, Operation)] = &[
     ("POST", "roles/*/revoke-sessions", Operation::RevokeRoleSessions),
     ("POST", "token-key/rotate", Operation::RotateTokenKey),
     ("POST", "explain", Operation::Explain),
+    ("GET", "buckets/*/inventory", Operation::Inventory),
     ("GET", "kms/keys/*/impact", Operation::KeyImpact),
     ("GET", "kms/usage", Operation::KeyUsage),
     ("GET", "usage/requests", Operation::RequestUsage),
     ("GET", "usage/storage", Operation::StorageUsage),
     ("GET", "usage/bucket-keys", Operation::BucketKeyUsage),
-    ("GET", "buckets/*/inventory", Operation::Inventory),
     ("POST", "kms/root/rewrap", Operation::ChangeRootKey),
     ("POST", "kms/backup", Operation::BackUpKeys),
+    ("POST", "rewrap", Operation::StartRewrap),
+    ("GET", "rewrap", Operation::ListRewraps),
+    ("GET", "rewrap/*", Operation::GetRewrap),
+    ("POST", "rewrap/*/stop", Operation::StopRewrap),
+    ("POST", "rewrap/*/resume", Operation::ResumeRewrap),
 ];
 
 const PREFIX: &str = "/admin/v1/";
