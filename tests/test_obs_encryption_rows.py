@@ -473,8 +473,9 @@ def decided(default, asked):
     if asked == "AES256":
         return ("AES256", None, False)
     if asked.startswith("kms"):
-        return ("kms", "other" if asked == "kms and a key" else "account", of_bucket[2])
-    if of_bucket[0] != "kms":
+        # Who says so itself takes nothing over from the bucket, no bucket key either.
+        return ("kms", "other" if asked == "kms and a key" else "account", False)
+    if of_bucket[0] != "kms" or (asked == "a bucket key" and of_bucket[1] == "account"):
         return "InvalidArgument"
     return ("kms", of_bucket[1], asked == "a bucket key")
 
