@@ -414,7 +414,8 @@ impl Stage<'_> {
             let object = name(self.object());
             let begin = self.history.tick();
             match self.h.objects.update_object_encryption(&cx(), &self.bucket, &object, None, &to).await {
-                Ok(_) | Err(Fail::NoSuchKey { .. } | Fail::Encryption(SseError::NotRewrappable)) => {}
+                Ok(_)
+                | Err(Fail::NoSuchKey { .. } | Fail::ConditionalConflict | Fail::Encryption(SseError::NotRewrappable)) => {}
                 Err(fail) => {
                     assert!(is_disabled(&fail), "{fail:?}");
                     let span = self.history.since(begin);
