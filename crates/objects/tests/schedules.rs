@@ -415,7 +415,9 @@ impl Stage<'_> {
             let begin = self.history.tick();
             match self.h.objects.update_object_encryption(&cx(), &self.bucket, &object, None, &to).await {
                 Ok(_)
-                | Err(Fail::NoSuchKey { .. } | Fail::ConditionalConflict | Fail::Encryption(SseError::NotRewrappable)) => {}
+                | Err(
+                    Fail::NoSuchKey { .. } | Fail::ConditionalConflict | Fail::Encryption(SseError::NotRewrappable),
+                ) => {}
                 Err(fail) => {
                     assert!(is_disabled(&fail), "{fail:?}");
                     let span = self.history.since(begin);
