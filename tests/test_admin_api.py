@@ -76,8 +76,14 @@ def a_body(operation):
     }.get(operation)
 
 
-# Jobs are concealed as if they were not there.
-CONCEALED = {"GetRewrap": (404, "NoSuchJob"), "StopRewrap": (404, "NoSuchJob"), "ResumeRewrap": (404, "NoSuchJob")}
+# What is answered other than 403: jobs are concealed as if they were not there; the inventory of a bucket asks for rights to
+# buckets, which this user has.
+CONCEALED = {
+    "GetRewrap": (404, "NoSuchJob"),
+    "StopRewrap": (404, "NoSuchJob"),
+    "ResumeRewrap": (404, "NoSuchJob"),
+    "Inventory": (404, "NoSuchBucket"),
+}
 
 
 # ---- every route ----------------------------------------------------------------------------------------------------
@@ -120,6 +126,12 @@ def test_a_low_user_does_not_learn_what_exists(server, low, other, method, patte
         message = refused(reply, *CONCEALED.get(operation, (403, "AccessDenied")))["message"]
         told.append(message.replace(asked, "?"))
     assert told[0] == told[1]
+
+
+def test_who_may_not_list_buckets_does_not_learn_which_there_are(server, s3, bucket):
+    nobody = identities.make_user(server, name("nobody"), [allow("kms:*")])
+    for asked in (bucket, "absent", "No_Name"):
+        refused(call(server, "GET", f"buckets/{asked}/inventory", credentials=nobody), 403, "AccessDenied")
 
 
 def test_unknown_paths_and_methods_are_told_to_who_signed(server):

@@ -28,7 +28,6 @@ impl Call<'_> {
                 max.ok_or_else(|| Fault::input(format!("max: it is a number from 1 to {INVENTORY_PAGE_MAX}")))?
             }
         };
-        let bucket = BucketName::parse(named).map_err(|_| no_bucket())?;
         let cx = RequestContext {
             request_id: self.request.request_id.to_owned(),
             principal: self.requester.principal.clone(),
@@ -38,14 +37,22 @@ impl Call<'_> {
             via: "admin",
             rules: Dialect::S3.rules,
         };
-        let page = self.request.gateway.objects.encryption_inventory(&cx, &bucket, after, max).await;
-        let page = page.map_err(refused)?;
-        let objects: Vec<Value> = page.objects.iter().map(|entry| shown(&bucket, entry)).collect();
-        Ok(json(StatusCode::OK, &object!({ "objects": objects, "next": page.next })))
+        let objects = &self.request.gateway.objects;
+        let page = match BucketName::parse(named) {
+            Ok(bucket) => objects.encryption_inventory(&cx, &bucket, after, max).await.map(|page| (bucket, page)),
+            Err(_) => Err(Fail::NoSuchBucket),
+        };
+        let (bucket, page) = match page {
+            // That there is none is told to who may list buckets.
+            Err(Fail::NoSuchBucket) if objects.list_buckets(&cx).await.is_err() => Err(refused(Fail::AccessDenied)),
+            page => page.map_err(refused),
+        }?;
+        let shown: Vec<Value> = page.objects.iter().map(|entry| entry_shown(&bucket, entry)).collect();
+        Ok(json(StatusCode::OK, &object!({ "objects": shown, "next": page.next })))
     }
 }
 
-fn shown(bucket: &BucketName, entry: &InventoryEntry) -> Value {
+fn entry_shown(bucket: &BucketName, entry: &InventoryEntry) -> Value {
     let InventoryEntry { name, uid, size, last_modified, etag, how, checksum, parts } = entry;
     object!({
         "bucket": bucket.as_str(),
