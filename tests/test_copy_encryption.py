@@ -124,8 +124,9 @@ def test_copies(server, places, sources, dialect, of, to, where):
     headers = source(d, sources, f"source/{of}", of) | write(d, to, place.cmk)
     # What is not said, the target's bucket says: never the source, and never its bucket.
     expected = place.inherited if to == "plain" else wanted(to, place.cmk)
-    if where == "kms" and to == "sse-kms":
-        expected = expected | {"bucket key": "true"}  # the flag of the bucket, which the request does not speak of
+    if where == "kms" and to == "sse-kms" and d.name == "s3":
+        # The flag of the bucket, which the request does not speak of; in OBS who names the method says all.
+        expected = expected | {"bucket key": "true"}
     copied = expect(d.send(server, "PUT", place.name, name, headers=headers), 200)
     assert shown(d, copied) == expected
     for method in ("HEAD", "GET"):
@@ -142,7 +143,7 @@ def test_copies(server, places, sources, dialect, of, to, where):
 def test_copies_of_parts(server, places, sources, dialect, of, to):
     d, place, name = dialect, places["kms"], f"parts/{of}/{to}"
     expected = place.inherited if to == "plain" else wanted(to, place.cmk)
-    if to == "sse-kms":
+    if to == "sse-kms" and d.name == "s3":
         expected = expected | {"bucket key": "true"}
     begun = d.send(server, "POST", place.name, name, headers=write(d, to, place.cmk), query=[("uploads", None)])
     upload, listed = upload_id(begun), ""
