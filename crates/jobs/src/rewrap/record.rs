@@ -433,7 +433,7 @@ mod tests {
             changed
         };
         assert_eq!(JobRecord::decode(&with(1, 9)), Ok(None), "a job of another kind");
-        for wrong in [&row[1..], &row[..row.len() - 1], &[&row[..], &[0]].concat(), &with(0, 2), &with(2, 9)] {
+        for wrong in [&row[2..], &row[..row.len() - 1], &[&row[..], &[0]].concat(), &with(0, 2), &with(2, 9)] {
             assert!(JobRecord::decode(wrong).is_err(), "{}", data_encoding::HEXLOWER.encode(wrong));
         }
     }
