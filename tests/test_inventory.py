@@ -1,13 +1,15 @@
-"""The encryption inventory: how each object of a bucket is sealed, as comma-separated values; and what needs which version
-of a CMK."""
+"""The encryption inventory: how each object of a bucket is sealed, as comma-separated values and as Parquet; and what needs
+which version of a CMK."""
 
 import csv
 import io
 import json
 import uuid
-from urllib.parse import unquote
+from datetime import datetime
+from urllib.parse import quote, unquote
 
 import pytest
+from pyarrow import parquet
 
 from harness import cli, identities
 
@@ -54,6 +56,30 @@ def test_a_file_is_written_once(server, filled, tmp_path):
     assert said == f"5 objects: {path}\n" and path.stat().st_mode & 0o777 == 0o600
     assert len(rows(path.read_text())) == 5
     cli.refused(server, "inventory", "--bucket", filled, "--output", path, code="exists")
+
+
+def test_parquet_says_the_same_with_types(server, filled, tmp_path):
+    path = tmp_path / "inventory.parquet"
+    said = cli.run(server, "inventory", "--bucket", filled, "--format", "parquet", "--output", path).stdout
+    assert said == f"5 objects: {path}\n" and path.stat().st_mode & 0o777 == 0o600
+    table = parquet.read_table(path).to_pylist()
+    assert [row["name"] for row in table] == sorted(NAMES, key=str.encode)
+    told = rows(cli.run(server, "inventory", "--bucket", filled).stdout)
+    assert list(table[0]) == list(next(iter(told.values())))
+
+    def text(value):
+        return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+    for row, line in zip(table, told.values(), strict=True):
+        row["name"] = quote(row["name"], safe="/~_.").replace("-", "%2D")
+        written = row.pop("last_modified")
+        assert written == datetime.fromisoformat(line.pop("last_modified"))
+        assert {name: text(value) for name, value in row.items()} == line
+
+
+def test_parquet_is_one_thing_json_another(server, filled):
+    done = cli.run(server, "inventory", "--bucket", filled, "--format", "parquet", "--json", check=False)
+    assert done.returncode == 2 and "--json" in done.stderr and done.stdout == ""
 
 
 def test_pages_go_on_where_the_last_one_ended(server, s3):
