@@ -10,11 +10,14 @@
 //! could open none of it, and starting with one would hide the loss: the server refuses.
 
 mod file;
+mod files;
 mod keeper;
 mod passphrase;
+mod sealed;
 mod token;
 
 pub(crate) use file::FileSource;
+pub(crate) use files::KeyFiles;
 pub(crate) use keeper::Keeper;
 pub(crate) use passphrase::{GivenPassphrase, PassphraseSource};
 pub(crate) use token::{TokenPlace, TokenSource};
@@ -55,7 +58,7 @@ impl From<SourceFault> for Failure {
     }
 }
 
-/// A place outside the store that keeps the root key. All methods may block.
+/// A place outside the store that keeps the root key, in a file of its own. All methods may block.
 ///
 /// Guarantees: what [`write`](RootSource::write) was given is durable when it returns, and [`read`](RootSource::read) gives
 /// it back; [`promote`](RootSource::promote) is one step, after which the staged key is the present one and the former is
@@ -64,6 +67,9 @@ pub(crate) trait RootSource: Send + Sync {
     /// What the setting `root_key_source` calls it.
     fn name(&self) -> &'static str;
 
+    /// Its files.
+    fn files(&self) -> &KeyFiles;
+
     /// The key; `None` when there is none.
     fn read(&self, which: Which, passphrase: Option<&GivenPassphrase>) -> Result<Option<RootKey>, SourceFault>;
 
@@ -71,10 +77,14 @@ pub(crate) trait RootSource: Send + Sync {
     fn write(&self, which: Which, key: &RootKey, passphrase: Option<&GivenPassphrase>) -> Result<(), SourceFault>;
 
     /// The staged key takes the present one's place.
-    fn promote(&self) -> Result<(), SourceFault>;
+    fn promote(&self) -> Result<(), SourceFault> {
+        self.files().promote()
+    }
 
     /// Removes a key; none is fine.
-    fn remove(&self, which: Which) -> Result<(), SourceFault>;
+    fn remove(&self, which: Which) -> Result<(), SourceFault> {
+        self.files().remove(which)
+    }
 }
 
 /// What the settings say about the root key.

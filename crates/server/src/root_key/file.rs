@@ -1,14 +1,12 @@
-//! The root key in a file: 64 hexadecimal digits and a line feed, mode 0600. A staged key lies beside it, with `.next` at the
-//! end of its name.
+//! The root key in a file: 64 hexadecimal digits and a line feed, mode 0600.
 
-use super::{GivenPassphrase, RootSource, SourceFault, Which};
+use super::{GivenPassphrase, KeyFiles, RootSource, SourceFault, Which};
 use crate::failure::Failure;
-use crate::private_file::{refuse_if_open_to_others, remove, rename, write_private};
 use crypto::{RootKey, SecretBytes, Wrappable};
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use zeroize::{Zeroize, Zeroizing};
 
 const KEY_BYTES: usize = 32;
@@ -16,40 +14,14 @@ const HEX_BYTES: usize = 2 * KEY_BYTES;
 
 /// A file with the key in clear.
 pub(crate) struct FileSource {
-    path: PathBuf,
+    files: KeyFiles,
 }
 
 impl FileSource {
     /// The file at a path.
     pub(crate) fn new(path: &Path) -> Self {
-        Self { path: path.to_owned() }
+        Self { files: KeyFiles::new(path) }
     }
-}
-
-/// The file of a key.
-pub(super) fn place(path: &Path, which: Which) -> PathBuf {
-    match which {
-        Which::Present => path.to_owned(),
-        Which::Staged => {
-            let mut name = path.as_os_str().to_owned();
-            name.push(".next");
-            PathBuf::from(name)
-        }
-    }
-}
-
-/// Opens a file that is closed to others; `None` when it is not there.
-pub(super) fn open(path: &Path) -> Result<Option<File>, SourceFault> {
-    match path.try_exists() {
-        Ok(false) => return Ok(None),
-        Ok(true) => refuse_if_open_to_others(path, "chmod 600").map_err(SourceFault::Broken)?,
-        Err(error) => {
-            return Err(SourceFault::Locked(Failure::io("look for the root key file", path, &error).to_string()));
-        }
-    }
-    File::open(path)
-        .map(Some)
-        .map_err(|error| SourceFault::Locked(Failure::io("read the root key file", path, &error).to_string()))
 }
 
 impl RootSource for FileSource {
@@ -57,28 +29,30 @@ impl RootSource for FileSource {
         "file"
     }
 
+    fn files(&self) -> &KeyFiles {
+        &self.files
+    }
+
     fn read(&self, which: Which, _: Option<&GivenPassphrase>) -> Result<Option<RootKey>, SourceFault> {
-        let path = place(&self.path, which);
-        let Some(file) = open(&path)? else { return Ok(None) };
-        load(file, &path).map(Some)
+        let Some(file) = self.files.open(which)? else { return Ok(None) };
+        let key = load(file).map_err(|error| self.files.unread(which, &error))?;
+        let wrong = || {
+            let path = self.files.path(which);
+            let what = format!("`{}` is not a root key: it must hold {HEX_BYTES} hexadecimal digits", path.display());
+            SourceFault::Broken(Failure::new(what))
+        };
+        key.ok_or_else(wrong).map(Some)
     }
 
     fn write(&self, which: Which, key: &RootKey, _: Option<&GivenPassphrase>) -> Result<(), SourceFault> {
         let mut text = Zeroizing::new([b'\n'; HEX_BYTES + 1]);
         HEXLOWER.encode_mut(key.as_secret().expose(), &mut text[..HEX_BYTES]);
-        write_private(&place(&self.path, which), &*text).map_err(SourceFault::Broken)
-    }
-
-    fn promote(&self) -> Result<(), SourceFault> {
-        rename(&place(&self.path, Which::Staged), &self.path).map_err(SourceFault::Broken)
-    }
-
-    fn remove(&self, which: Which) -> Result<(), SourceFault> {
-        remove(&place(&self.path, which)).map_err(SourceFault::Broken)
+        self.files.write(which, &*text)
     }
 }
 
-fn load(mut file: File, path: &Path) -> Result<RootKey, SourceFault> {
+/// The key; `None` when it is none.
+fn load(mut file: File) -> std::io::Result<Option<RootKey>> {
     // A fixed buffer, one byte larger than any good file, so that the key is copied by no growing vector.
     let mut buffer = Zeroizing::new([0; HEX_BYTES + 2]);
     let mut len = 0;
@@ -87,18 +61,11 @@ fn load(mut file: File, path: &Path) -> Result<RootKey, SourceFault> {
             Ok(0) => break,
             Ok(read) => len += read,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => {
-                return Err(SourceFault::Locked(Failure::io("read the root key file", path, &error).to_string()));
-            }
+            Err(error) => return Err(error),
         }
     }
     let text = buffer[..len].strip_suffix(b"\n").unwrap_or(&buffer[..len]);
-    parse(text).ok_or_else(|| {
-        SourceFault::Broken(Failure::new(format!(
-            "`{}` is not a root key: it must hold {HEX_BYTES} hexadecimal digits",
-            path.display()
-        )))
-    })
+    Ok(parse(text))
 }
 
 fn parse(text: &[u8]) -> Option<RootKey> {

@@ -1,26 +1,23 @@
 //! The root key sealed under a passphrase: a random key in `root.sealed`, wrapped under what Argon2id makes of the passphrase.
 //! The bytes are drawn in docs/formats/root-key.md.
 
-use super::file::{open, place};
-use super::{RootSource, SourceFault, Which};
+use super::sealed::{self, Under};
+use super::{KeyFiles, RootSource, SourceFault, Which};
 use crate::failure::Failure;
-use crate::private_file::{refuse_if_open_to_others, remove, rename, write_private};
+use crate::private_file::refuse_if_open_to_others;
 use crypto::{
-    Binding, ChecksumAlgorithm, Checksummer, PASSPHRASE_BYTES_MAX, PASSPHRASE_PARAMS_BYTES, PassphraseCost,
-    PassphraseKey, PassphraseParams, PassphraseUse, RootKey, SystemEntropy, WRAPPED_BYTES, Wrapped, unwrap, wrap,
+    Binding, PASSPHRASE_BYTES_MAX, PASSPHRASE_PARAMS_BYTES, PassphraseCost, PassphraseKey, PassphraseParams,
+    PassphraseUse, RootKey, SystemEntropy, WRAPPED_BYTES, Wrapped, unwrap, wrap,
 };
 use model::codec::Reader;
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use zeroize::Zeroizing;
 
-const MAGIC: &[u8; 8] = b"SRROOTK\0";
-const FORMAT: u8 = 1;
-const UNDER_A_PASSPHRASE: u8 = 1;
-const HEAD_BYTES: usize = MAGIC.len() + 2 + PASSPHRASE_PARAMS_BYTES;
-const CRC_BYTES: usize = 4;
-const FILE_BYTES: usize = HEAD_BYTES + WRAPPED_BYTES + CRC_BYTES;
+/// Bytes that the wrap is bound to.
+const HEAD_BYTES: usize = sealed::HEAD_BYTES + PASSPHRASE_PARAMS_BYTES;
+const FILE_BYTES: usize = HEAD_BYTES + WRAPPED_BYTES + sealed::CRC_BYTES;
 
 /// A passphrase as it was given. Wiped on drop.
 pub(crate) struct GivenPassphrase(Zeroizing<Vec<u8>>);
@@ -55,14 +52,14 @@ impl GivenPassphrase {
 
 /// A file with the key sealed under a passphrase.
 pub(crate) struct PassphraseSource {
-    path: PathBuf,
+    files: KeyFiles,
     cost: PassphraseCost,
 }
 
 impl PassphraseSource {
     /// The file at a path. The cost is that of keys sealed from now on.
     pub(crate) fn new(path: &Path, cost: PassphraseCost) -> Self {
-        Self { path: path.to_owned(), cost }
+        Self { files: KeyFiles::new(path), cost }
     }
 }
 
@@ -71,27 +68,18 @@ impl RootSource for PassphraseSource {
         "passphrase"
     }
 
+    fn files(&self) -> &KeyFiles {
+        &self.files
+    }
+
     fn read(&self, which: Which, passphrase: Option<&GivenPassphrase>) -> Result<Option<RootKey>, SourceFault> {
-        let path = place(&self.path, which);
-        let Some(file) = open(&path)? else { return Ok(None) };
-        let mut bytes = Vec::with_capacity(FILE_BYTES + 1);
-        file.take(FILE_BYTES as u64 + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|error| SourceFault::Locked(Failure::io("read", &path, &error).to_string()))?;
-        unseal(&bytes, passphrase, &path).map(Some)
+        let Some(bytes) = self.files.read(which, FILE_BYTES)? else { return Ok(None) };
+        unseal(&bytes, passphrase, &self.files.path(which)).map(Some)
     }
 
     fn write(&self, which: Which, key: &RootKey, passphrase: Option<&GivenPassphrase>) -> Result<(), SourceFault> {
         let passphrase = passphrase.ok_or_else(no_passphrase)?;
-        write_private(&place(&self.path, which), &seal(key, passphrase, self.cost)?).map_err(SourceFault::Broken)
-    }
-
-    fn promote(&self) -> Result<(), SourceFault> {
-        rename(&place(&self.path, Which::Staged), &self.path).map_err(SourceFault::Broken)
-    }
-
-    fn remove(&self, which: Which) -> Result<(), SourceFault> {
-        remove(&place(&self.path, which)).map_err(SourceFault::Broken)
+        self.files.write(which, &seal(key, passphrase, self.cost)?)
     }
 }
 
@@ -110,30 +98,18 @@ fn broken(why: impl Into<String>) -> SourceFault {
 fn seal(key: &RootKey, passphrase: &GivenPassphrase, cost: PassphraseCost) -> Result<Vec<u8>, SourceFault> {
     let params = PassphraseParams::new(cost, &SystemEntropy)
         .ok_or_else(|| broken("the cost of the passphrase is out of range"))?;
-    let mut file = Vec::with_capacity(FILE_BYTES);
-    file.extend_from_slice(MAGIC);
-    file.extend_from_slice(&[FORMAT, UNDER_A_PASSPHRASE]);
+    let mut file = sealed::head(Under::Passphrase, FILE_BYTES);
     file.extend_from_slice(&params.encode());
     let kek = derive(passphrase, &params)?;
     file.extend_from_slice(wrap(&kek, key, &binding(&file), &SystemEntropy).as_bytes());
-    file.extend_from_slice(&crc(&file));
-    Ok(file)
+    Ok(sealed::finish(file))
 }
 
 fn unseal(file: &[u8], passphrase: Option<&GivenPassphrase>, path: &Path) -> Result<RootKey, SourceFault> {
     let shown = path.display();
-    if file.len() != FILE_BYTES || file[..MAGIC.len()] != *MAGIC {
-        return Err(broken(format!("`{shown}` is not a sealed root key")));
-    }
-    let (body, sum) = file.split_at(FILE_BYTES - CRC_BYTES);
-    if crc(body) != sum {
-        return Err(broken(format!("`{shown}` is damaged; restore it from your copy")));
-    }
-    if body[MAGIC.len()..][..2] != [FORMAT, UNDER_A_PASSPHRASE] {
-        return Err(broken(format!("`{shown}` has a format that this program does not know")));
-    }
+    let body = sealed::body(file, Under::Passphrase, FILE_BYTES).map_err(|why| broken(format!("`{shown}` {why}")))?;
     let malformed = |_| broken(format!("`{shown}` is malformed"));
-    let mut r = Reader::bare(&body[MAGIC.len() + 2..]);
+    let mut r = Reader::bare(&body[sealed::HEAD_BYTES..]);
     let params = r.array().and_then(|bytes| PassphraseParams::decode(&bytes)).map_err(malformed)?;
     let wrapped = Wrapped::<RootKey>::from_bytes(r.array().map_err(malformed)?);
     let kek = derive(passphrase.ok_or_else(no_passphrase)?, &params)?;
@@ -148,12 +124,4 @@ fn derive(passphrase: &GivenPassphrase, params: &PassphraseParams) -> Result<Pas
 
 fn binding(head: &[u8]) -> Binding {
     Binding::new("root-sealed").field(head)
-}
-
-fn crc(bytes: &[u8]) -> [u8; CRC_BYTES] {
-    let mut checksummer = Checksummer::new(ChecksumAlgorithm::Crc32c);
-    checksummer.update(bytes);
-    let mut out = [0; CRC_BYTES];
-    out.copy_from_slice(checksummer.finish().bytes());
-    out
 }
