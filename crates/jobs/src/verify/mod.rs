@@ -5,6 +5,7 @@
 //! sample.rs   which objects are opened, where not all are: a seeded choice that anyone can repeat
 //! tally.rs    what was counted and found, in bounded memory
 //! run.rs      the walk: a page at a time, objects of a page side by side, on blocking threads
+//! judge.rs    one object or upload: opened, and judged
 //! report.rs   the report as JSON
 //! page.rs     the report as a page for people
 //! ```
@@ -13,6 +14,7 @@
 //! *wrong*; and what *could not be verified*, of which nothing is known to be wrong: its CMK is disabled, its key service
 //! does not answer. Objects under a customer key are a class of their own: nobody but the customer can open them.
 
+mod judge;
 mod page;
 mod report;
 mod run;

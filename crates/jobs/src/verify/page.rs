@@ -287,6 +287,9 @@ impl Report {
             }
             None => line("Files and references", "not looked at: they are of all buckets together".to_owned())?,
         }
+        if let Some(rows) = tally.other_rows {
+            line("Other tables", format!("{} rows, compared with their checksums", grouped(rows)))?;
+        }
         out.push_str("</tbody></table>\n");
         Ok(())
     }

@@ -91,7 +91,9 @@ impl Report {
     pub fn verdict(&self) -> Verdict {
         if self.tally.findings_total() > 0 {
             Verdict::Findings
-        } else if self.tally.unverified_total() > 0 || self.circumstances.broken.is_some() {
+        } else if self.tally.unverified_total() > 0 || !self.tally.index_complete || self.circumstances.broken.is_some()
+        {
+            // An index that is not complete cannot be said to lack nothing.
             Verdict::Incomplete
         } else {
             Verdict::Sound
@@ -146,6 +148,7 @@ impl Report {
                 "of_deleted_buckets": tally.bucket_keys_left,
             },
             "index": { "complete": tally.index_complete, "rows": tally.index_rows },
+            "other_rows": tally.other_rows,
             "files": tally.references.map(|counts| json!({
                 "blobs": counts.files,
                 "bytes": counts.file_bytes,

@@ -1,21 +1,22 @@
 //! The walk over a store: buckets, objects, uploads, bucket keys, the index, references and files. A page at a time;
 //! objects of a page are opened side by side, each on a blocking thread, each with some segments in memory.
 
+use super::judge::{Judged, unopened};
 use super::sample::{Chosen, Drawing, Sample};
 use super::tally::{Judgement, Tally};
 use model::{BucketName, BucketUid};
-use objects::inspect::{
-    Buckets, Finding, FindingKind, InspectedUpload, InspectedVersion, Inspector, OpenedBody, Page, REFERENCES_HELD,
-};
-use sse::{NotOpened, SseVerification};
+use objects::inspect::{Buckets, Finding, FindingKind, Inspector, Page, REFERENCES_HELD};
+use sse::SseVerification;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use store::Table;
 use tokio::task::{JoinSet, spawn_blocking};
 
 /// What is to be verified.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// One bucket alone. References, files and the index are then not walked: they are of all buckets.
+    /// One bucket alone. Tables of all buckets, and files, are then not walked; of them only what the bucket's own
+    /// records lead to is looked at.
     pub bucket: Option<BucketName>,
     /// Only a sample is opened; of the rest the structure is checked.
     pub sample: Option<Sample>,
@@ -52,21 +53,11 @@ impl Progress for Silent {
 }
 
 /// What the parts of a run share.
-struct Run {
-    inspector: Inspector,
-    keys: Option<Arc<SseVerification>>,
+pub(super) struct Run {
+    pub(super) inspector: Inspector,
+    pub(super) keys: Option<Arc<SseVerification>>,
     options: Options,
-    progress: Arc<dyn Progress>,
-}
-
-/// What came of one object or upload.
-struct Judged {
-    bucket: String,
-    how: objects::inspect::SealedHow,
-    bytes: u64,
-    parts: Option<u64>,
-    judgement: Judgement,
-    opened: OpenedBody,
+    pub(super) progress: Arc<dyn Progress>,
 }
 
 /// Verifies a store. Without keys the structure alone is looked at, and nothing is opened.
@@ -82,10 +73,11 @@ pub async fn verify(
     let run = Arc::new(Run { inspector, keys, options, progress });
     let mut tally = Tally::default();
     run.progress.phase("buckets", 0);
-    let (buckets, findings) = run
+    let (buckets, index_complete, findings) = run
         .blocking(|run| {
             let mut findings = Vec::new();
-            (run.inspector.buckets(&mut findings), findings)
+            let buckets = run.inspector.buckets(&mut findings);
+            (buckets, run.inspector.index_is_complete(&mut findings), findings)
         })
         .await?;
     let of = match &run.options.bucket {
@@ -94,7 +86,11 @@ pub async fn verify(
     };
     tally.buckets = buckets.len() as u64;
     tally.find_all(findings);
-    tally.index_complete = run.inspector.index_is_complete().unwrap_or(false);
+    tally.index_complete = index_complete;
+    if !index_complete {
+        let why = "the index of CMKs is not complete: what it lacks is not known";
+        tally.unverified.insert(why.to_owned(), 1);
+    }
     let buckets = Arc::new(buckets);
     let chosen = run.count(of, &mut tally).await?;
     run.versions(&buckets, of, chosen, &mut tally).await?;
@@ -102,6 +98,7 @@ pub async fn verify(
     run.bucket_keys(&buckets, of, &mut tally).await?;
     if of.is_none() {
         run.index(&buckets, &mut tally).await?;
+        run.tables_alone(&mut tally).await?;
         run.progress.phase("references and files", 0);
         let (counts, findings) = run
             .blocking(|run| {
@@ -117,7 +114,7 @@ pub async fn verify(
 }
 
 impl Run {
-    async fn blocking<T: Send + 'static>(
+    pub(super) async fn blocking<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Self) -> T + Send + 'static,
     ) -> Result<T, String> {
@@ -163,7 +160,10 @@ impl Run {
                         let open = chosen.is_none_or(|chosen| chosen.holds(&found.key));
                         self.room(&mut tasks, tally).await?;
                         let run = Arc::clone(self);
-                        tasks.spawn(async move { run.version(found, open).await });
+                        tasks.spawn(async move {
+                            let found = run.blocking(move |run| run.inspector.inspect_version(found)).await?;
+                            run.judge(found, open).await
+                        });
                     }
                     Err(finding) => {
                         self.progress.step();
@@ -197,52 +197,12 @@ impl Run {
         done: Result<Result<Judged, String>, tokio::task::JoinError>,
         tally: &mut Tally,
     ) -> Result<(), String> {
-        let judged = done.map_err(|error| format!("a worker did not end: {error}"))??;
-        let Judged { bucket, how, bytes, parts, judgement, opened } = judged;
-        let wrong = !opened.findings.is_empty();
-        match parts {
-            None => tally.judge(&bucket, how, bytes, wrong, &judgement),
-            Some(parts) => {
-                tally.uploads += 1;
-                tally.parts += parts;
-                tally.uploads_opened += u64::from(judgement == Judgement::Verified);
-                if let Judgement::Unverified(why) = judgement {
-                    *tally.unverified.entry(why).or_default() += 1;
-                }
-            }
-        }
-        tally.segments += opened.segments;
-        tally.opened_bytes = tally.opened_bytes.saturating_add(opened.bytes);
-        tally.find_all(opened.findings);
+        done.map_err(|error| format!("a worker did not end: {error}"))??.enter(tally);
         self.progress.step();
         Ok(())
     }
 
-    async fn version(self: Arc<Self>, mut found: InspectedVersion, open: bool) -> Result<Judged, String> {
-        let mut findings = std::mem::take(&mut found.findings);
-        let (bucket, how, bytes) = (found.bucket().to_string(), found.sealed_how(), found.bytes());
-        let judged = |judgement, opened| Judged { bucket, how, bytes, parts: None, judgement, opened };
-        let Some(keys) = self.keys.as_ref().filter(|_| open) else {
-            return Ok(judged(Judgement::StructureOnly, OpenedBody { findings, ..OpenedBody::default() }));
-        };
-        let (judgement, opened) = match keys.open(found.envelope(), found.target()).await {
-            Ok(opened) => {
-                findings.extend(opened.by_copy.map(|what| found.finding(FindingKind::BucketKeyRow, what)));
-                let opened = self
-                    .blocking(move |run| run.inspector.open(&found, &opened.keys, &|bytes| run.progress.opened(bytes)))
-                    .await?;
-                (Judgement::Verified, opened)
-            }
-            Err(error) => {
-                let (judgement, finding) = unopened(error, |kind, what| found.finding(kind, what));
-                findings.extend(finding);
-                (judgement, OpenedBody::default())
-            }
-        };
-        findings.extend(opened.findings);
-        Ok(judged(judgement, OpenedBody { findings, ..opened }))
-    }
-
+    /// Uploads are opened, one after the other, in a run with keys that opens everything: a sample is of objects.
     async fn uploads(
         self: &Arc<Self>,
         buckets: &Arc<Buckets>,
@@ -258,8 +218,9 @@ impl Run {
             for item in items {
                 match item {
                     Ok(found) => {
-                        let judged = Arc::clone(self).upload(found).await;
-                        self.enter(Ok(judged), tally)?;
+                        let found = self.blocking(move |run| run.inspector.inspect_upload(found)).await?;
+                        self.judge(found, self.options.sample.is_none()).await?.enter(tally);
+                        self.progress.step();
                     }
                     Err(finding) => tally.find(finding),
                 }
@@ -269,33 +230,6 @@ impl Run {
                 None => return Ok(()),
             }
         }
-    }
-
-    /// Uploads are opened in a run with keys that opens everything: a sample is of objects.
-    async fn upload(self: Arc<Self>, mut found: InspectedUpload) -> Result<Judged, String> {
-        let mut findings = std::mem::take(&mut found.findings);
-        let (bucket, how) = (found.bucket().to_string(), found.sealed_how());
-        let parts = Some(found.parts() as u64);
-        let judged = |judgement, opened| Judged { bucket, how, bytes: 0, parts, judgement, opened };
-        let Some(keys) = self.keys.as_ref().filter(|_| self.options.sample.is_none()) else {
-            return Ok(judged(Judgement::StructureOnly, OpenedBody { findings, ..OpenedBody::default() }));
-        };
-        let (judgement, opened) = match keys.open(found.envelope(), found.target()).await {
-            Ok(opened) => {
-                findings.extend(opened.by_copy.map(|what| found.finding(FindingKind::BucketKeyRow, what)));
-                let open = move |run: &Self| {
-                    run.inspector.open_upload(&found, &opened.keys, &|bytes| run.progress.opened(bytes))
-                };
-                (Judgement::Verified, self.blocking(open).await?)
-            }
-            Err(error) => {
-                let (judgement, finding) = unopened(error, |kind, what| found.finding(kind, what));
-                findings.extend(finding);
-                (judgement, OpenedBody::default())
-            }
-        };
-        findings.extend(opened.findings);
-        Ok(judged(judgement, OpenedBody { findings, ..opened }))
     }
 
     async fn bucket_keys(
@@ -309,11 +243,10 @@ impl Run {
         loop {
             let known = Arc::clone(buckets);
             let Page { items, next } =
-                self.blocking(move |run| run.inspector.bucket_keys(&known, after.as_deref())).await?;
+                self.blocking(move |run| run.inspector.bucket_keys(&known, of, after.as_deref())).await?;
             for item in items {
                 let row = match item {
-                    Ok(row) if of.is_none_or(|uid| row.says.bucket == uid) => row,
-                    Ok(_) => continue,
+                    Ok(row) => row,
                     Err(finding) => {
                         tally.find(finding);
                         continue;
@@ -365,13 +298,31 @@ impl Run {
             }
         }
     }
-}
 
-/// What a key that could not be had means for what is under it.
-fn unopened(error: NotOpened, finding: impl FnOnce(FindingKind, &str) -> Finding) -> (Judgement, Option<Finding>) {
-    match error {
-        NotOpened::CustomerKey => (Judgement::StructureOnly, None),
-        NotOpened::KeyUnavailable(why) => (Judgement::Unverified(why), None),
-        NotOpened::Damaged(what) => (Judgement::StructureOnly, Some(finding(FindingKind::KeyDamaged, what))),
+    /// What nothing else of the walk reads: each row is read and compared with its checksum.
+    async fn tables_alone(self: &Arc<Self>, tally: &mut Tally) -> Result<(), String> {
+        self.progress.phase("other tables", 0);
+        let mut count = 0;
+        for table in Inspector::tables_alone() {
+            count += self.table_alone(table, tally).await?;
+        }
+        tally.other_rows = Some(count);
+        Ok(())
+    }
+
+    async fn table_alone(self: &Arc<Self>, table: Table, tally: &mut Tally) -> Result<u64, String> {
+        let (mut count, mut after) = (0, None::<Vec<u8>>);
+        loop {
+            let Page { items, next } =
+                self.blocking(move |run| run.inspector.rows_alone(table, after.as_deref())).await?;
+            for item in items {
+                count += 1;
+                tally.find_all(item.err());
+            }
+            match next {
+                Some(next) => after = Some(next),
+                None => return Ok(count),
+            }
+        }
     }
 }

@@ -48,7 +48,7 @@ pub(super) enum Judgement {
 pub struct Tally {
     /// By class.
     pub totals: BTreeMap<Class, Total>,
-    /// Why objects could not be verified, and how many.
+    /// Why objects, uploads, bucket keys or the index of CMKs could not be verified, and how many.
     pub unverified: BTreeMap<String, u64>,
     /// Findings by kind, all of them.
     pub kinds: BTreeMap<FindingKind, u64>,
@@ -72,8 +72,11 @@ pub struct Tally {
     pub bucket_keys_left: u64,
     /// Rows of the index of CMKs.
     pub index_rows: u64,
-    /// Whether the index says of itself that it is complete.
+    /// Whether the index says of itself that it is complete. If not, what it lacks is not known, and the run is not
+    /// complete either.
     pub index_complete: bool,
+    /// Rows of tables that were read for their checksums alone; `None` of a run over one bucket.
+    pub other_rows: Option<u64>,
     /// Buckets.
     pub buckets: u64,
     /// Rows and files; `None` of a run over one bucket, which cannot tell what belongs to others.
@@ -86,7 +89,7 @@ impl Tally {
         self.kinds.values().sum()
     }
 
-    /// How many objects could not be verified.
+    /// How many objects and other things could not be verified.
     pub fn unverified_total(&self) -> u64 {
         self.unverified.values().sum()
     }

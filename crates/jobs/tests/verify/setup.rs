@@ -23,8 +23,8 @@ use std::sync::{Arc, Mutex};
 use store::engine::files::{BlobFiles, FileBlobs};
 use store::engine::fjall::FjallStore;
 use store::{BlobStore, MetaStore, ReadOnly, Table, Transaction};
-use strongroom_jobs::verify::{Options, Silent, Tally, verify};
-use testkit::{SeededEntropy, TestClock};
+use strongroom_jobs::verify::{Circumstances, Options, Report, Silent, Tally, verify};
+use testkit::{FaultyMeta, SeededEntropy, TestClock};
 
 /// Longer than a body that lives in a record, and than two segments.
 pub const LARGE: usize = 3 * 65_536 + 100;
@@ -61,6 +61,8 @@ impl AuditTrail for Trail {
 pub struct Dir {
     pub dir: tempfile::TempDir,
     pub meta: Arc<dyn MetaStore>,
+    /// The same store; damages rows below the seam.
+    pub below: Arc<FaultyMeta>,
     pub objects: Arc<ObjectService>,
     pub kms: Arc<KeyService>,
     pub trail: Arc<Trail>,
@@ -114,7 +116,8 @@ async fn key_service(
 impl Dir {
     pub async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let meta: Arc<dyn MetaStore> = Arc::new(FjallStore::open(&dir.path().join("meta")).unwrap());
+        let below = FaultyMeta::over(Arc::new(FjallStore::open(&dir.path().join("meta")).unwrap()));
+        let meta: Arc<dyn MetaStore> = Arc::<FaultyMeta>::clone(&below);
         let blobs: Arc<dyn BlobStore> = Arc::new(FileBlobs::open(&dir.path().join("blobs")).unwrap());
         let clock: Arc<dyn Clock> = Arc::new(TestClock::at(Timestamp::from_secs(1_800_000_000)));
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(7));
@@ -142,7 +145,7 @@ impl Dir {
         let bucket = BucketName::parse("bucket").unwrap();
         objects.create_bucket(&cx(), &bucket, CreateBucket::default()).await.unwrap();
         let cmk = kms.create(&user(), CreateCmk::default()).await.unwrap().id;
-        Self { dir, meta, objects, kms, trail, bucket, cmk, entropy, clock }
+        Self { dir, meta, below, objects, kms, trail, bucket, cmk, entropy, clock }
     }
 
     /// Everything that there can be.
@@ -285,6 +288,15 @@ impl Dir {
         self.meta.commit(tx).await.unwrap();
     }
 
+    /// What a walk over all, or over the one bucket, finds without keys while rows do not match their checksums.
+    pub async fn verify_with_damage(&self, rows: &[(Table, &[u8])], one_bucket: bool) -> Tally {
+        rows.iter().for_each(|(table, key)| self.below.damage_row(*table, key));
+        let bucket = Some(self.bucket.clone()).filter(|_| one_bucket);
+        let tally = self.verify_with(false, Options { bucket, ..Options::default() }).await;
+        self.below.heal();
+        tally
+    }
+
     /// Blob files of more than one segment, in order of their names.
     pub fn blobs(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();
@@ -313,6 +325,21 @@ impl Dir {
         };
         verify(inspector, keys, options, Arc::new(Silent)).await.unwrap()
     }
+}
+
+/// A report about a run.
+pub fn report_of(tally: Tally, with_keys: bool) -> Report {
+    let circumstances = Circumstances {
+        program: "0".into(),
+        started: Timestamp::from_secs(1_800_000_000),
+        ended: Timestamp::from_secs(1_800_000_060),
+        directory: "/srv/strongroom".into(),
+        audit_key: None,
+        audit_head: None,
+        broken: None,
+        with_keys,
+    };
+    Report::new(circumstances, &Options::default(), tally)
 }
 
 /// What was found, as kinds and objects.

@@ -5,20 +5,6 @@ use objects::inspect::FindingKind;
 use store::Table;
 use strongroom_jobs::verify::*;
 
-fn report(tally: Tally, with_keys: bool) -> Report {
-    let circumstances = Circumstances {
-        program: "0".into(),
-        started: model::Timestamp::from_secs(1_800_000_000),
-        ended: model::Timestamp::from_secs(1_800_000_060),
-        directory: "/srv/strongroom".into(),
-        audit_key: None,
-        audit_head: None,
-        broken: None,
-        with_keys,
-    };
-    Report::new(circumstances, &Options::default(), tally)
-}
-
 #[tokio::test]
 async fn everything_that_there_can_be_is_opened_and_nothing_is_wrong() {
     let dir = Dir::full().await;
@@ -37,7 +23,7 @@ async fn everything_that_there_can_be_is_opened_and_nothing_is_wrong() {
     assert_eq!(tally.index_rows, 4 * 4 + 1 + 1, "objects, the upload, the bucket key");
     let counts = tally.references.unwrap();
     assert_eq!((counts.files, counts.inline_rows), (9 * 3 + 2, 9 * 3 + 1));
-    assert_eq!(report(tally, true).verdict(), Verdict::Sound);
+    assert_eq!(report_of(tally, true).verdict(), Verdict::Sound);
     // Nothing was written, and what was used is on record.
     assert_eq!(Table::ALL.iter().map(|table| dir.rows(*table)).collect::<Vec<_>>(), before);
     assert_eq!(dir.blobs(), files);
@@ -54,7 +40,7 @@ async fn without_keys_the_structure_is_looked_at_and_nothing_is_unwrapped() {
     assert_eq!(tally.findings, []);
     assert_eq!((tally.all().structure_only, tally.segments, tally.uploads_opened), (36, 0, 0));
     assert!(dir.trail.0.lock().unwrap().is_empty());
-    assert_eq!(report(tally, false).verdict(), Verdict::Sound);
+    assert_eq!(report_of(tally, false).verdict(), Verdict::Sound);
 }
 
 #[tokio::test]
@@ -93,7 +79,7 @@ async fn what_is_under_a_disabled_key_is_counted_apart() {
     let all = tally.all();
     assert_eq!((all.verified, all.unverified, all.structure_only), (12, 16, 8));
     assert_eq!(tally.unverified, [("its CMK is disabled".to_owned(), 16 + 1 + 1)].into(), "and upload and bucket key");
-    assert_eq!(report(tally, true).verdict(), Verdict::Incomplete);
+    assert_eq!(report_of(tally, true).verdict(), Verdict::Incomplete);
 }
 
 /// Without its event on the log no key is handed out: here the run's own is the last that is taken.
@@ -122,7 +108,7 @@ async fn a_report_names_what_was_found_and_no_name_writes_into_the_page() {
     let last = wrong.len() - 10;
     wrong[last] ^= 1;
     dir.set(Table::Current, &key, Some(wrong.into())).await;
-    let report = report(dir.verify().await, true);
+    let report = report_of(dir.verify().await, true);
     assert_eq!(report.verdict(), Verdict::Findings);
     let json = report.to_json();
     assert_eq!(json["format"], FORMAT);

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use store::{Change, CommitError, MetaStore, Snapshot, StoreFault, Table, Transaction};
 
 /// Key of the row in [`Table::System`] that says how far the index is.
-const ROW: &[u8] = b"cmk_dependents";
+pub(crate) const ROW: &[u8] = b"cmk_dependents";
 const FORMAT_VERSION: u8 = 1;
 
 /// Rows looked at in one round.

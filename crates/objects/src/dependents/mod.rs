@@ -8,7 +8,7 @@ mod build;
 mod impact;
 mod walk;
 
-pub(crate) use build::{build, is_complete, may_say_too_much, rebuild_at_next_start};
+pub(crate) use build::{ROW as PROGRESS_ROW, build, is_complete, may_say_too_much, rebuild_at_next_start};
 pub use walk::Need;
 
 use crate::records::{ObjectVersion, UploadRecord, Version};

@@ -1,11 +1,11 @@
 //! The index of CMKs the other way round: is what each of its rows stands for there? And the rows of bucket keys.
 
 use super::rows::Rows;
-use super::{Buckets, Finding, FindingKind, Inspector, Page, row_name, undecoded};
+use super::{Buckets, Finding, FindingKind, Inspector, Page, Place, Scope, row_name, undecoded};
 use crate::dependents;
 use crate::records::{UploadRecord, Version, keys};
 use bytes::Bytes;
-use model::{BucketName, ObjectName, UploadId};
+use model::{BucketName, BucketUid, ObjectName, UploadId};
 use sse::{BucketKeyRow, Dependent, DependentKind};
 use store::{StoreFault, Table};
 
@@ -31,12 +31,44 @@ pub struct InspectedBucketKey {
 
 impl Inspector {
     /// Whether the index has every row that it should. One that is still being built, or that could not be, says nothing
-    /// of what it lacks; the server refuses deletions of CMKs then.
-    ///
-    /// # Errors
-    /// When the row that says so cannot be read.
-    pub fn index_is_complete(&self) -> Result<bool, StoreFault> {
-        dependents::is_complete(&*self.meta.snapshot())
+    /// of what it lacks; the server refuses deletions of CMKs then. A row of its progress that cannot be read is told, and
+    /// the index is taken for one that is not complete.
+    pub fn index_is_complete(&self, findings: &mut Vec<Finding>) -> bool {
+        dependents::is_complete(&*self.meta.snapshot()).unwrap_or_else(|fault| {
+            let kind = match fault {
+                StoreFault::Corrupt(_) => FindingKind::RecordDamaged,
+                _ => FindingKind::StoreDamaged,
+            };
+            let detail = format!("how far the index of CMKs is cannot be read: {fault}");
+            findings.push(Finding::at(kind, row_name(Table::System, dependents::PROGRESS_ROW), detail));
+            false
+        })
+    }
+
+    /// What is told where records of one bucket, or of all, are looked at.
+    pub(crate) fn scope(&self, of: Option<BucketUid>) -> Scope {
+        // What would be told of every object of a store that cannot be asked is told once, by `index_is_complete`.
+        let index = dependents::is_complete(&*self.meta.snapshot()).unwrap_or(false);
+        Scope { index, alone: of.is_some() }
+    }
+
+    /// That the index of CMKs has the row that it must have. Rows too many are found the other way round.
+    pub(crate) fn check_indexed(
+        &self,
+        dependent: Option<&Dependent>,
+        place: &Place,
+        scope: Scope,
+        findings: &mut Vec<Finding>,
+    ) {
+        let Some(dependent) = dependent.filter(|_| scope.index) else { return };
+        let (key, value) = (dependent.key(), dependent.value());
+        let place = place.at(row_name(Table::CmkDependents, &key));
+        match self.get(Table::CmkDependents, &key) {
+            Ok(Some(row)) if row == value => {}
+            Ok(Some(_)) => findings.push(place.finding(FindingKind::IndexWrong, "the row says something else")),
+            Ok(None) => findings.push(place.finding(FindingKind::IndexMissing, "the row is missing")),
+            Err(fault) => findings.extend(scope.of_shared_row(&place, Table::CmkDependents, &key, &fault)),
+        }
     }
 
     /// A page of the index from behind the key `after`.
@@ -102,12 +134,22 @@ impl Inspector {
         }
     }
 
-    /// A page of bucket keys from behind the key `after`.
-    pub fn bucket_keys(&self, buckets: &Buckets, after: Option<&[u8]>) -> Page<InspectedBucketKey> {
+    /// A page of bucket keys, of one bucket if `of` is its uid, from behind the key `after`. A row that cannot be read
+    /// is told in any case: it may be of that bucket.
+    pub fn bucket_keys(
+        &self,
+        buckets: &Buckets,
+        of: Option<BucketUid>,
+        after: Option<&[u8]>,
+    ) -> Page<InspectedBucketKey> {
         let Rows { rows, next, broken } = self.rows(Table::BucketKeys, &[], after);
-        let index = dependents::is_complete(&*self.meta.snapshot()).unwrap_or(false);
-        let mut items: Vec<_> =
-            rows.into_iter().map(|(key, value)| self.bucket_key(buckets, index, &key, value)).collect();
+        let scope = self.scope(of);
+        let asked_for = |row: &InspectedBucketKey| of.is_none_or(|uid| row.says.bucket == uid);
+        let mut items: Vec<_> = rows
+            .into_iter()
+            .map(|(key, value)| self.bucket_key(buckets, scope, &key, value))
+            .filter(|item| item.as_ref().map_or(true, asked_for))
+            .collect();
         items.extend(broken.map(Err));
         Page { items, next }
     }
@@ -115,7 +157,7 @@ impl Inspector {
     fn bucket_key(
         &self,
         buckets: &Buckets,
-        index: bool,
+        scope: Scope,
         key: &[u8],
         value: Result<Bytes, String>,
     ) -> Result<InspectedBucketKey, Finding> {
@@ -126,15 +168,9 @@ impl Inspector {
         let dependent = Dependent::of_bucket_key(key, &row).map_err(|error| damaged(undecoded(error)))?;
         let bucket = buckets.name(says.bucket).cloned();
         let mut findings = Vec::new();
-        if index {
-            let place = super::Place {
-                bucket: bucket.as_ref().map(ToString::to_string),
-                object: None,
-                version: None,
-                at: at.clone(),
-            };
-            self.check_indexed(Some(&dependent), &place, &mut findings);
-        }
+        let name = bucket.as_ref().map(ToString::to_string);
+        let place = Place { bucket: name, object: None, version: None, at: at.clone() };
+        self.check_indexed(Some(&dependent), &place, scope, &mut findings);
         Ok(InspectedBucketKey { row, says, bucket, at, findings })
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! rows.rs        a page of a table, damaged rows told and passed
+//! inspected.rs   what object versions and uploads have in common for whoever opens them
 //! versions.rs    object versions: their records, and what must stand beside each
 //! uploads.rs     uploads in progress and their parts
 //! streams.rs     one sealed stream: is it there, of its length, referred to
@@ -12,10 +13,14 @@
 //!
 //! A normal read trusts the first thing that is wrong to end it. Here each thing that is wrong becomes a [`Finding`] with a
 //! name, and the walk goes on.
+//!
+//! INVARIANT: a page holds records alone, and is bounded in rows and bytes. What a record leads to (the layout of its parts,
+//! the parts of an upload) is read when the record is inspected, by as many workers as there are.
 
 #![expect(clippy::result_large_err, reason = "a finding is what a walk is for, made once for each thing that is wrong")]
 
 mod index;
+mod inspected;
 mod open;
 mod references;
 mod rows;
@@ -24,11 +29,12 @@ mod uploads;
 mod versions;
 
 pub use index::{InspectedBucketKey, InspectedDependent};
+pub use inspected::Inspected;
 pub use open::OpenedBody;
 pub use references::{REFERENCES_HELD, ReferenceCounts};
 pub use rows::Page;
-pub use uploads::InspectedUpload;
-pub use versions::{InspectedVersion, SealedHow};
+pub use uploads::{FoundUpload, InspectedUpload};
+pub use versions::{FoundVersion, InspectedVersion, SealedHow};
 
 use crate::records::{BucketRecord, keys};
 use model::codec::DecodeError;
@@ -37,7 +43,7 @@ use rows::Rows;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::engine::files::BlobFiles;
-use store::{MetaStore, Table};
+use store::{MetaStore, StoreFault, Table};
 
 macro_rules! kinds {
     ($($variant:ident = $name:literal, $meaning:literal;)*) => {
@@ -131,6 +137,33 @@ impl Place {
 
     pub(crate) fn at(&self, at: impl Into<String>) -> Self {
         Self { at: at.into(), ..self.clone() }
+    }
+}
+
+/// What is told of tables that all buckets share, where a record leads to a row of one.
+#[derive(Clone, Copy)]
+pub(crate) struct Scope {
+    /// Whether the index of CMKs says that it is complete: a row that it lacks is wrong then.
+    index: bool,
+    /// Whether one bucket alone is looked at. Shared tables are not walked then, so what is wrong with their rows is told
+    /// by the record that needs the row; else by the walk, once.
+    alone: bool,
+}
+
+impl Scope {
+    /// Where nobody listens: what is wrong was told before.
+    pub(crate) const UNHEARD: Self = Self { index: false, alone: false };
+
+    /// What is to be told of a row of a shared table that could not be read.
+    pub(crate) fn of_shared_row(self, place: &Place, table: Table, key: &[u8], fault: &StoreFault) -> Option<Finding> {
+        let place = place.at(row_name(table, key));
+        match fault {
+            StoreFault::Corrupt(_) if self.alone => {
+                Some(place.finding(FindingKind::RecordDamaged, "the row does not match its checksum"))
+            }
+            StoreFault::Corrupt(_) => None,
+            fault => Some(place.finding(FindingKind::StoreDamaged, fault.to_string())),
+        }
     }
 }
 

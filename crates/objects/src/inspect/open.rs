@@ -2,7 +2,8 @@
 //! that they and the record promise, made again from the bytes.
 
 use super::streams::{Sealed, blob_name};
-use super::{Finding, FindingKind, InspectedVersion, Inspector, Place};
+use super::versions::FoundVersion;
+use super::{Finding, FindingKind, InspectedVersion, Inspector, Place, Scope};
 use crate::bodies::BATCH_SEGMENTS;
 use crate::records::StoredStream;
 use sse::{BodyKeys, ChecksumAlgorithm, ChecksumValue, Checksummer, Digests, Envelope, StreamMd5, md5};
@@ -37,10 +38,10 @@ pub(super) struct Taken {
 }
 
 impl Inspector {
-    /// Opens an object version whole. Memory: some segments. `progress` is told of plaintext bytes as they are opened.
-    pub fn open(&self, found: &InspectedVersion, keys: &BodyKeys, progress: &dyn Fn(u64)) -> OpenedBody {
+    /// Opens an object version whole.
+    pub(super) fn open(&self, of: &InspectedVersion, keys: &BodyKeys, progress: &dyn Fn(u64)) -> OpenedBody {
         let mut opened = OpenedBody::default();
-        let InspectedVersion { object, layout, place, name, bucket_uid, .. } = found;
+        let InspectedVersion { found: FoundVersion { object, place, name, bucket_uid, .. }, layout, .. } = of;
         let layout_bytes = layout.as_ref().map(crate::records::Layout::encode);
         let record = object.authenticated_bytes(*bucket_uid, name, layout_bytes.as_deref());
         if keys.verify_record(&record, object.code.as_ref()).is_err() {
@@ -115,7 +116,7 @@ impl Inspector {
         progress: &dyn Fn(u64),
     ) -> Option<Taken> {
         // What is missing or of a wrong length was told already.
-        let sealed = self.stream(stored, keys.envelope(), place, &mut Vec::new())?;
+        let sealed = self.stream(stored, keys.envelope(), place, Scope::UNHEARD, &mut Vec::new())?;
         let opener = keys.opener(stored.stream, stored.plain_bytes);
         let geometry = opener.geometry();
         let mut md5 = StreamMd5::new();

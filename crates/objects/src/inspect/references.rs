@@ -89,7 +89,7 @@ impl Inspector {
         let mut from = 0;
         loop {
             let mut gathered = Gathered { ids: Vec::new(), from, upto: u16::MAX, held_max: held_max.max(1) };
-            self.gather(&mut gathered, from == 0, &mut counts);
+            self.gather(&mut gathered, &mut counts, findings);
             gathered.ids.sort_unstable();
             shared(&gathered, findings);
             self.look_up_rows(&gathered, findings, &mut counts);
@@ -102,7 +102,8 @@ impl Inspector {
     }
 
     /// Damage met on the way is told where the records themselves are looked at.
-    fn gather(&self, into: &mut Gathered, first: bool, counts: &mut ReferenceCounts) {
+    fn gather(&self, into: &mut Gathered, counts: &mut ReferenceCounts, findings: &mut Vec<Finding>) {
+        let first = into.from == 0;
         let unheard = &mut Vec::new();
         self.each_row(Table::Current, unheard, |inspector, _, value, _| {
             let Ok(Version::Object(object)) = Version::decode(value) else { return };
@@ -127,16 +128,22 @@ impl Inspector {
                 into.stream(&part.stored);
             }
         });
-        self.each_row(Table::BlobGc, unheard, |_, key, value, _| {
+        // Nothing else looks at what is to be removed, so this is where its damage is told, in the first round.
+        let mut told = Vec::new();
+        self.each_row(Table::BlobGc, &mut told, |_, key, value, told| {
             counts.awaiting_removal += u64::from(first);
-            let (Ok(id), [kind]) = (<&[u8; 16]>::try_from(key), value) else { return };
-            // A row that is to go is no orphan; neither are the parts of an upload that ended.
-            match kind {
-                1 => into.add(Of::Inline, id),
-                2 => into.add(Of::Upload, id),
-                _ => {}
+            match (<&[u8; 16]>::try_from(key), value) {
+                (Ok(_), [0]) => {}
+                // A row that is to go is no orphan; neither are the parts of an upload that ended.
+                (Ok(id), [1]) => into.add(Of::Inline, id),
+                (Ok(id), [2]) => into.add(Of::Upload, id),
+                _ => {
+                    let detail = "cannot be decoded: what is to be removed";
+                    told.push(Finding::at(FindingKind::RecordDamaged, row_name(Table::BlobGc, key), detail));
+                }
             }
         });
+        findings.extend(told.into_iter().filter(|_| first));
     }
 
     fn look_up_rows(&self, gathered: &Gathered, findings: &mut Vec<Finding>, counts: &mut ReferenceCounts) {

@@ -1,6 +1,7 @@
 //! A page of a table. Bounded by rows and by bytes; a damaged row is told and passed.
 
-use super::{Finding, FindingKind, Inspector};
+use super::{Finding, FindingKind, Inspector, row_name};
+use crate::dependents;
 use bytes::Bytes;
 use store::{ReadError, StoreFault, Table};
 
@@ -8,6 +9,24 @@ use store::{ReadError, StoreFault, Table};
 const ROWS_MAX: usize = 256;
 /// A page ends after the row with which it holds more bytes than this.
 const BYTES_MAX: usize = 4 << 20;
+
+/// Tables of which every row is met, and its damage told, by another part of a walk over a whole store.
+///
+/// INVARIANT: whatever is not named here is read by [`Inspector::rows_alone`], so a new table is read from its first day.
+const MET_ELSEWHERE: [Table; 12] = [
+    Table::Buckets,
+    Table::BucketUids,
+    Table::Current,
+    Table::Versions,
+    Table::Layouts,
+    Table::Inline,
+    Table::Uploads,
+    Table::Parts,
+    Table::BlobRefs,
+    Table::BlobGc,
+    Table::BucketKeys,
+    Table::CmkDependents,
+];
 
 /// Some of what is looked at, and where to go on.
 pub struct Page<T> {
@@ -61,13 +80,25 @@ impl Inspector {
         self.meta.snapshot().get(table, key)
     }
 
-    /// Whether a row is there, damaged or not.
-    pub(crate) fn has(&self, table: Table, key: &[u8]) -> Result<bool, ReadError> {
-        match self.get(table, key) {
-            Ok(found) => Ok(found.is_some()),
-            Err(StoreFault::Corrupt(_)) => Ok(true),
-            Err(fault) => Err(fault),
-        }
+    /// The tables whose rows nothing else of a walk reads: keys of the server, identities, counts, jobs.
+    pub fn tables_alone() -> impl Iterator<Item = Table> {
+        Table::ALL.iter().copied().filter(|table| !MET_ELSEWHERE.contains(table))
+    }
+
+    /// A page of rows that are read and compared with their checksums, from behind the key `after`. What they mean is for
+    /// others.
+    pub fn rows_alone(&self, table: Table, after: Option<&[u8]>) -> Page<()> {
+        let Rows { rows, next, broken } = self.rows(table, &[], after);
+        // That row is told where it is asked how far the index is.
+        let told = |key: &[u8]| table == Table::System && key == dependents::PROGRESS_ROW;
+        let damaged = |key: &[u8], why| Finding::at(FindingKind::RecordDamaged, row_name(table, key), why);
+        let mut items: Vec<_> = rows
+            .into_iter()
+            .filter(|(key, _)| !told(key))
+            .map(|(key, value)| value.map(drop).map_err(|why| damaged(&key, why)))
+            .collect();
+        items.extend(broken.map(Err));
+        Page { items, next }
     }
 
     /// The keys of all object versions, for a count and a choice among them; of one bucket if `prefix` is its uid.

@@ -1,6 +1,6 @@
 //! One sealed stream at rest: whether it is there, of the length that its record gives, and known as referred to.
 
-use super::{Finding, FindingKind, Inspector, Place};
+use super::{Finding, FindingKind, Inspector, Place, Scope};
 use crate::records::{StoredStream, keys};
 use bytes::Bytes;
 use model::BlobId;
@@ -48,6 +48,7 @@ impl Inspector {
         stored: &StoredStream,
         envelope: &Envelope,
         place: &Place,
+        scope: Scope,
         findings: &mut Vec<Finding>,
     ) -> Option<Sealed> {
         let id = stored.blob;
@@ -57,13 +58,13 @@ impl Inspector {
             (place.at(super::row_name(Table::Inline, &row)), found)
         } else {
             let place = place.at(blob_name(id));
-            match self.has(Table::BlobRefs, &row) {
-                Ok(true) => {}
-                Ok(false) => {
+            match self.get(Table::BlobRefs, &row) {
+                Ok(Some(_)) => {}
+                Ok(None) => {
                     let detail = "the blob has no row in the table of references; a start may remove it";
                     findings.push(place.finding(FindingKind::ReferenceMissing, detail));
                 }
-                Err(fault) => findings.push(place.finding(FindingKind::StoreDamaged, fault.to_string())),
+                Err(fault) => findings.extend(scope.of_shared_row(&place, Table::BlobRefs, &row, &fault)),
             }
             (place, self.blobs.blob(id).map(|file| file.map(Sealed::File)))
         };

@@ -2,12 +2,14 @@
 //! row in the index of CMKs.
 
 use super::rows::Rows;
-use super::{Buckets, Finding, FindingKind, FromSlice, Inspector, Page, Place, row_name, undecoded};
+use super::{
+    Buckets, Finding, FindingKind, FromSlice, Inspected, Inspector, OpenedBody, Page, Place, Scope, row_name, undecoded,
+};
 use crate::dependents;
 use crate::records::{Content, Layout, ObjectVersion, Version, keys};
 use bytes::Bytes;
 use model::{BucketKeyId, BucketName, BucketUid, ObjectName, VersionUid};
-use sse::{CmkId, DataCipher, Dependent, Envelope, Target, Through};
+use sse::{BodyKeys, CmkId, DataCipher, Envelope, Target, Through};
 use store::{StoreFault, Table};
 
 /// How a body is sealed, as reports and listings show it. Nothing of it is secret.
@@ -51,137 +53,125 @@ impl SealedHow {
     }
 }
 
-/// An object version whose record was understood. Delete markers hold nothing and are not shown.
-pub struct InspectedVersion {
+/// An object version whose record was understood; what stands beside it has not been looked at. Delete markers hold
+/// nothing and are not shown.
+pub struct FoundVersion {
     /// The key of its row.
     pub key: Bytes,
     pub(crate) bucket_uid: BucketUid,
     pub(crate) bucket: BucketName,
     pub(crate) name: ObjectName,
     pub(crate) object: Box<ObjectVersion>,
-    pub(crate) layout: Option<Layout>,
     pub(crate) place: Place,
-    /// What is wrong with it as far as no key tells.
-    pub findings: Vec<Finding>,
+    scope: Scope,
 }
 
-impl InspectedVersion {
-    /// The bucket.
-    pub fn bucket(&self) -> &BucketName {
-        &self.bucket
+/// An object version that was looked at as far as no key tells.
+pub struct InspectedVersion {
+    pub(crate) found: FoundVersion,
+    pub(crate) layout: Option<Layout>,
+    findings: Vec<Finding>,
+}
+
+impl Inspected for InspectedVersion {
+    fn bucket(&self) -> &BucketName {
+        &self.found.bucket
     }
 
-    /// How it is sealed.
-    pub fn sealed_how(&self) -> SealedHow {
-        SealedHow::of(&self.object.envelope)
+    fn envelope(&self) -> &Envelope {
+        &self.found.object.envelope
     }
 
-    /// Its envelope.
-    pub fn envelope(&self) -> &Envelope {
-        &self.object.envelope
+    fn target(&self) -> Target<'_> {
+        let FoundVersion { bucket_uid, bucket, name, object, .. } = &self.found;
+        Target { bucket_uid: *bucket_uid, bucket, object: name, version: object.uid }
     }
 
-    /// What its keys are bound to.
-    pub fn target(&self) -> Target<'_> {
-        Target { bucket_uid: self.bucket_uid, bucket: &self.bucket, object: &self.name, version: self.object.uid }
+    fn bytes(&self) -> u64 {
+        self.found.object.size
     }
 
-    /// Plaintext bytes, as its record says.
-    pub fn bytes(&self) -> u64 {
-        self.object.size
+    fn parts(&self) -> Option<u64> {
+        None
     }
 
-    /// A finding about it.
-    pub fn finding(&self, kind: FindingKind, detail: impl Into<String>) -> Finding {
-        self.place.finding(kind, detail)
+    fn take_findings(&mut self) -> Vec<Finding> {
+        std::mem::take(&mut self.findings)
+    }
+
+    fn finding(&self, kind: FindingKind, detail: &str) -> Finding {
+        self.found.place.finding(kind, detail)
+    }
+
+    fn open(&self, inspector: &Inspector, keys: &BodyKeys, progress: &dyn Fn(u64)) -> OpenedBody {
+        inspector.open(self, keys, progress)
     }
 }
 
 impl Inspector {
     /// A page of object versions, of one bucket if `of` is its uid, from behind the key `after`.
-    pub fn versions(&self, buckets: &Buckets, of: Option<BucketUid>, after: Option<&[u8]>) -> Page<InspectedVersion> {
+    pub fn versions(&self, buckets: &Buckets, of: Option<BucketUid>, after: Option<&[u8]>) -> Page<FoundVersion> {
         let prefix = of.map(keys::bucket_uid).unwrap_or_default();
         let Rows { rows, next, broken } = self.rows(Table::Current, &prefix, after);
-        // What would be told of every object of a store that cannot be asked is told once.
-        let index = dependents::is_complete(&*self.meta.snapshot()).unwrap_or(false);
+        let scope = self.scope(of);
         let mut items = Vec::with_capacity(rows.len());
         for (key, value) in rows {
-            items.extend(self.version(buckets, index, key, value).transpose());
+            items.extend(version(buckets, scope, key, value).transpose());
         }
         items.extend(broken.map(Err));
         Page { items, next }
     }
 
-    fn version(
-        &self,
-        buckets: &Buckets,
-        index: bool,
-        key: Bytes,
-        value: Result<Bytes, String>,
-    ) -> Result<Option<InspectedVersion>, Finding> {
-        let mut place = place_of(Table::Current, &key, buckets);
-        let damaged = |place: &Place, why: String| place.finding(FindingKind::RecordDamaged, why);
-        let value = value.map_err(|why| damaged(&place, why))?;
-        let uid = key.get(..16).and_then(BucketUid::try_from_slice);
-        let name = key.get(16..).and_then(|name| ObjectName::parse(name).ok());
-        let (Some(bucket_uid), Some(name)) = (uid, name) else {
-            return Err(damaged(&place, "the key names no object".to_owned()));
+    /// Looks at what must stand beside a record: the layout of its parts, its streams, its row in the index. Memory: the
+    /// layout, which is of 10,000 parts at most.
+    pub fn inspect_version(&self, found: FoundVersion) -> InspectedVersion {
+        let mut findings = Vec::new();
+        let FoundVersion { bucket_uid, name, object, place, scope, .. } = &found;
+        let layout = match object.content {
+            Content::Parts => self.layout(object.uid, place, &mut findings),
+            Content::Single(_) => None,
         };
-        let object = match Version::decode(&value).map_err(|error| damaged(&place, undecoded(error)))? {
-            Version::Object(object) => object,
-            Version::DeleteMarker { .. } => return Ok(None),
-        };
-        place.version = Some(object.uid.to_string());
-        let Some(bucket) = buckets.name(bucket_uid).cloned() else {
-            return Err(place.finding(FindingKind::BucketMissing, "its bucket does not exist"));
-        };
-        let mut found =
-            InspectedVersion { key, bucket_uid, bucket, name, object, layout: None, place, findings: Vec::new() };
-        self.check_content(&mut found);
-        if index {
-            self.check_indexed(
-                dependents::of_object(bucket_uid, found.name.as_str(), &found.object).as_ref(),
-                &found.place,
-                &mut found.findings,
-            );
-        }
-        Ok(Some(found))
+        self.check_content(object, layout.as_ref(), place, *scope, &mut findings);
+        let dependent = dependents::of_object(*bucket_uid, name.as_str(), object);
+        self.check_indexed(dependent.as_ref(), place, *scope, &mut findings);
+        InspectedVersion { found, layout, findings }
     }
 
     /// Its streams, and that they add up to it.
-    fn check_content(&self, found: &mut InspectedVersion) {
-        let mut findings = Vec::new();
-        let object = &found.object;
-        if object.content == Content::Parts {
-            found.layout = self.layout(object.uid, &found.place, &mut findings);
-        }
-        let streams = crate::current::streams(object, found.layout.as_ref());
-        let missing_layout = object.content == Content::Parts && found.layout.is_none();
+    fn check_content(
+        &self,
+        object: &ObjectVersion,
+        layout: Option<&Layout>,
+        place: &Place,
+        scope: Scope,
+        findings: &mut Vec<Finding>,
+    ) {
+        let streams = crate::current::streams(object, layout);
+        let missing_layout = object.content == Content::Parts && layout.is_none();
         if !missing_layout {
             let stored = streams.iter().try_fold(0u64, |sum, stream| sum.checked_add(stream.plain_bytes));
             if stored != Some(object.size) {
                 let detail = format!("its streams do not add up to {} bytes", object.size);
-                findings.push(found.place.finding(FindingKind::LayoutWrong, detail));
+                findings.push(place.finding(FindingKind::LayoutWrong, detail));
             }
-            let parts = found.layout.as_ref().map(|layout| layout.parts.len());
+            let parts = layout.map(|layout| layout.parts.len());
             if parts != object.etag.parts.map(|parts| parts as usize) {
                 let detail = "the number of its parts is not the one in its ETag";
-                findings.push(found.place.finding(FindingKind::LayoutWrong, detail));
+                findings.push(place.finding(FindingKind::LayoutWrong, detail));
             }
         }
-        if let Some(layout) = &found.layout
+        if let Some(layout) = layout
             && (layout.parts.is_empty() || !layout.parts.is_sorted_by(|a, b| a.part < b.part))
         {
-            findings.push(found.place.finding(FindingKind::LayoutWrong, "its parts are not in order"));
+            findings.push(place.finding(FindingKind::LayoutWrong, "its parts are not in order"));
         }
         if object.envelope.is_plain() == object.code.is_some() {
             let detail = "a sealed object without an authentication code, or a plain one with it";
-            findings.push(found.place.finding(FindingKind::RecordForged, detail));
+            findings.push(place.finding(FindingKind::RecordForged, detail));
         }
         for stored in &streams {
-            self.stream(stored, &object.envelope, &found.place, &mut findings);
+            self.stream(stored, &object.envelope, place, scope, findings);
         }
-        found.findings.extend(findings);
     }
 
     fn layout(&self, uid: VersionUid, place: &Place, findings: &mut Vec<Finding>) -> Option<Layout> {
@@ -200,21 +190,32 @@ impl Inspector {
         }
         None
     }
+}
 
-    /// That the index of CMKs has the row that it must have. Rows too many are found the other way round.
-    pub(crate) fn check_indexed(&self, dependent: Option<&Dependent>, place: &Place, findings: &mut Vec<Finding>) {
-        let Some(dependent) = dependent else { return };
-        let (key, value) = (dependent.key(), dependent.value());
-        let place = place.at(row_name(Table::CmkDependents, &key));
-        match self.get(Table::CmkDependents, &key) {
-            Ok(Some(row)) if row == value => {}
-            Ok(Some(_)) => findings.push(place.finding(FindingKind::IndexWrong, "the row says something else")),
-            Ok(None) => findings.push(place.finding(FindingKind::IndexMissing, "the row is missing")),
-            // Told where the index itself is walked.
-            Err(StoreFault::Corrupt(_)) => {}
-            Err(fault) => findings.push(place.finding(FindingKind::StoreDamaged, fault.to_string())),
-        }
-    }
+/// The version that a row holds; `None` of a delete marker.
+fn version(
+    buckets: &Buckets,
+    scope: Scope,
+    key: Bytes,
+    value: Result<Bytes, String>,
+) -> Result<Option<FoundVersion>, Finding> {
+    let mut place = place_of(Table::Current, &key, buckets);
+    let damaged = |place: &Place, why: String| place.finding(FindingKind::RecordDamaged, why);
+    let value = value.map_err(|why| damaged(&place, why))?;
+    let uid = key.get(..16).and_then(BucketUid::try_from_slice);
+    let name = key.get(16..).and_then(|name| ObjectName::parse(name).ok());
+    let (Some(bucket_uid), Some(name)) = (uid, name) else {
+        return Err(damaged(&place, "the key names no object".to_owned()));
+    };
+    let object = match Version::decode(&value).map_err(|error| damaged(&place, undecoded(error)))? {
+        Version::Object(object) => object,
+        Version::DeleteMarker { .. } => return Ok(None),
+    };
+    place.version = Some(object.uid.to_string());
+    let Some(bucket) = buckets.name(bucket_uid).cloned() else {
+        return Err(place.finding(FindingKind::BucketMissing, "its bucket does not exist"));
+    };
+    Ok(Some(FoundVersion { key, bucket_uid, bucket, name, object, place, scope }))
 }
 
 /// Where a row is whose key begins with a bucket's uid, followed by an object's name.
