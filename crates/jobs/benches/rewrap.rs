@@ -51,7 +51,10 @@ async fn measure(label: &str, meta: Arc<dyn MetaStore>, objects: u64) {
     }
     let began = Instant::now();
     let (needing, _, _) = w.needs(&cmk, None).await;
-    println!("{label}: what needs the CMK, {needing} objects, counted in {:.1} ms", began.elapsed().as_secs_f64() * 1e3);
+    println!(
+        "{label}: what needs the CMK, {needing} objects, counted in {:.1} ms",
+        began.elapsed().as_secs_f64() * 1e3
+    );
     w.rotate(&cmk).await;
     report(label, "newest version", &w, of(&cmk)).await;
     report(label, "another CMK", &w, RewrapWish { to: Some(other.to_arn()), ..of(&cmk) }).await;

@@ -491,3 +491,48 @@ proptest! {
         prop_assert_eq!(kept, scanned);
     }
 }
+
+/// Rows of bucket keys are removed when their last object is gone and no write can have taken them any more; more rows than
+/// are looked at in one view, and not before the index can say what needs them.
+#[tokio::test]
+async fn bucket_keys_go_when_nothing_needs_them() {
+    let h = Harness::new().await;
+    let (bucket, cmk) = (h.bucket("bucket").await, new_cmk(&h).await);
+    let day = 24 * 60 * 60 * 1000;
+    let rows = || {
+        let mut rows = 0;
+        let count = &mut |_: &[u8], _: &[u8]| {
+            rows += 1;
+            true
+        };
+        h.meta.snapshot().scan(Table::BucketKeys, b"", None, count).unwrap();
+        rows
+    };
+    for n in 0..300 {
+        put(&h, &bucket, &n.to_string(), under(Some(&cmk), true), b"data").await;
+        // Each through a key of its own.
+        h.clock.advance_millis(180_001);
+    }
+    for n in 0..299 {
+        h.objects.delete_object(&cx(), &bucket, &name(&n.to_string()), None).await.unwrap();
+    }
+    assert_eq!((h.objects.collect_bucket_keys().await.unwrap(), rows()), (0, 300), "a write may still be under way");
+    h.clock.advance_millis(day);
+    let mark = h.meta.snapshot().get(Table::System, MARK).unwrap().unwrap();
+    let set = async |value: Option<Bytes>| {
+        let mut tx = Transaction::new();
+        match value {
+            Some(value) => tx.put(Table::System, MARK, value),
+            None => tx.delete(Table::System, MARK),
+        };
+        h.meta.commit(tx).await.unwrap();
+    };
+    set(None).await;
+    assert!(h.objects.collect_bucket_keys().await.is_err(), "an index that leaves rows out tells nothing");
+    assert_eq!(rows(), 300);
+    set(Some(mark)).await;
+    assert_eq!((h.objects.collect_bucket_keys().await.unwrap(), rows()), (299, 1));
+    assert_eq!(index(&h.meta).len(), 2, "the object's row and its bucket key's");
+    h.objects.delete_object(&cx(), &bucket, &name("299"), None).await.unwrap();
+    assert_eq!((h.objects.collect_bucket_keys().await.unwrap(), rows(), index(&h.meta).len()), (1, 0, 0));
+}

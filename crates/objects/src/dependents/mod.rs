@@ -5,6 +5,7 @@
 //! removes one removes the row. So the index equals what a scan of all records would find.
 
 mod build;
+mod collect;
 mod impact;
 mod walk;
 

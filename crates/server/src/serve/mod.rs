@@ -116,6 +116,7 @@ async fn serve(
         Arc::clone(&rooms.objects),
     ));
     let storage_meter = tokio::spawn(upkeep::meter_storage(Arc::clone(&rooms.objects)));
+    let collector = tokio::spawn(upkeep::collect_bucket_keys(Arc::clone(&rooms.objects)));
     let shown = outside.clone();
     gateway.set_readiness(move || shown.readiness());
     let watch = tokio::spawn(outside.watch(Arc::clone(&rooms.kms)));
@@ -141,7 +142,7 @@ async fn serve(
     let ended = signals.obey(&certificates, &tls, data, control, stop).await;
     // What works by itself ends first: nothing of it may want the log after its last line.
     rewrap.close().await;
-    for task in [upkeep, storage_meter, watch] {
+    for task in [upkeep, storage_meter, collector, watch] {
         task.abort();
         // That it was ended is no news.
         let _ended = task.await;

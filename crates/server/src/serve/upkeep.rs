@@ -1,7 +1,7 @@
 //! Work that is due by the clock rather than by a request: CMKs are rotated by their schedules, those whose deletion date
 //! has passed and imported material whose time is over are destroyed, and what is counted or noted in memory (uses of
 //! CMKs, requests, last uses of access keys) is written down. Bucket keys whose time is over leave the memory. Once a day it
-//! is counted what is stored.
+//! is counted what is stored, and rows of bucket keys that nothing needs are removed.
 
 use iam::Directory;
 use kms::KeyService;
@@ -9,7 +9,7 @@ use objects::ObjectService;
 use sse::SseService;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 /// How often counts of requests, to the KMS and about objects, are written down: what a crash may lose.
 const COUNTS_EVERY: Duration = Duration::from_secs(10);
@@ -20,6 +20,10 @@ const SWEEP_EVERY: Duration = Duration::from_secs(10);
 const DUE_EVERY: Duration = Duration::from_secs(60);
 /// How often last uses of access keys are written down.
 const LAST_USES_EVERY: Duration = Duration::from_secs(600);
+
+/// How long after a start, and how often then, rows of bucket keys are looked through that nothing needs.
+const COLLECT_AFTER: Duration = Duration::from_secs(60 * 60);
+const COLLECT_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Runs until the server ends.
 pub(super) async fn run(
@@ -105,6 +109,19 @@ pub(super) async fn meter_storage(objects: Arc<ObjectService>) {
             Ok(false) => {}
             Ok(true) => tracing::info!("what is stored was counted for today"),
             Err(error) => tracing::warn!(%error, "what is stored could not be counted; trying again later"),
+        }
+    }
+}
+
+/// Removes rows of bucket keys whose last object is gone. By itself, since the walk takes its time.
+pub(super) async fn collect_bucket_keys(objects: Arc<ObjectService>) {
+    let mut ticks = tokio::time::interval_at(Instant::now() + COLLECT_AFTER, COLLECT_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match objects.collect_bucket_keys().await {
+            Ok(removed) => tracing::debug!(removed, "rows of bucket keys that nothing needed are gone"),
+            Err(error) => tracing::warn!(%error, "bucket keys could not be looked through; trying again tomorrow"),
         }
     }
 }

@@ -7,7 +7,7 @@
 //! sealing.rs   the present key for new objects: from the cache, or one flight to the KMS
 //! opening.rs   a key that an object names: from the cache, from its row, from the copy beside the object
 //! rewrap.rs    a key's row under the CMK's newest version
-//! upkeep.rs    what a rewrap job does besides: copies beside objects, rows that nothing needs
+//! upkeep.rs    what jobs do besides: copies beside objects, rows that nothing needs
 //! counts.rs    KMS calls made and saved: counters, and metering by day, bucket and CMK
 //! ```
 //!
