@@ -218,17 +218,63 @@ def test_a_bucket_is_not_made_with_headers_that_contradict_themselves(server, s3
     assert name not in [b["Name"] for b in s3.list_buckets()["Buckets"]]
 
 
-@pytest.mark.parametrize("word", ["kms", "AES256"])
-def test_selectors_that_sdks_repeat_on_parts_change_nothing(server, bucket, key_id, word):
-    """A part is sealed as its upload began; the browser SDK says so once more, and other words do not count."""
-    headers = {OBS.method: "kms", OBS.key_id: key_id}
-    for beside in ({OBS.method: word}, {OBS.method: word} | ({OBS.key_id: ABSENT_KEY} if word == "kms" else {})):
-        upload = begin(server, OBS, bucket, headers)
-        for copied in (False, True):
-            part = expect(send_part(server, OBS, bucket, upload, beside, copied), 200)
-            assert part.headers[OBS.method] == "kms" and part.headers[OBS.key_id].endswith(key_id)
-        done = expect(complete(server, OBS, bucket, upload, tag_of(part), beside), 200)
-        assert done.headers[OBS.key_id].endswith(key_id)
+# How an upload begins: what its parts may say once more, and what contradicts it. `K` is the CMK, `F` its full form, `D`
+# the account's default key, `P` the CMK's project, `O` another CMK.
+KMS, SSE_OBS = {OBS.method: "kms"}, {OBS.method: "AES256"}
+REPEATED = {
+    "nothing": ({}, [{OBS.bucket_key: "false"}],
+                [KMS, SSE_OBS, {OBS.key_id: "K"}, {CIPHER: "AES256"}, {OBS.bucket_key: "true"}, {PROJECT: "P"}]),
+    "AES256": (SSE_OBS, [SSE_OBS, {CIPHER: "AES256"}], [KMS, {CIPHER: "SM4"}, {OBS.key_id: "K"}, {OBS.method: "obs"}]),
+    "AES256, SM4": (SSE_OBS | {CIPHER: "SM4"}, [SSE_OBS, {CIPHER: "SM4"}], [{CIPHER: "AES256"}, {CIPHER: "DES"}]),
+    "kms": (KMS | {OBS.key_id: "K"},
+            [KMS, {OBS.method: "aws:kms"}, {OBS.key_id: "K"}, KMS | {OBS.key_id: "F"}, KMS | {OBS.key_id: "K", PROJECT: "P"},
+             KMS | {CIPHER: "AES256", OBS.bucket_key: "false", ROTATION: "7"}],
+            [SSE_OBS, {OBS.method: "des"}, {OBS.method: ""}, KMS | {OBS.key_id: ABSENT_KEY}, KMS | {OBS.key_id: "O"},
+             {OBS.key_id: "D"}, {OBS.key_id: ""}, KMS | {CIPHER: "SM4"}, KMS | {OBS.bucket_key: "true"},
+             KMS | {OBS.bucket_key: "yes"}, KMS | {PROJECT: "0" * 32}, {f"{OBS.method}-context": "e30="} | SSE_OBS]),
+    "kms, default key": (KMS, [KMS, KMS | {OBS.key_id: "D"}], [KMS | {OBS.key_id: "K"}]),
+    "kms, bucket key, SM4": (KMS | {OBS.key_id: "K", OBS.bucket_key: "true", CIPHER: "SM4"},
+                             [KMS, {OBS.bucket_key: "true", CIPHER: "SM4"}], [{OBS.bucket_key: "false"}, {CIPHER: "AES256"}]),
+    "SSE-C": (OBS.trio(KEY), [{}, {CIPHER: "AES256"}], [KMS, SSE_OBS, {OBS.key_id: "K"}, {CIPHER: "SM4"}]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("began", REPEATED)
+def test_selectors_that_sdks_repeat_on_parts_change_nothing(server, s3, bucket, repeated, began):
+    """A part is sealed as its upload began: the browser SDK says so once more, and other words are refused."""
+    begins, repeats, contradicts = REPEATED[began]
+    upload = begin(server, OBS, bucket, repeated(begins))
+    key = OBS.trio(KEY) if began == "SSE-C" else {}
+    for copied in (False, True):
+        for beside in contradicts:
+            expect(send_part(server, OBS, bucket, upload, key | repeated(beside), copied), 400, "InvalidArgument")
+        assert "Parts" not in s3.list_parts(Bucket=bucket, Key="m", UploadId=upload), "a refused part is not there"
+    for copied in (False, True):
+        without = encryption_of(expect(send_part(server, OBS, bucket, upload, key, copied), 200), OBS)
+        for beside in repeats:
+            part = expect(send_part(server, OBS, bucket, upload, key | repeated(beside), copied), 200)
+            assert encryption_of(part, OBS) == without, beside
+    expect(complete(server, OBS, bucket, upload, tag_of(part)), 200)
+    assert expect(OBS.send(server, "GET", bucket, "m", headers=key), 200).body == b"hello"
+
+
+@pytest.fixture
+def repeated(key_id, full, account_key, project, other_cmk):
+    """Headers with the names of keys filled in."""
+    known = {"K": key_id, "F": full, "D": account_key, "P": project, "O": other_cmk}
+    return lambda headers: {name: known.get(value, value) for name, value in headers.items()}
+
+
+def test_who_may_not_use_the_key_of_an_upload_does_not_learn_which_it_is(server, bucket, key_id, somebody):
+    """With its own key and with any other the answer is one and the same refusal."""
+    upload = begin(server, OBS, bucket, KMS | {OBS.key_id: key_id})
+    caller = somebody(set())
+    for copied in (False, True):
+        answers = set()
+        for beside in ({}, KMS, SSE_OBS, {OBS.key_id: key_id}, {OBS.key_id: ABSENT_KEY}):
+            reply = expect(send_part(caller, OBS, bucket, upload, beside, copied), 403, "AccessDenied")
+            answers.add(re.sub(rb"<(RequestId|HostId)>.*?</\1>", b"", reply.body))
+        assert len(answers) == 1
 
 
 def tag_of(reply):

@@ -519,16 +519,41 @@ def test_a_wrong_customer_key_is_refused_by_every_read(server, bucket, way, size
         assert b"hello" not in reply.body
 
 
-def test_a_list_of_parts_tells_nothing_that_needs_the_customer_key(server, s3, bucket):
-    """It is the same with the key, with another and without: sizes, and ETags of ciphertext, no digest of plaintext."""
+@pytest.mark.parametrize("d", [S3, Dialect("obs")], ids=["s3", "obs"])
+def test_a_list_of_parts_tells_nothing_that_needs_the_customer_key(server, s3, bucket, d):
+    """With the key and without any it is the same: sizes, and ETags of ciphertext, no digest of plaintext. A key that is
+    sent must be the upload's."""
     upload = s3.create_multipart_upload(Bucket=bucket, Key="m", ChecksumAlgorithm="SHA256", **KEY.arguments())["UploadId"]
-    s3.upload_part(Bucket=bucket, Key="m", UploadId=upload, PartNumber=1, Body=b"hello", ChecksumAlgorithm="SHA256",
-                   **KEY.arguments())  # fmt: skip
+    part = s3.upload_part(Bucket=bucket, Key="m", UploadId=upload, PartNumber=1, Body=b"hello", ChecksumAlgorithm="SHA256",
+                          **KEY.arguments())  # fmt: skip
     digest = base64.b64encode(hashlib.sha256(b"hello").digest())
-    for headers in ({}, S3.trio(OTHER)):
-        reply = S3.send(server, "GET", bucket, "m", headers=headers, query=[("uploadId", upload)])
+    listed = lambda headers, tls=True: d.send(  # noqa: E731
+        server, "GET", bucket, "m", headers=headers, query=[("uploadId", upload)], tls=tls
+    )
+    for headers in ({}, d.trio(KEY)):
+        reply = expect(listed(headers), 200)
         assert digest not in reply.body and hashlib.md5(b"hello").hexdigest().encode() not in reply.body
-        assert reply.status in (200, 400, 403)
+        assert part["ETag"].strip('"').encode() in reply.body and b"<Size>5</Size>" in reply.body
+        assert encryption_of(reply, d) == {}
+    for headers, code in [
+        (d.trio(OTHER), "InvalidRequest"), ({d.c_algorithm: "AES256"}, "InvalidArgument"),
+        ({d.c_key: KEY.base64, d.c_md5: KEY.md5}, "InvalidArgument"), ({**d.trio(KEY), d.c_md5: OTHER.md5}, "InvalidArgument"),
+        ({**d.trio(KEY), d.c_algorithm: "AES192"}, "InvalidEncryptionAlgorithmError"),
+    ]:  # fmt: skip
+        refused = expect(listed(headers), 400, code)
+        assert part["ETag"].strip('"').encode() not in refused.body and b"<Size>" not in refused.body
+    for headers in (d.trio(KEY), d.trio(OTHER), {d.c_algorithm: "AES256"}):
+        expect(listed(headers, tls=False), 400, "InvalidRequest")
+    expect(listed({}, tls=False), 200)
+
+
+@pytest.mark.parametrize("d", [S3, Dialect("obs")], ids=["s3", "obs"])
+@pytest.mark.parametrize("began", ["nothing", "AES256", "kms"])
+def test_a_list_of_parts_without_a_customer_key_takes_none(server, bucket, d, began):
+    upload = begin(server, d, bucket, {"nothing": {}, "AES256": {d.method: "AES256"}, "kms": {d.method: d.kms}}[began])
+    expect(send_part(server, d, bucket, upload, {}), 200)
+    for headers in (d.trio(KEY), {d.c_algorithm: "AES256"}):
+        expect(d.send(server, "GET", bucket, "m", headers=headers, query=[("uploadId", upload)]), 400, "InvalidRequest")
 
 
 @pytest.mark.parametrize("who", ["disabled key", "no right to decrypt"])

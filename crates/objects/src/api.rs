@@ -442,8 +442,8 @@ pub struct UploadPart {
     pub upload: UploadId,
     /// Part.
     pub part: PartNumber,
-    /// Raw SSE-C headers.
-    pub customer: CustomerHeaders,
+    /// Raw encryption headers: the customer key, and, where the dialect reads it, what must not contradict the upload.
+    pub encryption: EncryptionHeaders,
 }
 
 /// A part named by CompleteMultipartUpload.
@@ -557,6 +557,8 @@ pub struct UploadPage {
     /// Uploads by name, then by id.
     pub uploads: Vec<ListedUpload>,
     /// Common prefixes.
+    /// Raw SSE-C headers, when sent: the list needs none.
+    pub customer: CustomerHeaders,
     pub common_prefixes: Vec<String>,
     /// Where the next page begins.
     pub next: Option<(String, Option<UploadId>)>,

@@ -53,7 +53,8 @@ async fn upload(h: &Harness, bucket: &BucketName, object: &str, (method, sm4): (
     for (i, data) in parts.iter().enumerate() {
         let part = PartNumber::new(i as u64 * 7 + 2).unwrap();
         let customer = method.customer();
-        let request = UploadPart { bucket: bucket.clone(), name: name(object), upload, part, customer };
+        let request =
+            UploadPart { bucket: bucket.clone(), name: name(object), upload, part, encryption: customer.into() };
         let etag = h.objects.upload_part(&cx(), request, body(data)).await.unwrap().etag;
         named.push(CompletedPart { part, etag: etag.to_string(), checksum: None });
     }

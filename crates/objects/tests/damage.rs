@@ -183,7 +183,7 @@ async fn a_changed_part_layout_is_an_error() {
     for i in 1..=3u64 {
         let part = model::PartNumber::new(i).unwrap();
         let request =
-            UploadPart { bucket: bucket.clone(), name: name("o"), upload, part, customer: Default::default() };
+            UploadPart { bucket: bucket.clone(), name: name("o"), upload, part, encryption: Default::default() };
         let etag = h.objects.upload_part(&cx(), request, body(&pattern(1000 * i as usize))).await.unwrap().etag;
         parts.push(CompletedPart { part, etag: etag.to_string(), checksum: None });
     }

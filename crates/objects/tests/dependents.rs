@@ -93,7 +93,7 @@ async fn begin(h: &Harness, bucket: &BucketName, object: &str, encryption: Encry
 async fn complete(h: &Harness, bucket: &BucketName, object: &str, upload: UploadId, data: &[u8]) {
     let part = PartNumber::new(1).unwrap();
     let customer = Method::Plain.customer();
-    let sent = UploadPart { bucket: bucket.clone(), name: name(object), upload, part, customer };
+    let sent = UploadPart { bucket: bucket.clone(), name: name(object), upload, part, encryption: customer.into() };
     let sent = h.objects.upload_part(&cx(), sent, body(data)).await.unwrap();
     let request = CompleteUpload {
         bucket: bucket.clone(),

@@ -148,7 +148,7 @@ async fn uploads_copies_and_defaults_use_another_accounts_cmk() {
         name: name("m"),
         upload: created.upload,
         part: number,
-        customer: Method::Plain.customer(),
+        encryption: Method::Plain.customer().into(),
     };
     share(&h, &cmk, "").await;
     assert!(key_denied(h.objects.upload_part(&as_(&one), part(), body(b"data")).await.map(drop)));

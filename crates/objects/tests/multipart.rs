@@ -27,7 +27,7 @@ async fn create(h: &Harness, bucket: &BucketName, checksum: Option<(ChecksumAlgo
 
 fn part(bucket: &BucketName, upload: UploadId, number: u64) -> UploadPart {
     let part = PartNumber::new(number).unwrap();
-    UploadPart { bucket: bucket.clone(), name: name("o"), upload, part, customer: Method::Plain.customer() }
+    UploadPart { bucket: bucket.clone(), name: name("o"), upload, part, encryption: Method::Plain.customer().into() }
 }
 
 fn complete(bucket: &BucketName, upload: UploadId, parts: Vec<CompletedPart>) -> CompleteUpload {

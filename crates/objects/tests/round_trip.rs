@@ -115,8 +115,13 @@ async fn multipart(
     // Sent in reverse and each twice: neither order nor repetition may matter.
     for (i, data) in parts.iter().enumerate().rev().chain(parts.iter().enumerate()) {
         let part = PartNumber::new(i as u64 * 3 + 1).unwrap();
-        let request =
-            UploadPart { bucket: bucket.clone(), name: name(object), upload, part, customer: method.customer() };
+        let request = UploadPart {
+            bucket: bucket.clone(),
+            name: name(object),
+            upload,
+            part,
+            encryption: method.customer().into(),
+        };
         let etag = h.objects.upload_part(&cx(), request, body(data)).await.unwrap().etag;
         named.retain(|p: &CompletedPart| p.part != part);
         named.push(CompletedPart { part, etag: etag.to_string(), checksum: None });
@@ -153,11 +158,14 @@ async fn an_upload_under_a_customer_key_completes_without_it_and_is_authenticate
     };
     let upload = h.objects.create_upload(&cx(), create).await.unwrap().upload;
     let part = PartNumber::new(1).unwrap();
-    let part_request = |customer| UploadPart { bucket: bucket.clone(), name: name("o"), upload, part, customer };
+    let part_request = |method: Method| {
+        let encryption = method.customer().into();
+        UploadPart { bucket: bucket.clone(), name: name("o"), upload, part, encryption }
+    };
     let refused = |r: Result<WriteOutcome, Fail>| matches!(r, Err(Fail::Encryption(_)));
-    assert!(refused(h.objects.upload_part(&cx(), part_request(Method::Plain.customer()), body(b"x")).await));
-    assert!(refused(h.objects.upload_part(&cx(), part_request(Method::Customer(2).customer()), body(b"x")).await));
-    let etag = h.objects.upload_part(&cx(), part_request(method.customer()), body(b"data")).await.unwrap().etag;
+    assert!(refused(h.objects.upload_part(&cx(), part_request(Method::Plain), body(b"x")).await));
+    assert!(refused(h.objects.upload_part(&cx(), part_request(Method::Customer(2)), body(b"x")).await));
+    let etag = h.objects.upload_part(&cx(), part_request(method), body(b"data")).await.unwrap().etag;
     let complete = |customer| CompleteUpload {
         bucket: bucket.clone(),
         name: name("o"),

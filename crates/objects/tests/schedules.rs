@@ -288,7 +288,13 @@ impl Stage<'_> {
         for (i, piece) in [&data[..middle], &data[middle..]].into_iter().enumerate() {
             let part = PartNumber::new(i as u64 + 1).unwrap();
             let customer = method.customer();
-            let request = UploadPart { bucket: self.bucket.clone(), name: name(object), upload, part, customer };
+            let request = UploadPart {
+                bucket: self.bucket.clone(),
+                name: name(object),
+                upload,
+                part,
+                encryption: customer.into(),
+            };
             let etag = objects.upload_part(&cx(), request, body(piece)).await?.etag;
             parts.push(CompletedPart { part, etag: etag.to_string(), checksum: None });
         }

@@ -297,7 +297,8 @@ async fn no_stream_of_an_upload_has_another_one_s_identity() {
         let send = |number| {
             let part = PartNumber::new(number).unwrap();
             let customer = Method::Plain.customer();
-            let request = UploadPart { bucket: bucket.clone(), name: name("o"), upload, part, customer };
+            let request =
+                UploadPart { bucket: bucket.clone(), name: name("o"), upload, part, encryption: customer.into() };
             let objects = h.objects.clone();
             async move { objects.upload_part(&cx(), request, body(b"the same bytes in each")).await.unwrap() }
         };

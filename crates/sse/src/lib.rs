@@ -13,6 +13,7 @@ mod fingerprint;
 mod keys;
 mod plan;
 mod projects;
+mod repeated;
 mod request;
 mod rewrap;
 mod service;

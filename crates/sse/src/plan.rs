@@ -230,7 +230,7 @@ fn inherited(input: &PlanInput<'_>) -> Result<EncryptionPlan, SseError> {
     }
 }
 
-fn bucket_key_flag(request: &EncryptionHeaders) -> Result<Option<bool>, SseError> {
+pub(crate) fn bucket_key_flag(request: &EncryptionHeaders) -> Result<Option<bool>, SseError> {
     match request.bucket_key_enabled.as_deref() {
         None => Ok(None),
         Some("true") => Ok(Some(true)),
@@ -253,7 +253,7 @@ fn check_rotation(request: &EncryptionHeaders) -> Result<(), SseError> {
 const ROTATION_RANGE: &str = "the rotation period is 1 to 3650 days";
 
 /// The data cipher that a header or a default names.
-fn data_cipher(data_encryption: Option<&str>) -> Result<Option<DataCipher>, SseError> {
+pub(crate) fn data_cipher(data_encryption: Option<&str>) -> Result<Option<DataCipher>, SseError> {
     match data_encryption {
         None => Ok(None),
         Some("AES256") => Ok(Some(DataCipher::Aes256Gcm)),
@@ -285,7 +285,7 @@ fn refuse_project_alone(project: Option<&str>, key_id: Option<&str>) -> Result<(
 }
 
 /// Parses the encryption context: base64 of a JSON object of strings. S3's own `aws:s3:arn` is refused.
-fn parse_context(header: Option<&str>) -> Result<EncryptionContext, SseError> {
+pub(crate) fn parse_context(header: Option<&str>) -> Result<EncryptionContext, SseError> {
     let Some(header) = header else { return Ok(EncryptionContext::default()) };
     let json = data_encoding::BASE64
         .decode(header.as_bytes())

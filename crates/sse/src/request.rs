@@ -48,6 +48,13 @@ impl CustomerHeaders {
     }
 }
 
+impl From<CustomerHeaders> for EncryptionHeaders {
+    /// Nothing but a customer key, if that.
+    fn from(customer: CustomerHeaders) -> Self {
+        Self { customer, ..Self::default() }
+    }
+}
+
 impl EncryptionHeaders {
     /// Whether no encryption header was sent at all.
     pub fn is_empty(&self) -> bool {

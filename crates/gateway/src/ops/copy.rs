@@ -1,6 +1,6 @@
 //! CopyObject and UploadPartCopy (obs-api §3.3 and §6.3, s3-sse-behaviour §11).
 
-use super::encryption::{Beside, customer_headers, show, source_customer_headers, write_headers};
+use super::encryption::{Beside, show, source_customer_headers, write_headers};
 use super::put::show_version;
 use super::{Call, arguments, checksums, conditions, grants, object_headers, tagging};
 use crate::body::integrity;
@@ -114,7 +114,7 @@ fn lower_part(call: &Call<'_>, place: &SourcePlace) -> Result<(UploadPart, CopyS
             WireFault::argument(call.view.names().copy_source_range, message)
         })?),
     };
-    Ok((super::multipart::lower_part(call, customer_headers(&call.view)?)?, source(call, place, range)?))
+    Ok((super::multipart::lower_part(call)?, source(call, place, range)?))
 }
 
 fn source(call: &Call<'_>, place: &SourcePlace, range: Option<(u64, u64)>) -> Result<CopySource, Refusal> {

@@ -10,7 +10,6 @@ use crate::reply::Reply;
 use crate::xml::XmlWriter;
 use http::StatusCode;
 use objects::api::{CreateUpload, UploadPart};
-use sse::CustomerHeaders;
 
 pub(super) async fn create(call: Call<'_>) -> Result<Reply, Refusal> {
     let request = match lower_create(&call) {
@@ -53,7 +52,7 @@ fn lower_create(call: &Call<'_>) -> Result<CreateUpload, Refusal> {
 }
 
 pub(super) async fn part(mut call: Call<'_>) -> Result<Reply, Refusal> {
-    let lowered = match customer_headers(&call.view).map_err(Refusal::from).and_then(|c| lower_part(&call, c)) {
+    let lowered = match lower_part(&call) {
         Ok(request) => call.stream().map(|body| (request, body)),
         Err(refusal) => Err(refusal),
     };
@@ -70,16 +69,19 @@ pub(super) async fn part(mut call: Call<'_>) -> Result<Reply, Refusal> {
     Ok(reply)
 }
 
-/// Encryption headers other than the customer key are those of the upload and ignored here (s3-sse-behaviour §9).
-pub(super) fn lower_part(call: &Call<'_>, customer: CustomerHeaders) -> Result<UploadPart, Refusal> {
+/// Encryption headers other than the customer key are those of the upload: S3 ignores them here (s3-sse-behaviour §9), OBS
+/// refuses what contradicts it (obs-api §4.4).
+pub(super) fn lower_part(call: &Call<'_>) -> Result<UploadPart, Refusal> {
     let (bucket, name) = call.object()?;
+    let read = call.dialect.is_obs();
+    let encryption = if read { write_headers(&call.view)? } else { customer_headers(&call.view)?.into() };
     let part = arguments::part_number(&call.query)?;
     Ok(UploadPart {
         bucket: bucket.clone(),
         name: name.clone(),
         upload: arguments::upload(&call.query)?,
         part: part.ok_or_else(|| WireFault::argument("partNumber", "A part needs a number."))?,
-        customer,
+        encryption,
     })
 }
 

@@ -1,6 +1,7 @@
 //! Listings of multipart uploads and of their parts (obs-api §7).
 
 use super::arguments::{self, NameEncoding, Owners, page_size, text};
+use super::encryption::customer_headers;
 use super::{Call, object_headers};
 use crate::dates::xml_date;
 use crate::errors::{Refusal, WireFault};
@@ -57,6 +58,7 @@ fn lower_list_parts(call: &Call<'_>) -> Result<(ListParts, NameEncoding, u16), R
         bucket: bucket.clone(),
         name: name.clone(),
         upload: arguments::upload(&call.query)?,
+        customer: customer_headers(&call.view)?,
         after: marker,
         max: page_size(&call.query, "max-parts")?,
     };

@@ -387,7 +387,7 @@ impl World {
             name: name(object),
             upload,
             part,
-            customer: CustomerHeaders::default(),
+            encryption: CustomerHeaders::default().into(),
         };
         let etag = self.objects.upload_part(&cx(), request, body(data)).await.unwrap().etag;
         CompletedPart { part, etag: etag.to_string(), checksum: None }

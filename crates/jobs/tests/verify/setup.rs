@@ -220,7 +220,7 @@ impl Dir {
                 name: name(object),
                 upload,
                 part,
-                customer: customer(method),
+                encryption: customer(method).into(),
             };
             let written = self.objects.upload_part(&cx(), request, body(&pattern(len))).await.unwrap();
             let checksum = written.checksum.map(|kept| kept.value).filter(|_| sm4);

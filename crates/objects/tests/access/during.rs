@@ -51,7 +51,8 @@ async fn begin(h: &Harness, who: &Principal, bucket: &BucketName, object: &str, 
 async fn finished(h: &Harness, who: &Principal, bucket: &BucketName, object: &str, upload: UploadId) -> CompleteUpload {
     let number = PartNumber::new(1).unwrap();
     let customer = || Method::Plain.customer();
-    let part = UploadPart { bucket: bucket.clone(), name: name(object), upload, part: number, customer: customer() };
+    let part =
+        UploadPart { bucket: bucket.clone(), name: name(object), upload, part: number, encryption: customer().into() };
     let etag = h.objects.upload_part(&as_(who), part, body(b"part")).await.unwrap().etag.to_string();
     CompleteUpload {
         bucket: bucket.clone(),

@@ -181,7 +181,7 @@ async fn uploads_keep_owner_acl_and_tags_of_their_beginning() {
         name: name("o"),
         upload,
         part: PartNumber::new(1).unwrap(),
-        customer: Default::default(),
+        encryption: Default::default(),
     };
     let etag = h.objects.upload_part(&writer, part, body(b"data")).await.unwrap().etag.to_string();
     let complete = CompleteUpload {

@@ -24,7 +24,7 @@ fn begin_with(bucket: &BucketName, acl: Option<AclChoice>, tags: Tags) -> Create
 async fn send(h: &Harness, cx: &RequestContext, bucket: &BucketName, upload: UploadId) -> Result<CompleteUpload, Fail> {
     let number = PartNumber::new(1).unwrap();
     let part =
-        UploadPart { bucket: bucket.clone(), name: name("o"), upload, part: number, customer: Default::default() };
+        UploadPart { bucket: bucket.clone(), name: name("o"), upload, part: number, encryption: Default::default() };
     let etag = h.objects.upload_part(cx, part, body(b"part")).await?.etag.to_string();
     Ok(CompleteUpload {
         bucket: bucket.clone(),
@@ -77,7 +77,7 @@ async fn uploads_are_gone_on_with_by_the_account_that_began_them_and_the_bucket_
                 name: name("o"),
                 upload,
                 part: PartNumber::new(2).unwrap(),
-                customer: Default::default(),
+                encryption: Default::default(),
             };
             h.put_as(who, &bucket, "source").await.unwrap();
             if !may {

@@ -35,7 +35,7 @@ async fn parts_are_judged_by_what_their_upload_said() {
         name: name("o"),
         upload,
         part: PartNumber::new(1).unwrap(),
-        customer: Default::default(),
+        encryption: Default::default(),
     };
     let etag = h.objects.upload_part(&cx(), part(sealed), body(b"part")).await.unwrap().etag.to_string();
     assert!(denied(h.objects.upload_part(&cx(), part(plain), body(b"part")).await));
@@ -130,7 +130,14 @@ async fn uploads_are_managed_by_the_bucket_owner_and_by_who_began_them() {
         h.objects.create_upload(&as_(who), request).await.unwrap().upload
     };
     let parts = async |who: &Principal, upload| {
-        let request = ListParts { bucket: bucket.clone(), name: name("o"), upload, after: 0, max: 10 };
+        let request = ListParts {
+            bucket: bucket.clone(),
+            name: name("o"),
+            upload,
+            customer: Default::default(),
+            after: 0,
+            max: 10,
+        };
         h.objects.list_parts(&as_(who), request).await.map(drop)
     };
     let abort = async |who: &Principal, upload| h.objects.abort_upload(&as_(who), &bucket, &name("o"), upload).await;
@@ -146,7 +153,7 @@ async fn uploads_are_managed_by_the_bucket_owner_and_by_who_began_them() {
                 name: name("o"),
                 upload,
                 part: PartNumber::new(1).unwrap(),
-                customer: Default::default(),
+                encryption: Default::default(),
             };
             assert!(denied(h.objects.upload_part(&as_(&who), part, body(b"part")).await));
             assert!(denied(h.objects.authorize_complete(&as_(&who), &bucket, &name("o"), upload).await));
@@ -193,7 +200,7 @@ async fn a_part_copy_needs_the_source_read() {
             name: name("c"),
             upload,
             part: PartNumber::new(1).unwrap(),
-            customer: Default::default(),
+            encryption: Default::default(),
         };
         let source = CopySource {
             bucket: secret.clone(),

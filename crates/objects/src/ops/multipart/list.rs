@@ -1,13 +1,18 @@
-//! ListParts and ListMultipartUploads. Need no key; encryption does not show.
+//! ListParts and ListMultipartUploads. Need no key; encryption does not show. A customer key that is sent with a list of
+//! parts is held against the upload all the same: a wrong one is refused by every read (s3-sse-behaviour §1, §5).
 
+use super::Upload;
+use super::part::not_of_upload;
 use crate::Fail;
 use crate::api::{ListParts, ListUploads, ListedPart, ListedUpload, PartPage, RequestContext, UploadPage};
 use crate::authorize::object_owner;
 use crate::ops::list::{PAGE_MAX, grouped, past};
 use crate::records::{UploadRecord, keys};
-use crate::service::ObjectService;
+use crate::registry::Bucket;
+use crate::service::{ObjectService, key_user, target};
 use model::ETag;
 use policy::Action;
+use sse::Reader;
 use std::sync::Arc;
 use store::{StoreFault, Table};
 
@@ -17,6 +22,7 @@ impl ObjectService {
         let bucket = self.bucket(&request.bucket)?;
         let action = Action::ListMultipartUploadParts;
         let upload = self.upload_to_manage(cx, action, &bucket, &request.name, request.upload).await?;
+        self.check_customer_key(cx, &bucket, &request, &upload).await?;
         let all = self.parts(request.upload).await?;
         let mut rest = all.iter().filter(|p| p.number.get() > request.after);
         let mut page =
@@ -42,6 +48,26 @@ impl ObjectService {
             page.next = page.parts.last().map(|p| p.part.get());
         }
         Ok(page)
+    }
+
+    /// Transport, form and identity of a customer key, as UploadPart asks them. Without one there is nothing to check: the
+    /// list holds nothing that is sealed under it.
+    async fn check_customer_key(
+        &self,
+        cx: &RequestContext,
+        bucket: &Bucket,
+        request: &ListParts,
+        upload: &Upload,
+    ) -> Result<(), Fail> {
+        if request.customer.is_empty() {
+            return Ok(());
+        }
+        let envelope = &upload.record.envelope;
+        let reader = Reader { customer: &request.customer, transport: cx.transport, metadata_only: true };
+        let sent = self.sse.check_reader(envelope, reader, &cx.principal)?;
+        let target = target(bucket, &request.name, upload.record.uid);
+        let keys = self.sse.begin_read(envelope, target, sent, &key_user(cx)).await;
+        keys.map(drop).map_err(not_of_upload)
     }
 
     /// ListMultipartUploads.

@@ -52,11 +52,14 @@ impl ObjectService {
         let bucket = self.bucket(&request.bucket)?;
         let upload = self.upload_to_write(cx, &bucket, &request.name, request.upload).await?;
         let envelope = &upload.record.envelope;
-        refuse_blocked(&bucket, envelope.is_customer() || !request.customer.is_empty())?;
-        let reader = Reader { customer: &request.customer, transport: cx.transport, metadata_only: no_body };
-        let customer = self.sse.check_reader(envelope, reader, &cx.principal)?;
+        let customer = &request.encryption.customer;
+        refuse_blocked(&bucket, envelope.is_customer() || !customer.is_empty())?;
+        let reader = Reader { customer, transport: cx.transport, metadata_only: no_body };
+        let sent = self.sse.check_reader(envelope, reader, &cx.principal)?;
         let target = target(&bucket, &request.name, upload.record.uid);
-        let keys = self.sse.begin_read(envelope, target, customer, &key_user(cx)).await.map_err(not_of_upload)?;
+        let user = key_user(cx);
+        let keys = self.sse.begin_read(envelope, target, sent, &user).await.map_err(not_of_upload)?;
+        self.sse.check_repeated(&keys, &request.encryption, &user)?;
         Ok((bucket, upload, keys))
     }
 
@@ -101,7 +104,7 @@ impl ObjectService {
             etag: ETag::single(new.etag_md5),
             last_modified: record.created,
             version: None,
-            encryption: SseService::applied(&upload.record.envelope, request.customer.key_md5.as_deref()),
+            encryption: SseService::applied(&upload.record.envelope, request.encryption.customer.key_md5.as_deref()),
             checksum: checksum.map(StoredChecksum::from),
             size: new.stored.plain_bytes,
         })
