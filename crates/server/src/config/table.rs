@@ -373,8 +373,9 @@ pub(crate) const SETTINGS: &[Setting] = &[
             "STRONGROOM_TRUSTED_PROXIES",
             "IP|CIDR",
             None,
-            "A proxy, or a network of proxies, whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed by conditions \
-             of policies. May be repeated. From anybody else these headers mean nothing.",
+            "A proxy, or a network of proxies, whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed: by conditions \
+             of policies, and the latter also by the rule which encryption needs HTTPS. May be repeated. From anybody else \
+             these headers mean nothing.",
         )
     },
     setting(
