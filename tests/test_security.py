@@ -146,29 +146,6 @@ def test_one_signature_is_one_operation(server, s3, bucket):
     assert names(s3, bucket) == ["k"]
 
 
-@pytest.mark.parametrize("name", [
-    "x-amz-meta-x-strongroom-envelope", "x-amz-meta-x-amz-server-side-encryption", "x-amz-meta-uid", "x-amz-meta-dek",
-    "x-amz-meta-x_internal-key", "x-amz-meta-X-Minio-Internal-Server-Side-Encryption-Sealed-Key",
-    "x-amz-unencrypted-content-md5", "x-amz-meta-x-amz-unencrypted-content-length", "x-amz-internal", "x-strongroom-kek",
-])  # fmt: skip
-def test_internal_metadata_cannot_be_smuggled_in(server, s3, bucket, name):
-    """Names that look like a store's own: kept as a user's metadata or refused; the object reads as it was written, and
-    shows no encryption that it does not have."""
-    for values in (["1"], ["AES256"]):
-        request = Request("PUT", f"/{bucket}/k", headers={name: values[0]}, body=b"readable")
-        reply = send(sign_v4(request, server), server, tls=True)
-        assert reply.status in (200, 400, 403)
-        if reply.status == 200:
-            got = s3.get_object(Bucket=bucket, Key="k")
-            assert got["Body"].read() == b"readable" and "ServerSideEncryption" not in got
-            s3.copy_object(
-                Bucket=bucket, Key="c", CopySource={"Bucket": bucket, "Key": "k"}, MetadataDirective="REPLACE",
-                Metadata={"x-amz-server-side-encryption": "aws:kms"}, ServerSideEncryption="AES256",
-            )  # fmt: skip
-            copied = s3.get_object(Bucket=bucket, Key="c")
-            assert copied["Body"].read() == b"readable" and copied["ServerSideEncryption"] == "AES256"
-
-
 def test_copies_carry_nothing_of_the_sources_encryption(server, s3, cmk, bucket):
     customer = CustomerKey()
     s3.put_object(Bucket=bucket, Key="c", Body=b"data", **customer.arguments())
