@@ -15,7 +15,8 @@ from harness.sse import SEGMENT, CustomerKey, body
 
 ONE, TWO = CustomerKey(), CustomerKey()
 METHODS = ["plain", "sse-obs", "sse-kms", "sse-kms-bucket-key", "sse-c-1", "sse-c-2"]
-DATA = body(SEGMENT + 9)
+# Enough for a part of OBS, 100 KiB.
+DATA = body(2 * SEGMENT + 9)
 
 
 def short(arn):
@@ -148,19 +149,22 @@ def test_copies_of_parts(server, places, sources, dialect, of, to):
     begun = d.send(server, "POST", place.name, name, headers=write(d, to, place.cmk), query=[("uploads", None)])
     upload, listed = upload_id(begun), ""
     assert shown(d, begun) == expected
+    # OBS's parts are of 100 KiB at least, S3's of 5 MiB: there the second part stands alone.
+    whole = d.name == "obs"
     named = source(d, sources, f"source/{of}", of)
     reply = d.send(server, "PUT", place.name, name, headers=named | read(d, to), query=[("partNumber", "1"), ("uploadId", upload)])
-    assert shown(d, expect(reply, 200)) == expected
+    first = expect(reply, 200)
+    assert shown(d, first) == expected
     ranged = named | read(d, to) | {f"{d.prefix}copy-source-range": f"bytes=5-{SEGMENT + 3}"}
     last = expect(d.send(server, "PUT", place.name, name, headers=ranged, query=[("partNumber", "2"), ("uploadId", upload)]), 200)
-    for number, part in ((2, last),):
+    for number, part in ((1, first), (2, last)) if whole else ((2, last),):
         tag = part.body.decode().split("<ETag>")[1].split("</ETag>")[0]
         listed += f"<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag></Part>"
     text = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
     done = expect(d.send(server, "POST", place.name, name, text, read(d, to), [("uploadId", upload)]), 200)
     assert shown(d, done) == expected
     got = expect(d.send(server, "GET", place.name, name, headers=read(d, to)), 200)
-    assert got.body == DATA[5 : SEGMENT + 4] and shown(d, got) == expected
+    assert got.body == (DATA if whole else b"") + DATA[5 : SEGMENT + 4] and shown(d, got) == expected
 
 
 def test_a_part_copy_needs_the_key_of_each_side(server, places, sources, dialect):

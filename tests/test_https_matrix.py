@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from encryption_rows import OPERATIONS, WRITES, ask, begin, send_part
+from encryption_rows import OPERATIONS, WRITES, ask, begin, complete, send_part
 from harness import clients
 from harness.sse import CustomerKey
 from test_sse_rules import Dialect, expect
@@ -24,6 +24,8 @@ STRICT = {
     "complete": (False, False, False),
     "get": (True, True, False),
     "head": (True, False, False),
+    # A completion that carries the customer key, as it may: the key does not travel in clear.
+    "complete with the key": (True, None, None),
     # The customer key of a source travels as any other does. A key that stays in the server does not.
     "copy from it into the clear": (True, False, False),
     "part copy from it into the clear": (True, False, False),
@@ -74,6 +76,14 @@ def default_document(d, method):
 def over_plain_http(server, place, d, operation, method):
     s3, bucket, defaulted = place
     headers = headers_of(d, method)
+    if operation == "complete with the key":
+        upload = begin(server, d, bucket, headers)
+        tag = expect(send_part(server, d, bucket, upload, headers), 200).headers["etag"]
+        refused = complete(server, d, bucket, upload, tag, headers, tls=False)
+        if refused.status != 200:
+            # It has done nothing: over HTTPS the upload is still there to be completed.
+            expect(complete(server, d, bucket, upload, tag, headers), 200)
+        return refused
     if operation in OPERATIONS:
         return ask(server, d, operation, bucket, headers, d.trio(KEY) if method == "SSE-C" else {}, tls=False)
     document = default_document(d, method)

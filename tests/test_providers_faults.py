@@ -7,6 +7,8 @@ import uuid
 import pytest
 import requests
 from botocore.exceptions import ClientError
+from encryption_rows import begin, send_part, write
+from test_sse_rules import Dialect, expect
 
 from harness import clients
 from harness.providers import FaultProxy, aws_settings, configure, wait_until
@@ -78,6 +80,37 @@ def test_what_needs_the_key_is_refused_and_the_rest_goes_on(proxy, server, s3, b
     assert get(s3, bucket, "sealed") == BODY
     wait_until(lambda: status_of(put, s3, bucket, "new", cmk) == 200, "it writes again by itself")
     assert get(s3, bucket, "new") == BODY
+
+
+@pytest.mark.parametrize("fault", FaultProxy.FAULTS)
+def test_in_obs_a_service_that_fails_is_503(proxy, server, bucket, cmk, fault):
+    """To be tried again, in OBS's words as well: reads, writes, copies, uploads and their parts (obs-api §4.8)."""
+    d = Dialect("obs")
+    kms = {d.method: "kms", d.key_id: cmk.rsplit("/", 1)[1]}
+    expect(d.send(server, "PUT", bucket, "sealed", BODY, kms), 200)
+    expect(d.send(server, "PUT", bucket, "plain", BODY), 200)
+    upload = begin(server, d, bucket, kms)
+    proxy.be(fault)
+    asked = {
+        "get": lambda: d.send(server, "GET", bucket, "sealed"),
+        "copy from": lambda: d.send(server, "PUT", bucket, "new", headers=d.copy_source(bucket, "sealed")),
+        "part": lambda: send_part(server, d, bucket, upload, {}),
+    }
+    if fault != "another":
+        # A wrap that is garbage looks like any other.
+        asked["put"] = lambda: d.send(server, "PUT", bucket, "new", BODY, kms)
+        asked["copy"] = lambda: d.send(server, "PUT", bucket, "new", headers=d.copy_source(bucket, "plain") | kms)
+        asked["initiate"] = lambda: write(server, d, "initiate", bucket, kms)
+    for what, ask in asked.items():
+        reply = ask()
+        assert (reply.status, reply.code in ("ServiceUnavailable", "SlowDown")) == (503, True), (what, reply)
+    assert d.send(server, "HEAD", bucket, "new").status == 404, "nothing half-written"
+    # What needs no key is done.
+    assert expect(d.send(server, "HEAD", bucket, "sealed"), 200).headers[d.method] == "kms"
+    assert expect(d.send(server, "GET", bucket, "plain"), 200).body == BODY
+    proxy.be("pass")
+    wait_until(lambda: d.send(server, "GET", bucket, "sealed").status == 200, "it reads again by itself")
+    assert d.send(server, "GET", bucket, "sealed").body == BODY
 
 
 @pytest.mark.parametrize("fault", FaultProxy.FAULTS)
