@@ -112,6 +112,25 @@ def test_a_killed_job_goes_on_by_itself(make_server):
         assert s3.get_object(Bucket="kept", Key=name)["Body"].read() == name.encode()
 
 
+def test_waiting_for_a_job_that_does_not_end_fails(server, s3, bucket):
+    kms = keys.client(server)
+    old, new = keys.make(kms), keys.make(kms)
+    put_all(s3, bucket, [f"{n:02}" for n in range(12)], **under(old))
+    job = cli.parsed(server, "rewrap", "start", old["KeyId"], "--to", new["KeyId"], "--rate", "1")["id"]
+    kms.disable_key(KeyId=new["KeyId"])
+    for wait in (["--wait"], []):
+        done = cli.run(server, "rewrap", "status", job, *wait, "--json", check=False)
+        said = json.loads(done.stdout)
+        assert (done.returncode, said["state"], said["evidence"]) == (1, "paused", None), done
+    kms.enable_key(KeyId=new["KeyId"])
+    cli.run(server, "rewrap", "resume", job)
+    stopped = cli.run(server, "rewrap", "stop", job)
+    assert "state          stopped\n" in stopped.stdout
+    assert cli.run(server, "rewrap", "status", job).returncode == 0, "a look at what somebody stopped is no failure"
+    assert cli.run(server, "rewrap", "status", job, "--wait", check=False).returncode == 1, "but waiting for it is"
+    cli.run(server, "rewrap", "start", old["KeyId"], "--to", new["KeyId"], "--wait")
+
+
 def test_who_may_not_use_the_key_starts_nothing(server, s3, bucket):
     kms = keys.client(server)
     key, other = keys.make(kms), keys.make(kms)

@@ -28,14 +28,16 @@ pub(crate) enum Rewrap {
     /// newest version, a bucket key is rewrapped in place of all the objects under it. Under another CMK, each object is.
     /// Without a CMK to begin with, objects under SSE-OBS (SSE-S3) come under the one named with --to.
     ///
-    /// You need kms:Decrypt of the CMK and kms:Encrypt of the one that things come under; the job then acts as you, with
-    /// the access key that started it, and asks for s3:UpdateObjectEncryption of each object. It runs in the server, goes
-    /// on after a restart, and ends with a count of what still needs the old version.
+    /// You need kms:Decrypt and kms:DescribeKey of the CMK, kms:Encrypt of the one that things come under, and s3:ListBucket
+    /// of a bucket that you name; the job then acts as you, with the access key that started it, and asks for
+    /// s3:UpdateObjectEncryption of each object. It runs in the server, goes on after a restart, and ends with a count of
+    /// what still needs the old version.
     #[command(after_help = START_EXAMPLE)]
     Start(Box<Start>),
     /// Show how far a job is, and at its end the evidence.
     ///
-    /// Exit code 1: it ended and left something.
+    /// Exit code 1: it ended and left something, or it is paused or refused; with --wait also if it was stopped. 0 after
+    /// --wait says that it is done and nothing is left.
     #[command(after_help = "Example:\n  strongroom rewrap status 0123456789abcdef0123456789abcdef")]
     Status {
         #[command(flatten)]
@@ -72,8 +74,8 @@ pub(crate) struct Start {
     /// Only in this bucket.
     #[arg(long)]
     bucket: Option<String>,
-    /// Only objects whose names begin so. Bucket keys serve all names and are rewrapped all the same.
-    #[arg(long)]
+    /// Only objects of the bucket whose names begin so. Bucket keys serve all names and are rewrapped all the same.
+    #[arg(long, requires = "bucket")]
     prefix: Option<String>,
     /// Refresh the copies of bucket keys beside objects too. They are needed only where the table of bucket keys is lost.
     #[arg(long, conflicts_with = "to")]
@@ -87,7 +89,7 @@ pub(crate) struct Start {
     /// Count what would be done, and do nothing.
     #[arg(long, conflicts_with = "wait")]
     dry_run: bool,
-    /// Wait for the end. To interrupt the waiting does not stop the job.
+    /// Wait for the end: exit code 0 says that it is done and nothing is left. To interrupt the waiting does not stop the job.
     #[arg(long)]
     wait: bool,
     #[command(flatten)]
@@ -113,7 +115,7 @@ impl Rewrap {
                     true => waited(&mut client, &named.job).await?,
                     false => client.admin(Method::GET, &["rewrap", &named.job], None).await?,
                 };
-                Ok(told(&job, &named.common))
+                Ok(told(&job, *wait, &named.common))
             }
             Self::Stop(named) => named.ask("stop", env).await,
             Self::Resume(named) => named.ask("resume", env).await,
@@ -130,7 +132,7 @@ impl Named {
     async fn ask(&self, what: &str, env: Env<'_>) -> Outcome {
         let mut client = self.common.connect(env).await?;
         let job = client.admin(Method::POST, &["rewrap", &self.job, what], None).await?;
-        Ok(told(&job, &self.common))
+        Ok(told(&job, false, &self.common))
     }
 }
 
@@ -152,9 +154,9 @@ impl Start {
             return Ok(if self.common.json { pretty(&answer) } else { would(&answer) }.into());
         }
         if self.wait {
-            return Ok(told(&waited(&mut client, field(&answer, "id")).await?, &self.common));
+            return Ok(told(&waited(&mut client, field(&answer, "id")).await?, true, &self.common));
         }
-        Ok(told(&answer, &self.common))
+        Ok(told(&answer, false, &self.common))
     }
 }
 
@@ -182,13 +184,23 @@ fn number(of: &Value, name: &str) -> u64 {
     of.get(name).and_then(Value::as_u64).unwrap_or_default()
 }
 
-/// A job for whoever asked; what it left is a failure of the command too.
-fn told(job: &Value, common: &Common) -> Output {
+/// A job for whoever asked; what it left, or cannot go on with, is a failure of the command too.
+fn told(job: &Value, awaited: bool, common: &Common) -> Output {
     let mut output = Output::from(if common.json { pretty(job) } else { shown(job) });
-    if job["evidence"]["complete"] == Value::Bool(false) {
-        output.exit_code = 1;
-    }
+    output.exit_code = exit_code(job, awaited);
     output
+}
+
+/// Whoever waited goes on as if the old version were needed no more: only evidence that is complete says so. A look at a
+/// job tells what will not mend itself.
+fn exit_code(job: &Value, awaited: bool) -> u8 {
+    let complete = job["evidence"]["complete"].as_bool();
+    let well = match field(job, "state") {
+        "done" => complete == Some(true),
+        "running" | "stopped" => !awaited,
+        _ => false,
+    };
+    u8::from(!well)
 }
 
 fn would(answer: &Value) -> String {
@@ -233,6 +245,9 @@ fn shown(job: &Value) -> String {
     for failure in list(job, "failures") {
         let what = format!("{}/{}: {}", field(failure, "bucket"), field(failure, "name"), field(failure, "error"));
         text += &row("", &printable(&what));
+    }
+    if job["withheld"] == Value::Bool(true) {
+        text += &row("withheld", "what is not yours to be told of it");
     }
     let evidence = &job["evidence"];
     for sentence in list(evidence, "says") {
@@ -288,6 +303,27 @@ mod tests {
         assert!(text.contains("               pics/a\u{fffd}b: the record is damaged\n"), "{text}");
         assert!(text.contains("evidence       1 objects and 0 bucket keys still need version 3 of key 1\n"), "{text}");
         assert!(text.ends_with("left           1 objects, 0 uploads and 0 bucket keys of the job\n"), "{text}");
+    }
+
+    #[test]
+    fn only_complete_evidence_ends_a_waiting_well() {
+        let job = |state: &str, complete: Option<bool>| {
+            let evidence = complete.map(|complete| json!({ "complete": complete }));
+            json!({ "state": state, "evidence": evidence })
+        };
+        for (state, complete, looked, awaited) in [
+            ("done", Some(true), 0, 0),
+            ("done", Some(false), 1, 1),
+            ("done", None, 1, 1),
+            ("running", None, 0, 1),
+            ("stopped", None, 0, 1),
+            ("paused", None, 1, 1),
+            ("refused", None, 1, 1),
+            ("of a later release", Some(true), 1, 1),
+        ] {
+            let job = job(state, complete);
+            assert_eq!((exit_code(&job, false), exit_code(&job, true)), (looked, awaited), "{job}");
+        }
     }
 
     #[test]
