@@ -313,7 +313,7 @@ async fn each_object_is_asked_for_and_what_is_refused_is_counted_and_not_named()
     w.put(&bucket, "through", &How::BucketKey(cmk.clone()), b"x").await;
     w.rotate(&cmk).await;
     let rights = [
-        allow("[\"kms:Decrypt\",\"kms:Encrypt\"]", "\"*\""),
+        allow("[\"kms:Decrypt\",\"kms:Encrypt\",\"kms:DescribeKey\"]", "\"*\""),
         allow("\"s3:UpdateObjectEncryption\"", "\"arn:aws:s3:::bucket/mine/*\""),
     ];
     let who = user(1, &rights.each_ref().map(String::as_str));

@@ -60,6 +60,21 @@ impl ObjectService {
         })
     }
 
+    /// Asks for the right to list the names of a bucket that begin so.
+    pub(crate) fn authorize_listing(
+        &self,
+        cx: &RequestContext,
+        bucket: &Bucket,
+        prefix: &str,
+    ) -> Result<Authorized, Fail> {
+        let said = [(ConditionKey::Prefix, prefix)];
+        self.ask(&AccessRequest {
+            bucket: Some(&bucket.rules),
+            facts: if prefix.is_empty() { &[] } else { &said },
+            ..about(cx, Action::ListBucket, Resource::Bucket(&bucket.name), Some(&bucket.rules.owner))
+        })
+    }
+
     /// Asks about an object that does not exist yet, or whose record does not matter.
     pub(crate) fn authorize_name(
         &self,

@@ -1,12 +1,12 @@
 //! As whom a job acts, and what that identity must be allowed. Asked when a job is started, stopped, resumed or looked at,
 //! and again before each page.
 
-use super::record::{JobRecord, Starter};
+use super::RewrapError;
+use super::record::{JobRecord, JobState, Starter, Totals};
 use super::scope::Scope;
-use super::service::Rooms;
-use super::{JobState, RewrapError};
+use super::service::{Job, Rooms};
 use kms::{KeyUser, KmsError};
-use model::JobId;
+use model::{AccountId, BucketName, JobId};
 use objects::api::{DialectRules, RequestContext};
 use policy::{Action, Conditions, Principal};
 use sse::{EncryptionRules, Transport};
@@ -37,27 +37,47 @@ impl Actor {
             source_ip: starter.source_ip,
             values: Vec::new(),
         });
-        let access_key: Option<Arc<str>> = Some(starter.access_key.as_str().into());
-        let request_id = format!("rewrap-{id}");
         let user = KeyUser {
-            principal: principal.clone(),
-            access_key: access_key.clone(),
+            principal,
+            access_key: Some(starter.access_key.as_str().into()),
             via: VIA_JOB,
-            request_id: request_id.clone(),
-            conditions: Arc::clone(&conditions),
+            request_id: format!("rewrap-{id}"),
+            conditions,
         };
-        let rules = DialectRules {
-            encryption: EncryptionRules::S3,
-            part_bytes_min: 0,
-            self_copy_keeps_method: false,
-            recreate_own_bucket: false,
-            delete_bucket_aborts_uploads: false,
-            copy_tags_by_default: false,
-        };
-        let transport = if starter.secure { Transport::Tls } else { Transport::Plain };
-        let cx = RequestContext { request_id, principal, access_key, conditions, transport, via: VIA_JOB, rules };
-        Self { user, cx }
+        Self { cx: context_of(&user), user }
     }
+}
+
+/// The same identity, where buckets and objects are asked about.
+pub(super) fn context_of(user: &KeyUser) -> RequestContext {
+    let rules = DialectRules {
+        encryption: EncryptionRules::S3,
+        part_bytes_min: 0,
+        self_copy_keeps_method: false,
+        recreate_own_bucket: false,
+        delete_bucket_aborts_uploads: false,
+        copy_tags_by_default: false,
+    };
+    RequestContext {
+        request_id: user.request_id.clone(),
+        principal: user.principal.clone(),
+        access_key: user.access_key.clone(),
+        conditions: Arc::clone(&user.conditions),
+        transport: if user.conditions.secure_transport { Transport::Tls } else { Transport::Plain },
+        via: user.via,
+        rules,
+    }
+}
+
+/// How somebody stands to a job that they may see, and stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Acts in it.
+    Acts,
+    /// Of its account, with the rights that starting it takes of the CMKs.
+    Colleague,
+    /// Of an account that owns a CMK of it: it holds up their own jobs.
+    KeyOwner,
 }
 
 impl Rooms {
@@ -83,18 +103,86 @@ impl Rooms {
         Ok(())
     }
 
-    /// Whether somebody may see a job and say what becomes of it: who acts in it, and who could start it. Nobody else learns
-    /// that there is one.
-    pub(super) fn admit(&self, user: &KeyUser, record: &JobRecord) -> Result<(), RewrapError> {
+    /// As [`Rooms::may_rewrap`], for whoever asks for a job or what it would do. They are told how much needs the CMK that
+    /// things come from, in whosever buckets: that takes `kms:DescribeKey`, as the impact of a CMK does.
+    ///
+    /// # Errors
+    /// [`KmsError::Denied`] with the action that is missing.
+    pub(super) fn may_start(&self, user: &KeyUser, scope: &Scope) -> Result<(), (Action, KmsError)> {
+        self.may_rewrap(user, scope)?;
+        let Some(cmk) = scope.source() else { return Ok(()) };
+        let action = Action::KmsDescribeKey;
+        self.keys.permit(user, action, cmk).map_err(|error| (action, error))
+    }
+
+    /// Whether somebody may have the bucket of a scope counted under its prefix: to list it, and to say how its keys are
+    /// wrapped where it is not of their account, or where keys are not what it is about. A bucket that is gone is nobody's.
+    pub(super) fn may_count_bucket(&self, cx: &RequestContext, scope: &Scope) -> bool {
+        let Some((uid, name)) = &scope.bucket else { return true };
+        let owner = self.objects.bucket_identity(name).filter(|(found, _)| found == uid).map(|(_, owner)| owner);
+        let own = owner.is_some_and(|owner| cx.principal.account() == Some(&owner)) && scope.source().is_some();
+        self.objects.admit_listing(cx, name, *uid, &scope.prefix).is_ok()
+            && (own || self.objects.admit_bucket_key_rewrap(cx, name, *uid).is_ok())
+    }
+
+    /// How somebody stands to a job. Nobody else learns that there is one.
+    ///
+    /// # Errors
+    /// [`RewrapError::NoSuchJob`].
+    pub(super) fn standing(&self, user: &KeyUser, record: &JobRecord) -> Result<Standing, RewrapError> {
         // A session of theirs may have been narrowed.
         let in_person = user.principal.caller().is_some_and(|caller| caller.session.is_none());
-        let acts = in_person && user.principal.urn() == record.starter.urn;
-        let of_account = user.principal.account() == Some(&record.starter.account);
-        if acts || (of_account && self.may_rewrap(user, &record.scope).is_ok()) {
-            Ok(())
+        if in_person && user.principal.urn() == record.starter.urn {
+            return Ok(Standing::Acts);
+        }
+        let account = user.principal.account().ok_or(RewrapError::NoSuchJob)?;
+        if *account == record.starter.account && self.may_start(user, &record.scope).is_ok() {
+            return Ok(Standing::Colleague);
+        }
+        if self.may_use_own(user, account, &record.scope) {
+            Ok(Standing::KeyOwner)
         } else {
             Err(RewrapError::NoSuchJob)
         }
+    }
+
+    /// Whether the account owns a CMK of the scope, and the user may do with each that it owns what the job does.
+    fn may_use_own(&self, user: &KeyUser, account: &AccountId, scope: &Scope) -> bool {
+        let source = [Action::KmsDecrypt, Action::KmsDescribeKey].map(|action| (action, scope.source()));
+        let uses = source.into_iter().chain([(Action::KmsEncrypt, scope.target())]);
+        let mut own =
+            uses.filter_map(|(action, cmk)| Some((action, cmk.filter(|cmk| cmk.account == *account)?))).peekable();
+        own.peek().is_some() && own.all(|(action, cmk)| self.keys.permit(user, action, cmk).is_ok())
+    }
+
+    /// What of a job somebody is told: all, if they act in it. Names of a bucket that they may not list are withheld, and
+    /// from who only owns a CMK also what failed, and what needs a CMK that is not theirs.
+    pub(super) fn told(&self, user: &KeyUser, standing: Standing, id: JobId, record: &JobRecord) -> Job {
+        let mut job = Job { id, record: record.clone(), withheld: false };
+        if standing == Standing::Acts {
+            return job;
+        }
+        let (cx, shown) = (context_of(user), &mut job.record);
+        let listed = |name: &BucketName, uid, prefix: &str| self.objects.admit_listing(&cx, name, uid, prefix).is_ok();
+        if shown.scope.bucket.as_ref().is_some_and(|(uid, name)| !listed(name, *uid, &shown.scope.prefix)) {
+            shown.scope.bucket = None;
+            shown.scope.prefix.clear();
+            job.withheld = true;
+        }
+        let failed = shown.failures.len();
+        shown.failures.retain(|failure| {
+            let Ok(name) = BucketName::parse(&failure.bucket) else { return failure.name.is_empty() };
+            let found = self.objects.bucket_identity(&name);
+            standing == Standing::Colleague && found.is_some_and(|(uid, _)| listed(&name, uid, ""))
+        });
+        job.withheld |= shown.failures.len() < failed;
+        let foreign = shown.scope.source().is_some_and(|cmk| user.principal.account() != Some(&cmk.account));
+        if standing == Standing::KeyOwner && foreign {
+            (shown.after, shown.left) = (None, Totals::default());
+            shown.before.clear();
+            job.withheld = true;
+        }
+        job
     }
 
     /// As whom a job of this caller acts.

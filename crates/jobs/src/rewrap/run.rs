@@ -240,7 +240,11 @@ impl Run {
                     let bucket = buckets.get(&item.bucket).filter(|(_, owner)| *owner == record.starter.account);
                     let (bucket, name) = match (bucket, &item.what) {
                         (Some((bucket, _)), What::BucketKey(id) | What::Sweep(id)) => (bucket.to_string(), id.to_hex()),
-                        (Some((bucket, _)), _) => (bucket.to_string(), item.name.clone()),
+                        // What is no name, no right was asked to.
+                        (Some((bucket, _)), _) => {
+                            let name = item.object_name().map(|name| name.to_string());
+                            (bucket.to_string(), name.unwrap_or_default())
+                        }
                         (None, _) => Default::default(),
                     };
                     record.failures.push(Failure { bucket, name, error: error.to_owned() });

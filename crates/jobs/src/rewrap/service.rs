@@ -3,11 +3,11 @@
 use super::RewrapError;
 use super::ledger::{Entry, Ledger};
 use super::record::{Counts, JobRecord, JobState, Phase, Totals, VersionNeeds};
-use super::rights::Identities;
+use super::rights::{Identities, Standing, context_of};
 use super::run::Run;
 use super::scope::{RewrapFrom, Scope};
 use async_trait::async_trait;
-use kms::{CmkId, KeyService, KeyUser};
+use kms::{CmkId, KeyService, KeyUser, KmsError};
 use model::{BucketName, Clock, Entropy, JobId};
 use objects::ObjectService;
 use objects::api::RequestContext;
@@ -82,8 +82,10 @@ pub struct RewrapWish {
 pub struct Job {
     /// Its id.
     pub id: JobId,
-    /// All about it.
+    /// All about it that whoever asks is told.
     pub record: JobRecord,
+    /// Whether names, or needs of a CMK, are left out that whoever asks is not told.
+    pub withheld: bool,
 }
 
 /// What a job would do.
@@ -161,10 +163,10 @@ impl RewrapService {
         }
     }
 
-    /// What a job would do, without doing it: writes nothing.
+    /// What a job would do, without doing it: writes nothing but that it was asked for, on the audit log.
     ///
     /// # Errors
-    /// As [`RewrapService::start`].
+    /// As [`RewrapService::start`]; [`KmsError::Throttled`].
     pub async fn dry_run(
         &self,
         cx: &RequestContext,
@@ -173,7 +175,15 @@ impl RewrapService {
     ) -> Result<Started, RewrapError> {
         self.rooms.starter(user)?;
         let scope = self.scope(cx, user, wish).await?;
-        let (totals, needs) = self.rooms.count(&scope).await?;
+        let Some(cmk) = scope.main_cmk() else { return Err(RewrapError::NoSuchBucket) };
+        let count = async {
+            self.rooms.count(&scope).await.map_err(|fault| {
+                tracing::error!(%fault, "what a rewrap job would do cannot be counted");
+                KmsError::Unavailable("what is to be done cannot be counted".to_owned())
+            })
+        };
+        let counted = self.rooms.keys.count_for_job(user, "DryRunRewrapJob", cmk, details(&scope), count).await;
+        let (totals, needs) = counted?;
         Ok(Started { scope, totals, needs })
     }
 
@@ -181,8 +191,8 @@ impl RewrapService {
     ///
     /// # Errors
     /// [`RewrapError::NeedsAccessKey`]; [`RewrapError::Invalid`]; [`RewrapError::NoSuchBucket`]; what the KMS refuses: the
-    /// user needs `kms:Decrypt` of the CMK that things come from and `kms:Encrypt` of the one that they come under;
-    /// [`RewrapError::Busy`] while another job runs over one of them.
+    /// user needs `kms:Decrypt` and `kms:DescribeKey` of the CMK that things come from and `kms:Encrypt` of the one that they
+    /// come under, and to name a bucket `s3:ListBucket` of it; [`RewrapError::Busy`] while another job runs over one of them.
     pub async fn start(&self, cx: &RequestContext, user: &KeyUser, wish: &RewrapWish) -> Result<Job, RewrapError> {
         let starter = self.rooms.starter(user)?;
         let scope = self.scope(cx, user, wish).await?;
@@ -212,7 +222,7 @@ impl RewrapService {
             newest: 0,
         };
         let job = self.ledger.enter(id, record).await?;
-        let shown = shown(&job);
+        let shown = acting(&job);
         self.run(&mut runners, job);
         Ok(shown)
     }
@@ -222,10 +232,11 @@ impl RewrapService {
     /// # Errors
     /// [`RewrapError::Store`].
     pub async fn list(&self, user: &KeyUser) -> Result<Vec<Job>, RewrapError> {
-        let mut jobs = self.ledger.all().await?;
-        jobs.retain(|job| self.rooms.admit(user, &job.record).is_ok());
-        jobs.sort_by_key(|job| std::cmp::Reverse((job.record.started, job.id)));
-        Ok(jobs.iter().map(shown).collect())
+        let jobs = self.ledger.all().await?.into_iter();
+        let seen = |job: Entry| Some((self.rooms.standing(user, &job.record).ok()?, job));
+        let mut jobs: Vec<(Standing, Entry)> = jobs.filter_map(seen).collect();
+        jobs.sort_by_key(|(_, job)| std::cmp::Reverse((job.record.started, job.id)));
+        Ok(jobs.iter().map(|(standing, job)| self.rooms.told(user, *standing, job.id, &job.record)).collect())
     }
 
     /// A job as it was last written: while it is at work at most some seconds ago.
@@ -233,7 +244,8 @@ impl RewrapService {
     /// # Errors
     /// [`RewrapError::NoSuchJob`]; [`RewrapError::Store`].
     pub async fn status(&self, user: &KeyUser, id: JobId) -> Result<Job, RewrapError> {
-        Ok(shown(&self.admitted(user, id).await?))
+        let (standing, job) = self.admitted(user, id).await?;
+        Ok(self.rooms.told(user, standing, id, &job.record))
     }
 
     /// Stops a job where it is, for good or until it is resumed.
@@ -242,7 +254,7 @@ impl RewrapService {
     /// [`RewrapError::NoSuchJob`]; [`RewrapError::WrongState`] of one that has ended; what cannot be put on record.
     pub async fn stop(&self, user: &KeyUser, id: JobId) -> Result<Job, RewrapError> {
         let mut runners = self.runners().await;
-        let job = self.admitted(user, id).await?;
+        let (standing, job) = self.admitted(user, id).await?;
         if !matches!(job.record.state, JobState::Running | JobState::Paused | JobState::Refused) {
             return Err(RewrapError::WrongState(job.record.state.name()));
         }
@@ -257,20 +269,27 @@ impl RewrapService {
             (job.record.state, job.record.updated) = (JobState::Stopped, self.rooms.clock.now());
             self.ledger.save(&mut job).await?;
         }
-        Ok(shown(&job))
+        Ok(self.rooms.told(user, standing, id, &job.record))
     }
 
     /// Goes on with a job that stopped, paused or was refused, from where it stood. It acts as this user from now on.
     ///
     /// # Errors
-    /// As [`RewrapService::start`]; [`RewrapError::NoSuchJob`]; [`RewrapError::WrongState`].
+    /// As [`RewrapService::start`]; [`RewrapError::NoSuchJob`], also of who sees the job as the owner of its CMK: to that
+    /// account it does not belong; [`RewrapError::WrongState`].
     pub async fn resume(&self, user: &KeyUser, id: JobId) -> Result<Job, RewrapError> {
         let mut runners = self.runners().await;
-        let mut job = self.admitted(user, id).await?;
+        let (standing, mut job) = self.admitted(user, id).await?;
+        if standing == Standing::KeyOwner {
+            return Err(RewrapError::NoSuchJob);
+        }
         if !job.record.state.is_resumable() {
             return Err(RewrapError::WrongState(job.record.state.name()));
         }
         let starter = self.rooms.starter(user)?;
+        if !self.rooms.may_count_bucket(&context_of(user), &job.record.scope) {
+            return Err(RewrapError::NoSuchBucket);
+        }
         self.permit(user, &job.record.scope).await?;
         self.refuse_second(&job.record.scope, Some(id)).await?;
         self.put_on_record(user, "ResumeRewrapJob", id, &job.record.scope).await?;
@@ -278,7 +297,7 @@ impl RewrapService {
         (record.state, record.starter, record.updated) = (JobState::Running, starter, self.rooms.clock.now());
         record.reason.clear();
         self.ledger.save(&mut job).await?;
-        let shown = shown(&job);
+        let shown = acting(&job);
         self.run(&mut runners, job);
         Ok(shown)
     }
@@ -302,10 +321,9 @@ impl RewrapService {
         runners.insert(id, Runner { stop, at_work, task });
     }
 
-    async fn admitted(&self, user: &KeyUser, id: JobId) -> Result<Entry, RewrapError> {
+    async fn admitted(&self, user: &KeyUser, id: JobId) -> Result<(Standing, Entry), RewrapError> {
         let job = self.ledger.load(id).await?.ok_or(RewrapError::NoSuchJob)?;
-        self.rooms.admit(user, &job.record)?;
-        Ok(job)
+        Ok((self.rooms.standing(user, &job.record)?, job))
     }
 
     /// What a wish is about, once the user may have such a job.
@@ -330,19 +348,21 @@ impl RewrapService {
         };
         let bucket = match &wish.bucket {
             Some(name) => {
-                let found = self.rooms.objects.bucket_identity(name);
-                let (uid, owner) = found.ok_or(RewrapError::NoSuchBucket)?;
-                // How much of a bucket is sealed in which way is not for everybody who has a key.
-                let own = user.principal.account() == Some(&owner) && from != RewrapFrom::Managed;
-                if !own && self.rooms.objects.admit_bucket_key_rewrap(cx, name, uid).is_err() {
-                    return Err(RewrapError::NoSuchBucket);
-                }
+                let (uid, _) = self.rooms.objects.bucket_identity(name).ok_or(RewrapError::NoSuchBucket)?;
                 Some((uid, name.clone()))
+            }
+            // Whether names begin so is for who may list them.
+            None if !wish.prefix.is_empty() => {
+                return Err(RewrapError::Invalid("names begin so in a bucket: say which"));
             }
             None => None,
         };
         let prefix = wish.prefix.clone();
         let scope = Scope { from, to, bucket, prefix, copies: wish.copies, bucket_key: wish.bucket_key };
+        // How much of a bucket is sealed in which way is not for everybody who has a key.
+        if !self.rooms.may_count_bucket(cx, &scope) {
+            return Err(RewrapError::NoSuchBucket);
+        }
         if scope.copies && !scope.is_same_cmk() {
             return Err(RewrapError::Invalid("under another key there is no older copy to refresh"));
         }
@@ -368,7 +388,7 @@ impl RewrapService {
 
     /// A refusal is on record before it is answered.
     async fn permit(&self, user: &KeyUser, scope: &Scope) -> Result<(), RewrapError> {
-        let Err((action, error)) = self.rooms.may_rewrap(user, scope) else { return Ok(()) };
+        let Err((action, error)) = self.rooms.may_start(user, scope) else { return Ok(()) };
         let key = scope.main_cmk().map(CmkId::to_arn).unwrap_or_default();
         Err(self.rooms.keys.refused(user, action, &key, error).await.into())
     }
@@ -392,12 +412,8 @@ impl RewrapService {
         scope: &Scope,
     ) -> Result<(), RewrapError> {
         let Some(cmk) = scope.main_cmk() else { return Ok(()) };
-        let mut details = vec![("job", id.to_string())];
-        details.extend(scope.to.as_ref().map(|to| ("to", to.to_arn())));
-        details.extend(scope.bucket.as_ref().map(|(_, name)| ("bucket", name.to_string())));
-        if !scope.prefix.is_empty() {
-            details.push(("prefix", scope.prefix.clone()));
-        }
+        let mut details = details(scope);
+        details.push(("job", id.to_string()));
         Ok(self.rooms.keys.record_job(Some(user), operation, cmk, None, details).await?)
     }
 }
@@ -411,6 +427,15 @@ impl Drop for RewrapService {
     }
 }
 
-fn shown(job: &Entry) -> Job {
-    Job { id: job.id, record: job.record.clone() }
+/// What is on record of a scope beside its CMK.
+fn details(scope: &Scope) -> Vec<(&'static str, String)> {
+    let to = scope.to.as_ref().map(|to| ("to", to.to_arn()));
+    let bucket = scope.bucket.as_ref().map(|(_, name)| ("bucket", name.to_string()));
+    let prefix = Some(("prefix", scope.prefix.clone())).filter(|(_, prefix)| !prefix.is_empty());
+    [to, bucket, prefix].into_iter().flatten().collect()
+}
+
+/// A job for who acts in it.
+fn acting(job: &Entry) -> Job {
+    Job { id: job.id, record: job.record.clone(), withheld: false }
 }

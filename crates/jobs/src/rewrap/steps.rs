@@ -45,7 +45,7 @@ impl Rooms {
                 Err(fail) => Err(fail),
             },
             What::BucketKey(id) => return self.rewrap_bucket_key(actor, at, *id).await,
-            What::Sweep(id) => return swept(self.sse.remove_unused_bucket_key(*id).await),
+            What::Sweep(id) => return self.sweep_bucket_key(actor, at, *id).await,
         };
         match done {
             Ok(RewrapOutcome::Rewrapped(_)) => match &item.what {
@@ -67,16 +67,30 @@ impl Rooms {
         }
     }
 
+    /// What says that the actor may change, or remove, a bucket key of the bucket; `Err`: what became of it instead.
+    fn admit_bucket_key(&self, actor: &Actor, (bucket, uid): (&BucketName, BucketUid)) -> Result<(), Outcome> {
+        match self.objects.admit_bucket_key_rewrap(&actor.cx, bucket, uid) {
+            Ok(()) => Ok(()),
+            Err(Fail::NoSuchBucket) => Err(Outcome::Gone),
+            Err(_) => Err(Outcome::Refused),
+        }
+    }
+
+    async fn sweep_bucket_key(&self, actor: &Actor, at: (&BucketName, BucketUid), id: model::BucketKeyId) -> Outcome {
+        match self.admit_bucket_key(actor, at) {
+            Ok(()) => swept(self.sse.remove_unused_bucket_key(id).await),
+            Err(outcome) => outcome,
+        }
+    }
+
     async fn rewrap_bucket_key(
         &self,
         actor: &Actor,
         (bucket, uid): (&BucketName, BucketUid),
         id: model::BucketKeyId,
     ) -> Outcome {
-        match self.objects.admit_bucket_key_rewrap(&actor.cx, bucket, uid) {
-            Ok(()) => {}
-            Err(Fail::NoSuchBucket) => return Outcome::Gone,
-            Err(_) => return Outcome::Refused,
+        if let Err(outcome) = self.admit_bucket_key(actor, (bucket, uid)) {
+            return outcome;
         }
         match self.sse.remove_unused_bucket_key(id).await {
             Ok(BucketKeyRemoval::Removed) => return Outcome::Removed,

@@ -32,6 +32,7 @@ use sse::{
     Transport,
 };
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use store::engine::files::FileBlobs;
 use store::engine::memory::MemoryStore;
@@ -72,12 +73,15 @@ impl Identities for People {
     }
 }
 
-/// Waiting moves the clock and nothing else.
-pub struct Waits(pub Arc<TestClock>);
+/// Waiting moves the clock and nothing else; while it is held it does not end.
+pub struct Waits(pub Arc<TestClock>, pub Arc<AtomicBool>);
 
 #[async_trait]
 impl Pause for Waits {
     async fn pause(&self, millis: u64) {
+        while self.1.load(Ordering::SeqCst) {
+            tokio::task::yield_now().await;
+        }
         self.0.advance_millis(millis);
         tokio::task::yield_now().await;
     }
@@ -106,6 +110,8 @@ pub struct World {
     pub jobs: Arc<RewrapService>,
     pub people: Arc<People>,
     pub trail: Arc<Trail>,
+    /// Jobs that wait go on waiting.
+    pub held: Arc<AtomicBool>,
     dir: Arc<tempfile::TempDir>,
 }
 
@@ -303,6 +309,7 @@ impl World {
         .await
         .unwrap();
         kms.set_dependents(objects.dependents());
+        let held = Arc::new(AtomicBool::new(false));
         let jobs = Arc::new(RewrapService::open(jobs::rewrap::Parts {
             objects: objects.clone(),
             keys: kms.clone(),
@@ -311,9 +318,9 @@ impl World {
             identities: people.clone(),
             clock: seam,
             entropy: entropy.clone(),
-            pause: Arc::new(Waits(clock.clone())),
+            pause: Arc::new(Waits(clock.clone(), held.clone())),
         }));
-        Self { meta, blobs, clock, entropy, kms, sse, objects, jobs, people, trail, dir }
+        Self { meta, blobs, clock, entropy, kms, sse, objects, jobs, people, trail, held, dir }
     }
 
     pub async fn bucket(&self, name: &str) -> BucketName {
@@ -334,7 +341,22 @@ impl World {
         self.try_put(bucket, object, how, data).await.unwrap();
     }
 
+    pub async fn put_as(&self, who: &Principal, bucket: &BucketName, object: &str, how: &How, data: &[u8]) {
+        self.try_put_as(&cx_of(who), bucket, object, how, data).await.unwrap();
+    }
+
     pub async fn try_put(&self, bucket: &BucketName, object: &str, how: &How, data: &[u8]) -> Result<(), Fail> {
+        self.try_put_as(&cx(), bucket, object, how, data).await
+    }
+
+    async fn try_put_as(
+        &self,
+        cx: &RequestContext,
+        bucket: &BucketName,
+        object: &str,
+        how: &How,
+        data: &[u8],
+    ) -> Result<(), Fail> {
         let request = PutObject {
             bucket: bucket.clone(),
             name: name(object),
@@ -344,7 +366,7 @@ impl World {
             acl: None,
             tags: Vec::new(),
         };
-        self.objects.put_object(&cx(), request, body(data)).await.map(drop)
+        self.objects.put_object(cx, request, body(data)).await.map(drop)
     }
 
     pub async fn get(&self, bucket: &BucketName, object: &str) -> Result<Vec<u8>, Fail> {

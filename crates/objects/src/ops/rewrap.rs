@@ -110,13 +110,14 @@ impl ObjectService {
         let Some(bucket) = self.registry.get(bucket).filter(|bucket| bucket.uid() == bucket_uid) else {
             return Ok(RewrapOutcome::Gone);
         };
+        let action = Action::UpdateObjectEncryption;
         for _ in 0..TRIES_MAX {
             let (row, object) = match self.row_to_change(&bucket, name, None).await {
                 Ok((row, object)) if object.uid == uid => (row, object),
                 Ok(_) | Err(Fail::NoSuchKey { .. }) => return Ok(RewrapOutcome::Gone),
-                Err(fail) => return Err(fail),
+                // A job names what failed: only what its principal has the right to.
+                Err(fail) => return Err(self.not_found(cx, action, &bucket, name, fail)),
             };
-            let action = Action::UpdateObjectEncryption;
             let _proof = self.authorize_found(cx, action, &bucket, name, None, &object, Facts::new())?;
             match self.rewrap_row(&key_user(cx), &bucket, name, row, *object, step).await {
                 Ok(Some(outcome)) => return Ok(outcome),
@@ -150,7 +151,7 @@ impl ObjectService {
             let Upload { key, row, mut record } = match self.upload(&bucket, name, id).await {
                 Ok(upload) => upload,
                 Err(Fail::NoSuchUpload) => return Ok(RewrapOutcome::Gone),
-                Err(fail) => return Err(fail),
+                Err(fail) => return Err(self.not_found(cx, Action::UpdateObjectEncryption, &bucket, name, fail)),
             };
             let _proof = self.authorize_name(cx, Action::UpdateObjectEncryption, &bucket, name, &[])?;
             if !record.envelope.is_kms() {
@@ -289,6 +290,22 @@ impl ObjectService {
     pub fn buckets_by_uid(&self) -> BTreeMap<BucketUid, (BucketName, AccountId)> {
         let of = |bucket: Arc<Bucket>| (bucket.uid(), (bucket.name.clone(), bucket.record.owner.clone()));
         self.registry.all().into_iter().map(of).collect()
+    }
+
+    /// Whether somebody may be told how much there is in a bucket under names that begin so: the right to list them.
+    ///
+    /// # Errors
+    /// [`Fail::AccessDenied`]; [`Fail::NoSuchBucket`] when it is gone.
+    pub fn admit_listing(
+        &self,
+        cx: &RequestContext,
+        name: &BucketName,
+        uid: BucketUid,
+        prefix: &str,
+    ) -> Result<(), Fail> {
+        let bucket = self.registry.get(name).filter(|bucket| bucket.uid() == uid).ok_or(Fail::NoSuchBucket)?;
+        let _proof = self.authorize_listing(cx, &bucket, prefix)?;
+        Ok(())
     }
 
     /// Whether a job's principal may say how the keys of a bucket are wrapped: the right to its encryption configuration.

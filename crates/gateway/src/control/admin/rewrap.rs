@@ -36,8 +36,9 @@ struct Start {
 }
 
 impl Call<'_> {
-    /// Asks for `kms:Decrypt` of the CMK that things come from and `kms:Encrypt` of the one they come under; the job itself
-    /// then asks for what each object and each use needs.
+    /// Asks for `kms:Decrypt` and `kms:DescribeKey` of the CMK that things come from and `kms:Encrypt` of the one they come
+    /// under, and for `s3:ListBucket` of the bucket that is named; the job itself then asks for what each object and each use
+    /// needs.
     pub(super) async fn start_rewrap(&self) -> Answer {
         let service = self.rewrap_service()?;
         let Start { key, version, to, bucket, prefix, copies, bucket_key, rate, dry_run } =
@@ -149,6 +150,7 @@ fn shown(job: &Job) -> Value {
         "failures": record.failures.iter().map(failure).collect::<Vec<_>>(),
         "before": needs(&record.before),
         "evidence": evidence,
+        "withheld": job.withheld,
     })
 }
 
