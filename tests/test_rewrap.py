@@ -146,6 +146,21 @@ def test_who_may_not_use_the_key_starts_nothing(server, s3, bucket):
     assert ended(server, job)["counts"]["objects"] == 1
 
 
+def test_key_rights_alone_tell_no_name_and_no_size(server, s3, bucket):
+    kms = keys.client(server)
+    key = keys.make(kms)
+    s3.put_object(Bucket=bucket, Key="secret", Body=b"x", **under(key))
+    rights = allow(["kms:Decrypt", "kms:Encrypt", "kms:DescribeKey"], key["Arn"])
+    who = identities.make_user(server, f"u-{uuid.uuid4().hex[:8]}", document(rights))
+    asked = ["rewrap", "start", key["Arn"], "--bucket", bucket, "--prefix", "sec"]
+    cli.refused(server, *asked, "--dry-run", credentials=who, code="NoSuchBucket")
+    cli.refused(server, *asked, credentials=who, code="NoSuchBucket")
+    assert cli.parsed(server, *asked, "--dry-run")["totals"]["objects"] == 0, "it has the newest version"
+    told = [event["details"] for event in events(server, "DryRunRewrapJob") if event["key"]["arn"] == key["Arn"]]
+    assert told == [{"bucket": bucket, "prefix": "sec"}]
+    assert not [event for event in events(server, "StartRewrapJob") if event["key"]["arn"] == key["Arn"]]
+
+
 def test_objects_of_sse_s3_come_under_a_key(server, s3, bucket):
     kms = keys.client(server)
     key = keys.make(kms)
@@ -162,6 +177,7 @@ def test_objects_of_sse_s3_come_under_a_key(server, s3, bucket):
     (["KEY", "--bucket-key"], "cannot be used with"),
     (["KEY", "--to", "B", "--copies"], "cannot be used with"),
     (["--to", "B", "--version", "1"], "required"),
+    (["KEY", "--prefix", "a/"], "required"),
 ])  # fmt: skip
 def test_contradictions_are_told_by_the_command_line(server, arguments, words):
     done = cli.run(server, "rewrap", "start", *arguments, check=False)

@@ -86,6 +86,15 @@ pub(crate) struct Counting {
     recent: Mutex<Recent>,
 }
 
+/// A turn to walk all that is under a CMK. There is one at a time, for whoever counts; it ends when this is dropped. So the
+/// walk holds it, and not who waits for what comes of the walk.
+#[must_use = "the turn ends when this is dropped"]
+pub struct CountTurn {
+    // Dropped in this order: who takes a place finds the turn free.
+    _turn: OwnedSemaphorePermit,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
 impl Default for Counting {
     fn default() -> Self {
         Self {
@@ -139,33 +148,51 @@ impl KeyService {
     /// # Errors
     /// [`KmsError::Throttled`] when too many wait; [`KmsError::Unavailable`] when it cannot be counted.
     pub(crate) async fn count_impact(&self, cmk: &CmkId, version: Option<u32>) -> Result<KeyImpact, KmsError> {
-        let place = Arc::clone(&self.counting.places).try_acquire_owned().map_err(|_| KmsError::Throttled)?;
-        self.count_in_turn(cmk, version, Some(place)).await
+        let turn = self.turn_to_count().await?;
+        self.count_in(turn, cmk, version).await
     }
 
     /// As [`KeyService::count_impact`]; waits however many wait.
     ///
     /// # Errors
     /// [`KmsError::Unavailable`].
-    pub(crate) async fn count_in_turn(
-        &self,
-        cmk: &CmkId,
-        version: Option<u32>,
-        place: Option<OwnedSemaphorePermit>,
-    ) -> Result<KeyImpact, KmsError> {
+    pub(crate) async fn count_in_turn(&self, cmk: &CmkId, version: Option<u32>) -> Result<KeyImpact, KmsError> {
+        let turn = self.turn_of_job().await?;
+        self.count_in(turn, cmk, version).await
+    }
+
+    /// A turn to walk all that is under a CMK, for a request.
+    ///
+    /// # Errors
+    /// [`KmsError::Throttled`] when too many wait.
+    pub async fn turn_to_count(&self) -> Result<CountTurn, KmsError> {
+        let place = Arc::clone(&self.counting.places).try_acquire_owned().map_err(|_| KmsError::Throttled)?;
+        Ok(CountTurn { _place: Some(place), ..self.turn_of_job().await? })
+    }
+
+    /// As [`KeyService::turn_to_count`], for what no request waits for: comes however many wait, after those before it.
+    ///
+    /// # Errors
+    /// [`KmsError::Unavailable`] when there are no turns any more.
+    pub async fn turn_of_job(&self) -> Result<CountTurn, KmsError> {
+        match Arc::clone(&self.counting.turn).acquire_owned().await {
+            Ok(turn) => Ok(CountTurn { _turn: turn, _place: None }),
+            Err(_) => Err(KmsError::Unavailable("the key service is closing".to_owned())),
+        }
+    }
+
+    async fn count_in(&self, turn: CountTurn, cmk: &CmkId, version: Option<u32>) -> Result<KeyImpact, KmsError> {
         let Some(dependents) = self.dependents.get().map(Arc::clone) else { return Ok(KeyImpact::default()) };
-        let uncounted = |why: String| {
-            tracing::error!(cmk = cmk.to_obs(), why, "what needs the CMK could not be counted");
-            KmsError::Unavailable("what needs the CMK cannot be counted".to_owned())
-        };
-        let turn = Arc::clone(&self.counting.turn).acquire_owned().await.map_err(|e| uncounted(e.to_string()))?;
         // A walk does not end when its caller goes away; its turn lasts as long as it.
         let wanted = cmk.clone();
         let counted = tokio::spawn(async move {
-            let _held = (place, turn);
+            let _held = turn;
             dependents.impact(&wanted, version).await
         });
-        counted.await.unwrap_or_else(|error| Err(error.to_string())).map_err(uncounted)
+        counted.await.unwrap_or_else(|error| Err(error.to_string())).map_err(|why| {
+            tracing::error!(cmk = cmk.to_obs(), why, "what needs the CMK could not be counted");
+            KmsError::Unavailable("what needs the CMK cannot be counted".to_owned())
+        })
     }
 
     /// Whether a reference, in any form of [`KeyRef::parse`] and used by somebody of the account, leads to this CMK as

@@ -73,7 +73,7 @@ pub use describe::{AliasDescription, CmkDescription, KeyFilter, KeyQuotas, alias
 pub use embedded::EmbeddedProvider;
 pub use error::KmsError;
 pub use grant::{GrantDescription, GrantMade, GrantRef, NewGrant};
-pub use impact::{Dependents, KeyImpact};
+pub use impact::{CountTurn, Dependents, KeyImpact};
 pub use import::{ImportParameters, ImportWrapping};
 pub use key_policy::KEY_POLICY_BYTES_MAX;
 pub use key_ref::{ALIAS_NAME_BYTES_MAX, AliasName, DEFAULT_KEY_ALIASES, KeyRef, Place};

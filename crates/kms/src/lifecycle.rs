@@ -165,7 +165,7 @@ impl KeyService {
     /// may have been committed after that was counted. One that is needed, or of which it cannot be told, is pending
     /// deletion for a day more, so that its account can still cancel. Says whether it is.
     async fn postponed(&self, id: &CmkId, now: Timestamp) -> Result<bool, KmsError> {
-        let why = match self.count_in_turn(id, None, None).await {
+        let why = match self.count_in_turn(id, None).await {
             Ok(impact) if impact.is_none() => return Ok(false),
             Ok(impact) => KmsError::InUse(Box::new(impact)),
             Err(error) => error,

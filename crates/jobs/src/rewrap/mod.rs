@@ -10,24 +10,30 @@
 //! walk.rs     the next page of what is to be done
 //! steps.rs    one row: done, unchanged, gone, refused or failed
 //! run.rs      a job from where it stands to its end
-//! rights.rs   as whom a job acts, and what that identity must be allowed
+//! rights.rs   as whom a job acts, what that identity must be allowed, and what others are told
+//! asked.rs    what is asked for becomes a scope
+//! runners.rs  jobs at work, each in a task of its own
+//! desk.rs     where jobs are begun and ended, whether or not somebody waits
 //! service.rs  start, stop, resume, status
 //! ```
 //!
-//! INVARIANT: a job does nothing of its own right. Every page asks again who it acts as and whether that identity may still
-//! use the CMKs; every object asks for the right to that object; every use of a CMK is authorised and on record as any
+//! INVARIANT: a job does nothing of its own right. Every page, and every writing within one, asks again who it acts as and
+//! whether that identity may still use the CMKs; every object asks for the right to that object; every use of a CMK is authorised and on record as any
 //! other.
 //!
 //! INVARIANT: a step that is done twice is done once: what is wrapped so already is left as it is. So a job that was cut
 //! off goes on from the last cursor that it wrote, and nothing else need be known.
 
+mod asked;
 mod count;
+mod desk;
 mod error;
 mod evidence;
 mod ledger;
 mod record;
 mod rights;
 mod run;
+mod runners;
 mod scope;
 mod service;
 mod steps;

@@ -1,5 +1,6 @@
 //! A job from where it stands to its end, page by page. What is written between two pages is all that a later start needs.
 
+use super::count::Counted;
 use super::ledger::{Entry, Ledger, NotSaved};
 use super::record::{Failure, JobState, Phase};
 use super::rights::Actor;
@@ -50,13 +51,19 @@ impl From<NotSaved> for Halt {
 
 /// A job under way.
 pub(super) struct Run {
-    pub(super) rooms: Arc<Rooms>,
-    pub(super) ledger: Ledger,
-    pub(super) job: Entry,
-    pub(super) stop: watch::Receiver<bool>,
+    rooms: Arc<Rooms>,
+    ledger: Ledger,
+    job: Entry,
+    stop: watch::Receiver<bool>,
+    /// The end that is on record already: its row may have to be written more than once.
+    recorded: Option<JobState>,
 }
 
 impl Run {
+    pub(super) fn new(rooms: Arc<Rooms>, ledger: Ledger, job: Entry, stop: watch::Receiver<bool>) -> Self {
+        Self { rooms, ledger, job, stop, recorded: None }
+    }
+
     /// Runs until the job ends, halts or is told to.
     pub(super) async fn run_to_end(mut self) {
         let mut tries = 0;
@@ -91,7 +98,7 @@ impl Run {
         match self.job.record.phase {
             Phase::Count => {
                 let _actor = self.admitted()?;
-                let (totals, before) = self.rooms.count(&self.job.record.scope).await?;
+                let (totals, before) = self.count().await?;
                 let record = &mut self.job.record;
                 (record.totals, record.before) = (totals, before);
                 (record.phase, record.pass) = (Phase::Walk, 1);
@@ -102,15 +109,20 @@ impl Run {
             Phase::Evidence => {
                 // Of a CMK that cannot be used no version is the newest.
                 let _actor = self.admitted()?;
-                let (left, after) = self.rooms.count(&self.job.record.scope).await?;
+                let (left, after) = self.count().await?;
                 let now = self.rooms.clock.now();
+                let stood = self.job.record.clone();
                 let record = &mut self.job.record;
                 (record.left, record.after) = (left, Some((now, after)));
                 let newest = record.scope.source().and_then(|cmk| self.rooms.keys.current_version(cmk));
                 record.newest = newest.unwrap_or_default();
                 (record.state, record.ended) = (JobState::Done, Some(now));
-                self.save().await?;
+                // On record first: a job that is done does not come by here again.
                 self.put_on_record().await;
+                if let Err(halt) = self.save().await {
+                    self.job.record = stood;
+                    return Err(halt);
+                }
                 return Ok(false);
             }
         }
@@ -122,18 +134,19 @@ impl Run {
         let scope = self.job.record.scope.clone();
         let page = self.rooms.page(&scope, &self.job.record.cursor, self.page_rows()).await?;
         let more = page.more.clone();
-        self.do_page(&actor, &scope, page).await?;
+        self.do_page(actor, &scope, page).await?;
         match more {
             Some(cursor) => self.job.record.cursor = cursor,
-            None => self.end_pass(&scope).await?,
+            None => self.end_pass().await?,
         }
         self.save().await
     }
 
     /// Another pass, if there is more to do than was refused or failed: what was written while this one was under way.
-    async fn end_pass(&mut self, scope: &Scope) -> Result<(), Halt> {
-        let (left, _) = self.rooms.count(scope).await?;
+    async fn end_pass(&mut self) -> Result<(), Halt> {
+        let (left, _) = self.count().await?;
         let record = &mut self.job.record;
+        let scope = &record.scope;
         let stuck = record.counts.refused.saturating_add(record.counts.failed);
         record.cursor.clear();
         if left.objects + left.uploads + left.bucket_keys > stuck && record.pass < PASSES_MAX {
@@ -141,9 +154,20 @@ impl Run {
             (record.counts.refused, record.counts.failed) = (0, 0);
             record.failures.clear();
         } else {
-            record.phase = if scope.is_same_cmk() || scope.source().is_none() { Phase::Evidence } else { Phase::Sweep };
+            let stays = scope.is_same_cmk() || scope.source().is_none();
+            record.phase = if stays { Phase::Evidence } else { Phase::Sweep };
         }
         Ok(())
+    }
+
+    /// What is to be done now, when it is this job's turn to count.
+    async fn count(&mut self) -> Result<Counted, Halt> {
+        let (rooms, scope) = (Arc::clone(&self.rooms), self.job.record.scope.clone());
+        let turn = tokio::select! {
+            turn = rooms.keys.turn_of_job() => turn.map_err(|_| Halt::Busy("the key service is closing"))?,
+            _ = self.stop.wait_for(|told| *told) => return Err(Halt::Told),
+        };
+        rooms.count(&scope, turn, self.stop.clone()).await?.ok_or(Halt::Told)
     }
 
     async fn sweep(&mut self) -> Result<(), Halt> {
@@ -152,7 +176,7 @@ impl Run {
         let Some(cmk) = scope.source().map(|cmk| cmk.uid) else { return Ok(()) };
         let page = self.rooms.bucket_keys_page(cmk, &scope, &self.job.record.cursor, self.page_rows()).await?;
         let more = page.more.clone();
-        self.do_page(&actor, &scope, page).await?;
+        self.do_page(actor, &scope, page).await?;
         match more {
             Some(cursor) => self.job.record.cursor = cursor,
             None => {
@@ -164,16 +188,18 @@ impl Run {
     }
 
     /// Does a page, some of it at a time, and counts what came of it in order: the cursor is never past what is not done.
-    async fn do_page(&mut self, actor: &Actor, scope: &Scope, page: Page) -> Result<(), Halt> {
+    async fn do_page(&mut self, actor: Actor, scope: &Scope, page: Page) -> Result<(), Halt> {
         let began = self.rooms.clock.now();
         let (mut saved, mut done) = (began, 0_u64);
         let buckets = Arc::new(self.rooms.objects.buckets_by_uid());
-        let shared = Arc::new((actor.clone(), scope.clone()));
-        let (rooms, known) = (Arc::clone(&self.rooms), Arc::clone(&buckets));
+        // Who it acts as is looked up again while a page is under way; each step begins as who it is then.
+        let (acts, acting) = watch::channel(Arc::new(actor));
+        let (rooms, known, scope) = (Arc::clone(&self.rooms), Arc::clone(&buckets), Arc::new(scope.clone()));
         let steps = page.items.into_iter().map(move |item| {
-            let (rooms, shared, buckets) = (Arc::clone(&rooms), Arc::clone(&shared), Arc::clone(&known));
+            let (rooms, scope, buckets) = (Arc::clone(&rooms), Arc::clone(&scope), Arc::clone(&known));
+            let actor = Arc::clone(&acting.borrow());
             async move {
-                let outcome = rooms.step(&shared.0, &shared.1, &buckets, &item).await;
+                let outcome = rooms.step(&actor, &scope, &buckets, &item).await;
                 (item, outcome)
             }
         });
@@ -195,12 +221,16 @@ impl Run {
             done += 1;
             let now = self.rooms.clock.now();
             let told = *self.stop.borrow();
-            if told || now.millis_since(saved) >= PAGE_MILLIS_MAX {
+            let due = now.millis_since(saved) >= PAGE_MILLIS_MAX;
+            if told || due {
                 self.save().await?;
                 saved = now;
             }
             if told {
                 return Err(Halt::Told);
+            }
+            if due {
+                acts.send_replace(Arc::new(self.admitted()?));
             }
         }
         drop(steps);
@@ -304,15 +334,19 @@ impl Run {
     async fn halt(mut self, state: JobState, reason: &'static str) {
         tracing::warn!(job = %self.job.id, state = state.name(), reason, "a rewrap job does not go on");
         (self.job.record.state, self.job.record.reason) = (state, reason.to_owned());
+        self.put_on_record().await;
+        // A row that goes on saying that the job runs is taken for what it is: nobody runs it.
         if let Err(Halt::Busy(why)) = self.save().await {
             tracing::error!(job = %self.job.id, why, "that a rewrap job does not go on could not be written");
         }
-        self.put_on_record().await;
     }
 
-    /// Puts the end on record. A log that cannot be written changes nothing of what was done: each use of a key was on
+    /// Puts the end on record, once. A log that cannot be written changes nothing of what was done: each use of a key was on
     /// record before the key was handed out.
-    async fn put_on_record(&self) {
+    async fn put_on_record(&mut self) {
+        if self.recorded.replace(self.job.record.state) == Some(self.job.record.state) {
+            return;
+        }
         let record = &self.job.record;
         let Some(cmk) = record.scope.main_cmk() else { return };
         let actor = self.rooms.actor(self.job.id, record);

@@ -68,6 +68,11 @@ impl Scope {
         self.source().or(self.to.as_ref())
     }
 
+    /// Whether two scopes have a CMK in common.
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        self.cmks().any(|cmk| other.cmks().any(|of| of.uid == cmk.uid))
+    }
+
     /// Whether everything stays with its CMK.
     pub fn is_same_cmk(&self) -> bool {
         self.to.is_none() || self.to.as_ref() == self.source()

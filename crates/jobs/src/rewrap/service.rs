@@ -1,23 +1,23 @@
 //! Jobs as they are asked for: started, stopped, resumed, shown; and gone on with after a restart.
 
 use super::RewrapError;
+use super::asked::details;
+use super::desk::Desk;
 use super::ledger::{Entry, Ledger};
-use super::record::{Counts, JobRecord, JobState, Phase, Totals, VersionNeeds};
-use super::rights::{Identities, Standing, context_of};
-use super::run::Run;
-use super::scope::{RewrapFrom, Scope};
+use super::record::{JobRecord, Totals, VersionNeeds};
+use super::rights::{Identities, Standing};
+use super::runners::Runners;
+use super::scope::Scope;
 use async_trait::async_trait;
-use kms::{CmkId, KeyService, KeyUser, KmsError};
+use kms::{KeyService, KeyUser, KmsError};
 use model::{BucketName, Clock, Entropy, JobId};
 use objects::ObjectService;
 use objects::api::RequestContext;
-use policy::Action;
 use sse::SseService;
-use std::collections::BTreeMap;
+use std::future::Future;
 use std::sync::Arc;
 use store::{MetaStore, StoreFault};
-use tokio::sync::{Mutex, MutexGuard, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::{Mutex, watch};
 
 /// Waits: the one thing about time that a clock cannot do.
 #[async_trait]
@@ -99,23 +99,9 @@ pub struct Started {
     pub needs: Vec<VersionNeeds>,
 }
 
-/// A job at work.
-struct Runner {
-    stop: watch::Sender<bool>,
-    /// Closes when the job is not at work any more.
-    at_work: watch::Receiver<()>,
-    task: JoinHandle<()>,
-}
-
 /// Rewrap jobs of this server.
-///
-/// INVARIANT: a job at work has its runner here, and whoever starts, stops or resumes one holds `runners`. The directory of
-/// the data is one process's, so nobody else starts any.
 pub struct RewrapService {
-    rooms: Arc<Rooms>,
-    ledger: Ledger,
-    entropy: Arc<dyn Entropy>,
-    runners: Mutex<BTreeMap<JobId, Runner>>,
+    desk: Arc<Desk>,
 }
 
 impl RewrapService {
@@ -123,7 +109,8 @@ impl RewrapService {
     pub fn open(parts: Parts) -> Self {
         let Parts { objects, keys, sse, store, identities, clock, entropy, pause } = parts;
         let rooms = Arc::new(Rooms { objects, keys, sse, identities, clock, pause });
-        Self { rooms, ledger: Ledger { store }, entropy, runners: Mutex::default() }
+        let (runners, turn) = (Runners::default(), Mutex::default());
+        Self { desk: Arc::new(Desk { rooms, ledger: Ledger { store }, entropy, runners, turn }) }
     }
 
     /// Goes on with the jobs that were under way when the server ended. How many.
@@ -131,58 +118,44 @@ impl RewrapService {
     /// # Errors
     /// What the store could not read.
     pub async fn go_on(&self) -> Result<usize, StoreFault> {
-        let mut runners = self.runners().await;
-        let mut begun = 0;
-        for job in self.ledger.all().await? {
-            if job.record.state == JobState::Running && !runners.contains_key(&job.id) {
-                tracing::info!(job = %job.id, "going on with a rewrap job");
-                self.run(&mut runners, job);
-                begun += 1;
-            }
-        }
-        Ok(begun)
+        self.desk.go_on().await
     }
 
     /// Lets every job come to a stop where it is; they go on at the next start.
     pub async fn close(&self) {
-        let mut runners = self.runners().await;
-        for runner in runners.values() {
-            runner.stop.send_replace(true);
-        }
-        for (_, runner) in std::mem::take(&mut *runners) {
-            // A runner that broke off has logged why.
-            let _ended = runner.task.await;
-        }
+        self.desk.close().await;
     }
 
     /// Waits until a job is not at work any more.
     pub async fn wait(&self, id: JobId) {
-        let at_work = self.runners().await.get(&id).map(|runner| runner.at_work.clone());
-        if let Some(mut at_work) = at_work {
-            while at_work.changed().await.is_ok() {}
-        }
+        self.desk.wait(id).await;
     }
 
     /// What a job would do, without doing it: writes nothing but that it was asked for, on the audit log.
     ///
     /// # Errors
-    /// As [`RewrapService::start`]; [`KmsError::Throttled`].
+    /// As [`RewrapService::start`]; [`KmsError::Throttled`] also while too many wait for a count.
     pub async fn dry_run(
         &self,
         cx: &RequestContext,
         user: &KeyUser,
         wish: &RewrapWish,
     ) -> Result<Started, RewrapError> {
-        self.rooms.starter(user)?;
-        let scope = self.scope(cx, user, wish).await?;
+        let rooms = &self.desk.rooms;
+        rooms.starter(user)?;
+        let scope = rooms.scope(cx, user, wish).await?;
         let Some(cmk) = scope.main_cmk() else { return Err(RewrapError::NoSuchBucket) };
+        // When the caller goes away, the walk learns of it.
+        let (_here, gone) = watch::channel(false);
         let count = async {
-            self.rooms.count(&scope).await.map_err(|fault| {
+            let turn = rooms.keys.turn_to_count().await?;
+            let counted = rooms.count(&scope, turn, gone).await.map_err(|fault| {
                 tracing::error!(%fault, "what a rewrap job would do cannot be counted");
                 KmsError::Unavailable("what is to be done cannot be counted".to_owned())
-            })
+            });
+            counted?.ok_or_else(|| KmsError::Unavailable("nobody waits for the count any more".to_owned()))
         };
-        let counted = self.rooms.keys.count_for_job(user, "DryRunRewrapJob", cmk, details(&scope), count).await;
+        let counted = rooms.keys.count_for_job(user, "DryRunRewrapJob", cmk, details(&scope), count).await;
         let (totals, needs) = counted?;
         Ok(Started { scope, totals, needs })
     }
@@ -194,37 +167,10 @@ impl RewrapService {
     /// user needs `kms:Decrypt` and `kms:DescribeKey` of the CMK that things come from and `kms:Encrypt` of the one that they
     /// come under, and to name a bucket `s3:ListBucket` of it; [`RewrapError::Busy`] while another job runs over one of them.
     pub async fn start(&self, cx: &RequestContext, user: &KeyUser, wish: &RewrapWish) -> Result<Job, RewrapError> {
-        let starter = self.rooms.starter(user)?;
-        let scope = self.scope(cx, user, wish).await?;
-        let mut runners = self.runners().await;
-        self.refuse_second(&scope, None).await?;
-        let id = JobId::random(&*self.entropy);
-        self.put_on_record(user, "StartRewrapJob", id, &scope).await?;
-        let now = self.rooms.clock.now();
-        let record = JobRecord {
-            state: JobState::Running,
-            reason: String::new(),
-            phase: Phase::Count,
-            pass: 0,
-            cursor: Vec::new(),
-            scope,
-            rate: wish.rate,
-            starter,
-            started: now,
-            updated: now,
-            ended: None,
-            totals: Totals::default(),
-            counts: Counts::default(),
-            failures: Vec::new(),
-            before: Vec::new(),
-            after: None,
-            left: Totals::default(),
-            newest: 0,
-        };
-        let job = self.ledger.enter(id, record).await?;
-        let shown = acting(&job);
-        self.run(&mut runners, job);
-        Ok(shown)
+        let starter = self.desk.rooms.starter(user)?;
+        let scope = self.desk.rooms.scope(cx, user, wish).await?;
+        let (user, rate) = (user.clone(), wish.rate);
+        self.to_its_end(|desk| async move { desk.start(&user, scope, starter, rate).await }).await
     }
 
     /// The jobs that this user may see, the newest first.
@@ -232,11 +178,12 @@ impl RewrapService {
     /// # Errors
     /// [`RewrapError::Store`].
     pub async fn list(&self, user: &KeyUser) -> Result<Vec<Job>, RewrapError> {
-        let jobs = self.ledger.all().await?.into_iter();
-        let seen = |job: Entry| Some((self.rooms.standing(user, &job.record).ok()?, job));
+        let rooms = &self.desk.rooms;
+        let jobs = self.desk.jobs().await?.into_iter();
+        let seen = |job: Entry| Some((rooms.standing(user, &job.record).ok()?, job));
         let mut jobs: Vec<(Standing, Entry)> = jobs.filter_map(seen).collect();
         jobs.sort_by_key(|(_, job)| std::cmp::Reverse((job.record.started, job.id)));
-        Ok(jobs.iter().map(|(standing, job)| self.rooms.told(user, *standing, job.id, &job.record)).collect())
+        Ok(jobs.iter().map(|(standing, job)| rooms.told(user, *standing, job.id, &job.record)).collect())
     }
 
     /// A job as it was last written: while it is at work at most some seconds ago.
@@ -244,8 +191,8 @@ impl RewrapService {
     /// # Errors
     /// [`RewrapError::NoSuchJob`]; [`RewrapError::Store`].
     pub async fn status(&self, user: &KeyUser, id: JobId) -> Result<Job, RewrapError> {
-        let (standing, job) = self.admitted(user, id).await?;
-        Ok(self.rooms.told(user, standing, id, &job.record))
+        let (standing, job) = self.desk.admitted(user, id).await?;
+        Ok(self.desk.rooms.told(user, standing, id, &job.record))
     }
 
     /// Stops a job where it is, for good or until it is resumed.
@@ -253,23 +200,8 @@ impl RewrapService {
     /// # Errors
     /// [`RewrapError::NoSuchJob`]; [`RewrapError::WrongState`] of one that has ended; what cannot be put on record.
     pub async fn stop(&self, user: &KeyUser, id: JobId) -> Result<Job, RewrapError> {
-        let mut runners = self.runners().await;
-        let (standing, job) = self.admitted(user, id).await?;
-        if !matches!(job.record.state, JobState::Running | JobState::Paused | JobState::Refused) {
-            return Err(RewrapError::WrongState(job.record.state.name()));
-        }
-        self.put_on_record(user, "StopRewrapJob", id, &job.record.scope).await?;
-        if let Some(runner) = runners.remove(&id) {
-            runner.stop.send_replace(true);
-            let _ended = runner.task.await;
-        }
-        // It may have come to its end meanwhile.
-        let mut job = self.ledger.load(id).await?.ok_or(RewrapError::NoSuchJob)?;
-        if job.record.state != JobState::Done {
-            (job.record.state, job.record.updated) = (JobState::Stopped, self.rooms.clock.now());
-            self.ledger.save(&mut job).await?;
-        }
-        Ok(self.rooms.told(user, standing, id, &job.record))
+        let user = user.clone();
+        self.to_its_end(move |desk| async move { desk.stop(&user, id).await }).await
     }
 
     /// Goes on with a job that stopped, paused or was refused, from where it stood. It acts as this user from now on.
@@ -278,164 +210,25 @@ impl RewrapService {
     /// As [`RewrapService::start`]; [`RewrapError::NoSuchJob`], also of who sees the job as the owner of its CMK: to that
     /// account it does not belong; [`RewrapError::WrongState`].
     pub async fn resume(&self, user: &KeyUser, id: JobId) -> Result<Job, RewrapError> {
-        let mut runners = self.runners().await;
-        let (standing, mut job) = self.admitted(user, id).await?;
-        if standing == Standing::KeyOwner {
-            return Err(RewrapError::NoSuchJob);
-        }
-        if !job.record.state.is_resumable() {
-            return Err(RewrapError::WrongState(job.record.state.name()));
-        }
-        let starter = self.rooms.starter(user)?;
-        if !self.rooms.may_count_bucket(&context_of(user), &job.record.scope) {
-            return Err(RewrapError::NoSuchBucket);
-        }
-        self.permit(user, &job.record.scope).await?;
-        self.refuse_second(&job.record.scope, Some(id)).await?;
-        self.put_on_record(user, "ResumeRewrapJob", id, &job.record.scope).await?;
-        let record = &mut job.record;
-        (record.state, record.starter, record.updated) = (JobState::Running, starter, self.rooms.clock.now());
-        record.reason.clear();
-        self.ledger.save(&mut job).await?;
-        let shown = acting(&job);
-        self.run(&mut runners, job);
-        Ok(shown)
+        let user = user.clone();
+        self.to_its_end(move |desk| async move { desk.resume(&user, id).await }).await
     }
 
-    /// Runners that ended are let go.
-    async fn runners(&self) -> MutexGuard<'_, BTreeMap<JobId, Runner>> {
-        let mut runners = self.runners.lock().await;
-        runners.retain(|_, runner| !runner.task.is_finished());
-        runners
-    }
-
-    fn run(&self, runners: &mut BTreeMap<JobId, Runner>, job: Entry) {
-        let (stop, told) = watch::channel(false);
-        let id = job.id;
-        let run = Run { rooms: Arc::clone(&self.rooms), ledger: self.ledger.clone(), job, stop: told };
-        let (working, at_work) = watch::channel(());
-        let task = tokio::spawn(async move {
-            let _working = working;
-            run.run_to_end().await;
-        });
-        runners.insert(id, Runner { stop, at_work, task });
-    }
-
-    async fn admitted(&self, user: &KeyUser, id: JobId) -> Result<(Standing, Entry), RewrapError> {
-        let job = self.ledger.load(id).await?.ok_or(RewrapError::NoSuchJob)?;
-        Ok((self.rooms.standing(user, &job.record)?, job))
-    }
-
-    /// What a wish is about, once the user may have such a job.
-    async fn scope(&self, cx: &RequestContext, user: &KeyUser, wish: &RewrapWish) -> Result<Scope, RewrapError> {
-        let from = match &wish.key {
-            Some(key) => RewrapFrom::Cmk(self.resolve(user, key, Action::KmsDecrypt).await?, wish.version),
-            None if wish.to.is_none() => return Err(RewrapError::Invalid("say which key, or which key to come under")),
-            None if wish.bucket.is_none() => {
-                return Err(RewrapError::Invalid("what is not under a key is rewrapped bucket by bucket: say which"));
-            }
-            None if wish.version.is_some() || wish.copies => {
-                return Err(RewrapError::Invalid("a version and copies of bucket keys are a key's: say which key"));
-            }
-            None => RewrapFrom::Managed,
-        };
-        if wish.bucket_key && from != RewrapFrom::Managed {
-            return Err(RewrapError::Invalid("what is under a key keeps its way: with a bucket key, or without"));
-        }
-        let to = match &wish.to {
-            Some(key) => Some(self.resolve(user, key, Action::KmsEncrypt).await?),
-            None => None,
-        };
-        let bucket = match &wish.bucket {
-            Some(name) => {
-                let (uid, _) = self.rooms.objects.bucket_identity(name).ok_or(RewrapError::NoSuchBucket)?;
-                Some((uid, name.clone()))
-            }
-            // Whether names begin so is for who may list them.
-            None if !wish.prefix.is_empty() => {
-                return Err(RewrapError::Invalid("names begin so in a bucket: say which"));
-            }
-            None => None,
-        };
-        let prefix = wish.prefix.clone();
-        let scope = Scope { from, to, bucket, prefix, copies: wish.copies, bucket_key: wish.bucket_key };
-        // How much of a bucket is sealed in which way is not for everybody who has a key.
-        if !self.rooms.may_count_bucket(cx, &scope) {
-            return Err(RewrapError::NoSuchBucket);
-        }
-        if scope.copies && !scope.is_same_cmk() {
-            return Err(RewrapError::Invalid("under another key there is no older copy to refresh"));
-        }
-        self.permit(user, &scope).await?;
-        for cmk in scope.cmks() {
-            let Some(newest) = self.rooms.keys.current_version(cmk) else {
-                let why = "a key cannot be used now: it is disabled, pending deletion, or waits for its material";
-                return Err(RewrapError::Invalid(why));
-            };
-            if scope.source() == Some(cmk) && wish.version.is_some_and(|version| version == 0 || version > newest) {
-                return Err(RewrapError::Invalid("the key has no such version"));
-            }
-        }
-        Ok(scope)
-    }
-
-    async fn resolve(&self, user: &KeyUser, key: &str, action: Action) -> Result<CmkId, RewrapError> {
-        match self.rooms.keys.resolve(user, key, action) {
-            Ok(cmk) => Ok(cmk),
-            Err(error) => Err(self.rooms.keys.refused(user, action, key, error).await.into()),
-        }
-    }
-
-    /// A refusal is on record before it is answered.
-    async fn permit(&self, user: &KeyUser, scope: &Scope) -> Result<(), RewrapError> {
-        let Err((action, error)) = self.rooms.may_start(user, scope) else { return Ok(()) };
-        let key = scope.main_cmk().map(CmkId::to_arn).unwrap_or_default();
-        Err(self.rooms.keys.refused(user, action, &key, error).await.into())
-    }
-
-    /// One job at a time for a CMK: two would undo each other's work, or do it twice.
-    async fn refuse_second(&self, scope: &Scope, except: Option<JobId>) -> Result<(), RewrapError> {
-        for other in self.ledger.all().await? {
-            let meets = scope.cmks().any(|cmk| other.record.scope.cmks().any(|of| of.uid == cmk.uid));
-            if meets && other.record.state == JobState::Running && Some(other.id) != except {
-                return Err(RewrapError::Busy(other.id));
-            }
-        }
-        Ok(())
-    }
-
-    async fn put_on_record(
-        &self,
-        user: &KeyUser,
-        operation: &'static str,
-        id: JobId,
-        scope: &Scope,
-    ) -> Result<(), RewrapError> {
-        let Some(cmk) = scope.main_cmk() else { return Ok(()) };
-        let mut details = details(scope);
-        details.push(("job", id.to_string()));
-        Ok(self.rooms.keys.record_job(Some(user), operation, cmk, None, details).await?)
+    /// Runs work to its end even if the caller goes away: a job whose row is written is to be run, and one that was told to
+    /// stop is to be written as stopped.
+    async fn to_its_end<T, F>(&self, work: impl FnOnce(Arc<Desk>) -> F) -> Result<T, RewrapError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, RewrapError>> + Send + 'static,
+    {
+        let done = tokio::spawn(work(Arc::clone(&self.desk))).await;
+        done.unwrap_or_else(|error| Err(StoreFault::Unavailable(format!("the work did not end: {error}")).into()))
     }
 }
 
 impl Drop for RewrapService {
     /// What was not closed is cut off: it goes on at the next start from the last cursor that was written.
     fn drop(&mut self) {
-        for runner in self.runners.get_mut().values() {
-            runner.task.abort();
-        }
+        self.desk.runners.abort();
     }
-}
-
-/// What is on record of a scope beside its CMK.
-fn details(scope: &Scope) -> Vec<(&'static str, String)> {
-    let to = scope.to.as_ref().map(|to| ("to", to.to_arn()));
-    let bucket = scope.bucket.as_ref().map(|(_, name)| ("bucket", name.to_string()));
-    let prefix = Some(("prefix", scope.prefix.clone())).filter(|(_, prefix)| !prefix.is_empty());
-    [to, bucket, prefix].into_iter().flatten().collect()
-}
-
-/// A job for who acts in it.
-fn acting(job: &Entry) -> Job {
-    Job { id: job.id, record: job.record.clone(), withheld: false }
 }

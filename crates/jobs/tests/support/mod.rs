@@ -11,6 +11,8 @@
     reason = "test support"
 )]
 
+pub mod gated;
+
 use async_trait::async_trait;
 use audit::{AuditFault, AuditTrail, Event};
 use bytes::Bytes;
@@ -32,8 +34,10 @@ use sse::{
     Transport,
 };
 use std::collections::{BTreeMap, VecDeque};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use store::engine::files::FileBlobs;
 use store::engine::memory::MemoryStore;
 use store::{BlobStore, MetaStore, Row, Table};
@@ -468,6 +472,11 @@ impl World {
     pub fn recorded(&self, operation: &str) -> Vec<Event> {
         self.trail.0.lock().unwrap().iter().filter(|event| event.operation == operation).cloned().collect()
     }
+}
+
+/// Polls once: whether it waits.
+pub async fn waits<F: Future + Unpin>(future: &mut F) -> bool {
+    std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut *future).poll(cx).is_pending())).await
 }
 
 pub fn of(cmk: &CmkId) -> RewrapWish {
