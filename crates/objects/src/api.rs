@@ -491,6 +491,8 @@ pub struct ListParts {
     pub name: ObjectName,
     /// Upload.
     pub upload: UploadId,
+    /// Raw SSE-C headers, when sent: the list needs none.
+    pub customer: CustomerHeaders,
     /// Only parts after this number.
     pub after: u16,
     /// At most so many.
@@ -557,8 +559,6 @@ pub struct UploadPage {
     /// Uploads by name, then by id.
     pub uploads: Vec<ListedUpload>,
     /// Common prefixes.
-    /// Raw SSE-C headers, when sent: the list needs none.
-    pub customer: CustomerHeaders,
     pub common_prefixes: Vec<String>,
     /// Where the next page begins.
     pub next: Option<(String, Option<UploadId>)>,
