@@ -97,6 +97,18 @@ def blob(data):
     return max((p for p in (data / "blobs").glob("??/*")), key=lambda p: p.stat().st_size)
 
 
+def events(data):
+    """What runs put on the audit log."""
+    command = [binary(), "audit", "export", "--data", data]
+    log = subprocess.run(command, env=clean_environment(), capture_output=True, text=True, timeout=60)
+    return [line for line in log.stdout.splitlines() if "VerifyAtRest" in line]
+
+
+def log_verifies(data):
+    command = [binary(), "audit", "verify", "--data", data]
+    return subprocess.run(command, env=clean_environment(), capture_output=True, timeout=60).returncode == 0
+
+
 def files(data):
     return {p.relative_to(data): p.read_bytes() for p in (data / "blobs").rglob("*") if p.is_file()}
 
@@ -116,13 +128,37 @@ def test_everything_opens_and_nothing_is_changed(stored, copy, tmp_path):
     # The run, each CMK's version and the end with the report's digest are on the log, which still verifies.
     written = (tmp_path / "proof.json").read_bytes()
     assert json.loads(written) == told
-    command = [binary(), "audit", "export", "--data", copy]
-    log = subprocess.run(command, env=clean_environment(), capture_output=True, text=True, timeout=60)
-    events = [json.loads(line) for line in log.stdout.splitlines() if "VerifyAtRest" in line]
-    assert len(events) == 3, log.stdout[-3000:]
-    assert hashlib.sha256(written).hexdigest() in json.dumps(events[-1])
-    command = [binary(), "audit", "verify", "--data", copy]
-    assert subprocess.run(command, env=clean_environment(), capture_output=True, timeout=60).returncode == 0
+    told_on_log = events(copy)
+    assert len(told_on_log) == 3, told_on_log
+    assert hashlib.sha256(written).hexdigest() in told_on_log[-1]
+    assert log_verifies(copy)
+    assert {p.name for p in tmp_path.glob("proof*")} == {"proof.json", "proof.html"}
+
+
+def test_a_run_that_comes_to_no_report_is_ended_on_the_log(copy, tmp_path):
+    (tmp_path / "proof.json").write_text("of an earlier run")
+    code, out, err = verify(copy, "--bucket", "no-such-bucket", "--report", tmp_path / "proof.json")
+    assert (code, out) == (1, "") and "no-such-bucket" in err
+    begun, ended = events(copy)
+    assert '"begin"' in begun and '"no-such-bucket"' in begun
+    assert '"end"' in ended and '"not-made"' in ended and "there is no bucket `no-such-bucket`" in ended
+    assert log_verifies(copy)
+    assert [p.name for p in tmp_path.glob("proof*")] == ["proof.json"]
+    assert (tmp_path / "proof.json").read_text() == "of an earlier run"
+    report(copy, "--bucket", "empty", expect=0)
+    assert len(events(copy)) == 4, "and the log goes on"
+
+
+def test_a_report_that_cannot_be_written_is_known_before_a_key_is_used(copy, tmp_path):
+    (tmp_path / "taken.html").mkdir()
+    for path in (tmp_path / "none" / "proof.json", tmp_path / "taken"):
+        code, out, err = verify(copy, "--report", path)
+        assert (code, out) == (1, "") and str(path.parent) in err, err
+    # Inside the data directory, by whatever way.
+    (tmp_path / "way").symlink_to(copy)
+    assert verify(copy, "--report", tmp_path / "way" / "proof.json")[0] == 2
+    assert events(copy) == []
+    assert not [p for p in [*tmp_path.glob("*.new"), *copy.glob("*.new"), *copy.glob("proof*")]]
 
 
 def test_a_server_that_runs_is_left_alone_and_says_what_to_do(make_server):

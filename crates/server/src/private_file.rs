@@ -6,7 +6,7 @@ use rustix::fs::{Mode, OFlags};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Any right of the group or of others.
 const OTHERS: u32 = 0o077;
@@ -48,23 +48,81 @@ fn sync_directory(of: &Path) -> io::Result<()> {
     File::open(directory_of(of))?.sync_all()
 }
 
-fn write(path: &Path, content: &[u8], mode: Mode) -> io::Result<()> {
-    let directory = directory_of(path);
-    let mut name = path.file_name().ok_or_else(|| io::Error::other("the path names no file"))?.to_owned();
-    name.push(".new");
-    let fresh = directory.join(name);
-    match fs::remove_file(&fresh) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+/// A private file that is opened before there is anything to write, so that whatever forbids it is known first. It stands
+/// beside the one that it is to replace until [`Fresh::put`]; dropped before that, it is gone.
+pub(crate) struct Fresh {
+    file: File,
+    fresh: PathBuf,
+    path: PathBuf,
+}
+
+impl Fresh {
+    /// Opens the file, mode 0600.
+    ///
+    /// # Errors
+    /// When it cannot be made where it is to stand.
+    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        Self::open_with(path, Mode::RUSR | Mode::WUSR).map_err(|error| Failure::io("write", path, &error))
     }
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut file = File::from(rustix::fs::open(&fresh, flags, mode)?);
-    // The process's mask may have taken bits away, never added any.
-    file.set_permissions(fs::Permissions::from_mode(mode.as_raw_mode()))?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    fs::rename(&fresh, path)?;
-    sync_directory(path)
+
+    /// Writes it whole, durably. Nothing of it is under its name yet.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn write(&mut self, content: &[u8]) -> Result<(), Failure> {
+        self.write_synced(content).map_err(|error| Failure::io("write", &self.path, &error))
+    }
+
+    /// Puts it under its name, durably, in the place of what was there.
+    ///
+    /// # Errors
+    /// When it cannot be renamed.
+    pub(crate) fn put(self) -> Result<(), Failure> {
+        self.put_synced().map_err(|error| Failure::io("write", &self.path, &error))
+    }
+
+    fn open_with(path: &Path, mode: Mode) -> io::Result<Self> {
+        let directory = directory_of(path);
+        let mut name = path.file_name().ok_or_else(|| io::Error::other("the path names no file"))?.to_owned();
+        if path.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        name.push(".new");
+        let fresh = directory.join(name);
+        match fs::remove_file(&fresh) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = File::from(rustix::fs::open(&fresh, flags, mode)?);
+        let made = Self { file, fresh, path: path.to_owned() };
+        // The process's mask may have taken bits away, never added any.
+        made.file.set_permissions(fs::Permissions::from_mode(mode.as_raw_mode()))?;
+        Ok(made)
+    }
+
+    fn write_synced(&mut self, content: &[u8]) -> io::Result<()> {
+        self.file.write_all(content)?;
+        self.file.sync_all()
+    }
+
+    fn put_synced(&self) -> io::Result<()> {
+        fs::rename(&self.fresh, &self.path)?;
+        sync_directory(&self.path)
+    }
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        // Once it was renamed there is nothing left to remove.
+        let _ = fs::remove_file(&self.fresh);
+    }
+}
+
+fn write(path: &Path, content: &[u8], mode: Mode) -> io::Result<()> {
+    let mut file = Fresh::open_with(path, mode)?;
+    file.write_synced(content)?;
+    file.put_synced()
 }
 
 /// Refuses a file or directory on which the group or others have any right. `remedy` is what to type.
@@ -99,6 +157,25 @@ mod tests {
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file is left");
         write_public(&path, b"three").unwrap();
         assert_eq!(mode(&path), 0o644);
+    }
+
+    #[test]
+    fn a_file_that_is_opened_first_stands_under_its_name_when_it_is_put_and_not_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("report");
+        fs::write(&path, b"old").unwrap();
+        let mut file = Fresh::open(&path).unwrap();
+        file.write(b"half").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        drop(file);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left of one that was not put");
+        let mut file = Fresh::open(&path).unwrap();
+        file.write(b"whole").unwrap();
+        file.put().unwrap();
+        assert_eq!((fs::read(&path).unwrap(), mode(&path)), (b"whole".to_vec(), 0o600));
+        for nowhere in [dir.path().join("none/report"), dir.path().to_owned(), PathBuf::from("/")] {
+            assert!(Fresh::open(&nowhere).is_err(), "{}", nowhere.display());
+        }
     }
 
     #[test]

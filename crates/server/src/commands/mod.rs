@@ -11,6 +11,7 @@ mod inventory;
 mod kms;
 mod passphrase_arg;
 mod policy;
+mod report_files;
 mod rewrap;
 mod role;
 mod root;

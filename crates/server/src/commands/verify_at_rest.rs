@@ -2,6 +2,7 @@
 //! hand to an auditor. Needs no server: it works on the directory of one that is stopped, or on a copy.
 
 use super::Output;
+use super::report_files::ReportFiles;
 use super::shown::{pretty, row};
 use crate::clock::SystemClock;
 use crate::data_dir::DataDir;
@@ -16,13 +17,15 @@ use model::{BucketName, Clock, Entropy};
 use objects::inspect::{Finding, FindingKind, Inspector};
 use sse::SseVerification;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use store::{MetaStore, StoreFault};
 
 /// Exit code of a run in which nothing is wrong, and something could not be verified. 1 is for findings and for runs that
 /// could not be made, 2 for a wrong command line, as everywhere.
 const INCOMPLETE: u8 = 3;
+/// The verdict on the audit log of a run that came to no report.
+const NOT_MADE: &str = "not-made";
 /// Findings that are shown on the terminal.
 const SHOWN_MAX: usize = 20;
 
@@ -81,17 +84,15 @@ impl VerifyAtRest {
     /// Runs on threads of its own: what keys need of the process is done before there is a second one.
     pub(crate) fn run(&self, env: Env<'_>) -> Result<Output, Failure> {
         let options = self.options()?;
-        if let Some(path) = &self.report {
-            refuse_inside(path, &self.data)?;
-        }
         let places = KeyPlaces {
             root_key: self.root_key_file.clone(),
             root_passphrase: self.root_passphrase_file.clone(),
             audit: self.audit_dir.clone(),
         };
         let offline = Offline::open(&self.data, places, env)?;
+        let files = self.report.as_deref().map(|path| ReportFiles::open(path, offline.dir.path())).transpose()?;
         let runtime = crate::runtime()?;
-        let output = runtime.block_on(self.verify(&offline, options, env));
+        let output = runtime.block_on(self.verify(&offline, options, files, env));
         drop(runtime);
         output
     }
@@ -122,7 +123,13 @@ impl VerifyAtRest {
         Ok(seed)
     }
 
-    async fn verify(&self, offline: &Offline, options: Options, env: Env<'_>) -> Result<Output, Failure> {
+    async fn verify(
+        &self,
+        offline: &Offline,
+        options: Options,
+        mut files: Option<ReportFiles>,
+        env: Env<'_>,
+    ) -> Result<Output, Failure> {
         let started = SystemClock.now();
         let head = offline.audit_head();
         let mut before = foreign_files(&offline.dir, offline)?;
@@ -150,15 +157,14 @@ impl VerifyAtRest {
             _ => None,
         };
         let verification = keys.as_ref().map(|(_, verification)| Arc::clone(verification));
-        let mut tally = Tally::default();
-        if let Some(meta) = meta {
-            let inspector = Inspector::new(meta, offline.blobs());
-            let bar = Arc::new(Bar::new());
-            let done = verify(inspector, verification, options.clone(), Arc::<Bar>::clone(&bar) as Arc<dyn Progress>);
-            let done = done.await;
-            bar.0.finish_and_clear();
-            tally = done.map_err(Failure::new)?;
-        }
+        let walked = match meta {
+            None => Ok(Tally::default()),
+            Some(meta) => walk(Inspector::new(meta, offline.blobs()), verification, &options).await,
+        };
+        let mut tally = match walked {
+            Ok(tally) => tally,
+            Err(failure) => return not_made(failure, keys).await,
+        };
         before.into_iter().for_each(|finding| tally.find(finding));
         tally.findings.sort();
         let circumstances = Circumstances {
@@ -174,10 +180,15 @@ impl VerifyAtRest {
         let report = Report::new(circumstances, &options, tally);
         let json = pretty(&report.to_json());
         let digest = data_encoding::HEXLOWER.encode(&crypto::sha256(json.as_bytes()));
-        if let Some((keys, verification)) = keys {
-            put_on_record(keys, &verification, &report, &digest).await?;
+        // The log names a report that is on the disk; the report stands under its name once the log names it.
+        let on_disk = files.as_mut().map_or(Ok(()), |files| files.write(&json, &report.to_page(&digest)));
+        if let Err(failure) = on_disk {
+            return not_made(failure, keys).await;
         }
-        let written = self.report.as_deref().map(|path| write(path, &json, &report.to_page(&digest))).transpose()?;
+        if let Some((keys, verification)) = keys {
+            put_on_record(keys, &verification, results(&report, digest.clone())).await?;
+        }
+        let written = files.map(ReportFiles::put).transpose()?;
         let text = if self.json { json } else { summary(&report, &digest, written.as_deref()) };
         let exit_code = match report.verdict() {
             Verdict::Sound => 0,
@@ -203,57 +214,61 @@ impl VerifyAtRest {
             kms::KmsError::Damaged(what) => NoKeys::Damaged(what),
             other => NoKeys::Failure(Failure::new(format!("cannot begin: {other}"))),
         };
-        let run = keys.kms.for_verification(scope).await.map_err(unopened)?;
-        let verification = SseVerification::begin(run, Arc::clone(meta)).await.map_err(unopened)?;
-        Ok((keys, Arc::new(verification)))
+        let begun = match keys.kms.for_verification(scope).await {
+            Ok(run) => SseVerification::begin(run, Arc::clone(meta)).await,
+            Err(error) => Err(error),
+        };
+        match begun {
+            Ok(verification) => Ok((keys, Arc::new(verification))),
+            Err(error) => {
+                keys.close().await;
+                Err(unopened(error))
+            }
+        }
     }
 }
 
-/// The report's digest on the audit log, which is signed: the report can be held against it.
-async fn put_on_record(
-    keys: Keys,
-    verification: &SseVerification,
-    report: &Report,
-    digest: &str,
-) -> Result<(), Failure> {
-    let results = vec![
+async fn walk(
+    inspector: Inspector,
+    verification: Option<Arc<SseVerification>>,
+    options: &Options,
+) -> Result<Tally, Failure> {
+    let bar = Arc::new(Bar::new());
+    let done = verify(inspector, verification, options.clone(), Arc::<Bar>::clone(&bar) as Arc<dyn Progress>).await;
+    bar.0.finish_and_clear();
+    done.map_err(Failure::new)
+}
+
+/// What goes on the audit log, which is signed, with the report's digest: the report can be held against it.
+fn results(report: &Report, digest: String) -> Vec<(&'static str, String)> {
+    vec![
         ("verdict", report.verdict().name().to_owned()),
         ("objects", report.tally.all().objects.to_string()),
         ("findings", report.tally.findings_total().to_string()),
-        ("report_sha256", digest.to_owned()),
-    ];
+        ("report_sha256", digest),
+    ]
+}
+
+/// A run that came to no report: if it had keys, its end is on the log all the same.
+async fn not_made(failure: Failure, keys: Option<(Keys, Arc<SseVerification>)>) -> Result<Output, Failure> {
+    if let Some((keys, verification)) = keys {
+        let results = vec![("verdict", NOT_MADE.to_owned()), ("reason", failure.to_string())];
+        if put_on_record(keys, &verification, results).await.is_err() {
+            return Err(failure.advising("and the end of the run could not be put on record"));
+        }
+    }
+    Err(failure)
+}
+
+/// Ends a run on the audit log, and the log.
+async fn put_on_record(
+    keys: Keys,
+    verification: &SseVerification,
+    results: Vec<(&'static str, String)>,
+) -> Result<(), Failure> {
     let ended = verification.end(results).await;
     keys.close().await;
     ended.map_err(|error| Failure::new(format!("the end of the run could not be put on record: {error}")))
-}
-
-/// A report in the directory that it is of would be a foreign file to the next.
-fn refuse_inside(report: &Path, data: &Path) -> Result<(), Failure> {
-    let parent = report.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    match (fs::canonicalize(parent), fs::canonicalize(data)) {
-        (Ok(parent), Ok(data)) if parent.starts_with(&data) => {
-            Err(Failure::usage("--report is inside the data directory; put it elsewhere"))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Writes both forms; where there was a report before, it is replaced. Returns their names.
-fn write(path: &Path, json: &str, page: &str) -> Result<String, Failure> {
-    let base = match path.extension() {
-        Some(extension) if extension == "json" || extension == "html" => path.with_extension(""),
-        _ => path.to_owned(),
-    };
-    let named = |extension: &str| {
-        let mut name = base.clone().into_os_string();
-        name.push(extension);
-        PathBuf::from(name)
-    };
-    let (json_path, page_path) = (named(".json"), named(".html"));
-    for (path, content) in [(&json_path, json), (&page_path, page)] {
-        crate::private_file::write_private(path, content.as_bytes())?;
-    }
-    Ok(format!("{} and {}", json_path.display(), page_path.display()))
 }
 
 /// What lies in the data directory and is not the server's.
