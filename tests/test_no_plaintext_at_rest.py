@@ -4,11 +4,14 @@ after it was stopped, and after it was killed."""
 
 import base64
 import hashlib
+import lzma
+import uuid
 import zlib
 
 import pytest
+from awscrt import checksums
 
-from harness import clients, disk, sse
+from harness import cli, clients, disk, signing, sse
 from harness.sse import KIB, MIB
 
 SEALING = [name for name in sse.METHOD_NAMES if name != "plain"]
@@ -18,21 +21,59 @@ SEALING = [name for name in sse.METHOD_NAMES if name != "plain"]
 MARKER = b"<<plaintext marker"
 
 
+# Under these names clients that encrypt tell length and digest of their plaintext.
+TELLING = ["x-amz-unencrypted-content-md5", "unencrypted-content-length", "unencrypted_content_md5"]
+
+
+def crc64_xz(data):
+    """CRC-64/XZ, which OBS clients send: what the container of that name keeps of its content, before its index."""
+    packed = lzma.compress(data, format=lzma.FORMAT_XZ, check=lzma.CHECK_CRC64, preset=0)
+    index = (int.from_bytes(packed[-8:-4], "little") + 1) * 4
+    return int.from_bytes(packed[-12 - index - 8 : -12 - index], "little")
+
+
+def forms(raw):
+    """Bytes as they might be stored: raw, in hexadecimal, in base64."""
+    return raw, raw.hex().encode(), base64.b64encode(raw)
+
+
 class Marked:
     """A body with a marker all over it, and everything that would give it away."""
 
-    def __init__(self, label, size):
+    def __init__(self, label, size, data=None):
         self.label = label
         self.marker = MARKER + f" {label} {size}>>".encode()
-        self.data = (self.marker * (size // len(self.marker) + 1))[:size]
+        self.data = data or (self.marker * (size // len(self.marker) + 1))[:size]
+        self.needles = list(self.every_digest())
 
     def digests(self):
-        """Digests of the body as they might be stored: raw, in hexadecimal, in base64. CRCs of four bytes would be found
-        by chance in megabytes of ciphertext; they are looked for in base64 only."""
+        return self.needles
+
+    def every_digest(self):
+        """Digests of the body as they might be stored. CRCs of four bytes would be found by chance in megabytes of
+        ciphertext; they are looked for in base64 only."""
         for algorithm in ("md5", "sha1", "sha256"):
-            raw = hashlib.new(algorithm, self.data).digest()
-            yield from (raw, raw.hex().encode(), base64.b64encode(raw))
-        yield base64.b64encode(zlib.crc32(self.data).to_bytes(4, "big"))
+            yield from forms(hashlib.new(algorithm, self.data).digest())
+        for crc in (zlib.crc32(self.data), checksums.crc32c(self.data)):
+            yield base64.b64encode(crc.to_bytes(4, "big"))
+        for crc in (checksums.crc64nvme(self.data), crc64_xz(self.data)):
+            yield from (*forms(crc.to_bytes(8, "big")), crc.to_bytes(8, "little"), str(crc).encode())
+
+
+def test_digests_are_those_of_the_standards():
+    """The check values of the CRC catalogue: what is looked for is what would be stored."""
+    known = Marked("check", 9, b"123456789")
+    for text in ("E3069283", "CBF43926", "AE8B14860A799888", "995DC9BBDF1939FA"):
+        assert base64.b64encode(bytes.fromhex(text)) in known.digests(), text
+
+
+def with_sm4(server):
+    """An S3 client that asks for SM4 whenever it writes."""
+    client = clients.s3(server)
+    add = lambda request, **_: request.headers.add_header("x-amz-server-side-data-encryption", "SM4")  # noqa: E731
+    for operation in ("PutObject", "CopyObject", "CreateMultipartUpload"):
+        client.meta.events.register(f"before-sign.s3.{operation}", add)
+    return client
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +114,10 @@ def written(server, s3, cmk):
             )  # fmt: skip
             parts.append({"PartNumber": 3, "ETag": copied["CopyPartResult"]["ETag"]})
             if finish:
+                # The checksum of the whole, which an object gets that names none.
+                halves = [body.data for body in bodies if body.label in (f"{name} part True", f"{name} put")]
+                whole = b"".join(half for size in (5 * MIB + 1, 300 * KIB) for half in halves if len(half) == size)
+                bodies.append(Marked(f"{name} whole", len(whole), whole))
                 named = [parts[0], parts[2]]
                 s3.complete_multipart_upload(
                     Bucket=bucket, Key=f"multi-{finish}", UploadId=upload, MultipartUpload={"Parts": named}
@@ -91,6 +136,19 @@ def written(server, s3, cmk):
                 Bucket=f"default-{name}", ServerSideEncryptionConfiguration={"Rules": [rule]}
             )  # fmt: skip
             s3.put_object(Bucket=f"default-{name}", Key="k", Body=marked(f"{name} default", 200 * KIB))
+        # Clients that encrypt tell what their plaintext is: in no way of writing is it kept.
+        for size in (3000, 200 * KIB):
+            data = marked(f"{name} telling", size)
+            telling = {TELLING[0]: forms(hashlib.md5(data).digest())[2].decode(), TELLING[1]: str(size)}
+            telling[TELLING[2]] = hashlib.md5(data).hexdigest()
+            s3.put_object(Bucket=bucket, Key=f"telling-{size}", Body=data, Metadata=telling | {"a": "b"}, **method.write)
+            s3.copy_object(
+                Bucket=bucket, Key=f"telling-copy-{size}", CopySource={"Bucket": bucket, "Key": f"telling-{size}"},
+                MetadataDirective="REPLACE", Metadata=telling | {"a": "b"}, **method.copy_source, **method.write,
+            )  # fmt: skip
+            s3.create_multipart_upload(Bucket=bucket, Key=f"telling-upload-{size}", Metadata=telling, **method.write)
+    sealed_with_sm4(server, marked, cmk)
+    keys_changed_in_place(server, s3, marked)
     obs = clients.obs(server)
     from obs import PutObjectHeader, SseKmsHeader
 
@@ -98,6 +156,62 @@ def written(server, s3, cmk):
     reply = obs.putContent("marked-sse-kms", "by-obs", marked("obs", 300 * KIB), headers=kms_header)
     assert reply.status == 200, reply.errorMessage
     return bodies
+
+
+def sealed_with_sm4(server, marked, cmk):
+    s3 = with_sm4(server)
+    s3.create_bucket(Bucket="marked-sm4")
+    for name in SEALING:
+        method = sse.method(name, cmk)
+        for size in (100, 300 * KIB):
+            for checksum in ({}, {"ChecksumAlgorithm": "CRC32C"}, {"ChecksumAlgorithm": "SHA256"}):
+                data = marked(f"{name} sm4 {len(checksum)}{checksum.get('ChecksumAlgorithm')}", size)
+                key = f"{name}/{size}/{checksum.get('ChecksumAlgorithm')}"
+                s3.put_object(Bucket="marked-sm4", Key=key, Body=data, **checksum, **method.write)
+        upload = s3.create_multipart_upload(Bucket="marked-sm4", Key=f"{name}/parts", **method.write)["UploadId"]
+        data = marked(f"{name} sm4 part", 100 * KIB)
+        part = dict(Bucket="marked-sm4", Key=f"{name}/parts", UploadId=upload)
+        tag = s3.upload_part(PartNumber=1, Body=data, **part, **method.read)["ETag"]
+        s3.complete_multipart_upload(MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": tag}]}, **part)
+        copied = {"Bucket": "marked-sm4", "Key": f"{name}/{300 * KIB}/SHA256"}
+        shown = s3.head_object(Bucket="marked-sm4", Key=copied["Key"], **method.read)["ResponseMetadata"]["HTTPHeaders"]
+        assert shown["x-amz-server-side-data-encryption"] == "SM4"
+        s3.copy_object(
+            Bucket="marked-sm4", Key=f"{name}/copied", CopySource=copied, **method.copy_source, **method.write
+        )  # fmt: skip
+
+
+def keys_changed_in_place(server, s3, marked):
+    """UpdateObjectEncryption and rewrap: the digests are sealed anew, and at no moment in clear."""
+    kms = clients.kms(server)
+    old, new = (kms.create_key()["KeyMetadata"]["Arn"] for _ in range(2))
+    s3.create_bucket(Bucket="marked-in-place")
+    for size in (100, 300 * KIB):
+        for name in ("sse-s3", "sse-kms", "sse-kms-bucket-key"):
+            for way in ("updated", "rewrapped"):
+                data, key = marked(f"{name} {way}", size), f"{name}/{way}/{size}"
+                s3.put_object(Bucket="marked-in-place", Key=key, Body=data, **sse.method(name, old).write)
+                if way == "updated":
+                    to = {"SSEKMS": {"KMSKeyArn": new, "BucketKeyEnabled": name == "sse-s3"}}
+                    s3.update_object_encryption(Bucket="marked-in-place", Key=key, ObjectEncryption=to)
+    cli.run(server, "rewrap", "start", old, "--to", new, "--wait")
+    shown = s3.head_object(Bucket="marked-in-place", Key=f"sse-kms/rewrapped/{300 * KIB}")
+    assert shown["SSEKMSKeyId"] == new
+
+
+def test_what_clients_tell_of_their_plaintext_is_dropped(server, s3, written, cmk):
+    """Names by which clients that encrypt tell length and digest of their plaintext, in either dialect; other metadata
+    stays."""
+    for name in SEALING:
+        for key in (f"telling-{way}{size}" for way in ("", "copy-") for size in (3000, 200 * KIB)):
+            kept = s3.head_object(Bucket=f"marked-{name}", Key=key, **sse.method(name, cmk).read)["Metadata"]
+            assert kept == {"a": "b"}, (name, key)
+    bucket = f"telling-{uuid.uuid4().hex[:12]}"
+    s3.create_bucket(Bucket=bucket)
+    told = {f"x-obs-meta-{name}": "d41d8cd98f00b204e9800998ecf8427e" for name in TELLING} | {"x-obs-meta-a": "b"}
+    assert signing.obs(server, "PUT", "/k", bucket, b"", told, tls=True).status == 200
+    shown = signing.obs(server, "HEAD", "/k", bucket, tls=True).headers
+    assert {name: value for name, value in shown.items() if name.startswith("x-obs-meta-")} == {"x-obs-meta-a": "b"}
 
 
 def check_nothing_shows(server, bodies, digests=False):

@@ -62,8 +62,7 @@ fn content_encoding(view: &HeaderView<'_>) -> Result<Option<String>, HeaderFault
 fn user_metadata(view: &HeaderView<'_>) -> Vec<(String, Bytes)> {
     let mut all: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
     for (name, value) in view.with_prefix(view.names().meta_prefix) {
-        if name.is_empty() || name.ends_with("unencrypted-content-md5") || name.ends_with("unencrypted-content-length")
-        {
+        if name.is_empty() || tells_of_plaintext(name) {
             continue;
         }
         all.entry(name)
@@ -74,6 +73,13 @@ fn user_metadata(view: &HeaderView<'_>) -> Vec<(String, Bytes)> {
             .or_insert_with(|| value.as_bytes().to_vec());
     }
     all.into_iter().map(|(name, value)| (name.to_owned(), Bytes::from(value))).collect()
+}
+
+/// Whether clients that encrypt use a name for the length or digest of their plaintext. `_` is as good as `-`: many a
+/// program and proxy writes one for the other.
+fn tells_of_plaintext(name: &str) -> bool {
+    let name = name.replace('_', "-");
+    ["unencrypted-content-md5", "unencrypted-content-length"].iter().any(|tells| name.ends_with(tells))
 }
 
 /// Refuses what a write asks for and would not get. To drop a retention date in silence would be worse than to
@@ -181,6 +187,8 @@ mod tests {
             ("x-amz-meta-a", "1b"),
             ("x-amz-meta-", "nameless"),
             ("x-amz-meta-x-amz-unencrypted-content-md5", "d41d8cd98f00b204e9800998ecf8427e"),
+            ("x-amz-meta-unencrypted_content_md5", "d41d8cd98f00b204e9800998ecf8427e"),
+            ("x-amz-meta-x-amz-unencrypted_content-length", "0"),
             ("x-amz-metadata-directive", "COPY"),
         ]);
         let read = with(Dialect::S3, &map, |view| read(view).unwrap());
