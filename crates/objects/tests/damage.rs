@@ -7,7 +7,6 @@ mod support;
 
 use bytes::Bytes;
 use store::{Change, Table, Transaction};
-use strongroom_objects::api::*;
 use support::*;
 
 const SEALED: [Method; 4] = [Method::Obs, Method::Kms, Method::KmsBucketKey, Method::Customer(1)];
