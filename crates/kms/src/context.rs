@@ -79,6 +79,18 @@ impl EncryptionContext {
         self.0.is_empty()
     }
 
+    /// The pairs of both, the other's before its own: what is decided on, which has no limit beyond theirs.
+    #[must_use]
+    pub fn joined(&self, other: &Self) -> Self {
+        let pairs = self.0.iter().chain(&other.0);
+        Self(pairs.map(|(key, value)| (key.clone(), value.clone())).collect())
+    }
+
+    /// Whether each of its pairs is one of the other's.
+    pub fn is_within(&self, other: &Self) -> bool {
+        self.iter().all(|(key, value)| other.get(key) == Some(value))
+    }
+
     /// The pairs in byte order of their keys.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(k, v)| (k.as_str(), v.as_str()))
@@ -127,6 +139,26 @@ mod tests {
                 assert_eq!(a.canonical() == b.canonical(), i == j, "{a:?} {b:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_context_is_within_another_by_its_pairs() {
+        let whole = context(&[("a", "1"), ("b", "2")]);
+        for part in [&[][..], &[("a", "1")], &[("b", "2"), ("a", "1")]] {
+            assert!(context(part).is_within(&whole), "{part:?}");
+        }
+        for other in [&[("a", "2")][..], &[("c", "1")], &[("A", "1")], &[("a", "1"), ("b", "2"), ("c", "3")]] {
+            assert!(!context(other).is_within(&whole), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn joined_contexts_have_the_pairs_of_both_at_any_size() {
+        let (a, b) = (context(&[("a", "1"), ("b", "1")]), context(&[("b", "2"), ("c", "2")]));
+        assert_eq!(a.joined(&b), context(&[("a", "1"), ("b", "2"), ("c", "2")]));
+        assert_eq!((a.joined(&context(&[])), context(&[]).joined(&a)), (a.clone(), a.clone()));
+        let full = context(&[("k", &"v".repeat(CONTEXT_BYTES_MAX - 1))]);
+        assert!(b.is_within(&full.joined(&b)) && full.is_within(&full.joined(&b)));
     }
 
     #[test]

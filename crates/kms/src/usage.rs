@@ -28,8 +28,30 @@ impl KeyService {
         action: Action,
         context: &EncryptionContext,
     ) -> Result<KeyUse, KmsError> {
-        match self.decide_use(user, cmk, action, context) {
-            Ok(proof) => Ok(proof),
+        self.authorize_use_within(user, cmk, action, context, context).await
+    }
+
+    /// As [`KeyService::authorize_use`], for one use of many of a key that they share: decides on `context`, the pairs of
+    /// this use, and gives a proof for what is `bound` to some of them alone. A bucket key is bound to its bucket, and each
+    /// object's own pairs are asked about all the same.
+    ///
+    /// # Errors
+    /// As [`KeyService::authorize_use`]; [`KmsError::Denied`] too when `bound` has a pair that `context` has not: nothing
+    /// is handed out for what was not decided on.
+    pub async fn authorize_use_within(
+        &self,
+        user: &KeyUser,
+        cmk: &CmkId,
+        action: Action,
+        context: &EncryptionContext,
+        bound: &EncryptionContext,
+    ) -> Result<KeyUse, KmsError> {
+        let decided = match bound.is_within(context) {
+            true => self.decide_use(user, cmk, action, context),
+            false => Err(KmsError::Denied),
+        };
+        match decided {
+            Ok(proof) => Ok(KeyUse { context: bound.clone(), ..proof }),
             Err(error) => {
                 let act = Act::of(action).on(cmk).with(context);
                 let error = self.within_rate(user, act.group).err().unwrap_or(error);
@@ -101,7 +123,7 @@ impl KeyService {
     }
 
     /// Makes a fresh key and wraps it under the CMK's current version, bound to the context, which is the one the proof
-    /// was made for. One KMS request; it is on record before the key is handed out.
+    /// is for. One KMS request; it is on record before the key is handed out.
     ///
     /// # Errors
     /// [`KmsError::Denied`] when the proof is for another action or context; what the CMK's state says if it changed

@@ -20,7 +20,8 @@ pub struct KeyUser {
 }
 
 /// Proof that a principal may use a CMK for one action and encryption context, at the epoch named. Only
-/// [`KeyService::authorize_use`](crate::KeyService::authorize_use) makes it.
+/// [`KeyService::authorize_use`](crate::KeyService::authorize_use) and
+/// [`KeyService::authorize_use_within`](crate::KeyService::authorize_use_within) make it.
 ///
 /// It belongs to the request it was made for. A change of the CMK's state after it was made is noticed: generating and
 /// unwrapping check the state again when the epoch has moved on.
@@ -30,7 +31,7 @@ pub struct KeyUse {
     pub(crate) cmk: CmkId,
     pub(crate) user: KeyUser,
     pub(crate) authorized: Authorized,
-    /// The context that was decided on.
+    /// What may be bound to. Each of its pairs was decided on, and perhaps more were.
     pub(crate) context: EncryptionContext,
     pub(crate) epoch: u64,
 }
@@ -57,7 +58,7 @@ impl KeyUse {
     }
 
     /// # Errors
-    /// [`KmsError::Denied`] when what was decided is another action, or another context: policies and grants look at
+    /// [`KmsError::Denied`] when the proof is of another action, or for another context: policies and grants look at
     /// both.
     pub(crate) fn holds_for(&self, action: Action, context: &EncryptionContext) -> Result<(), KmsError> {
         if self.action() == action && self.context == *context { Ok(()) } else { Err(KmsError::Denied) }

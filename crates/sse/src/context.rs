@@ -30,6 +30,33 @@ pub(crate) fn decode(r: &mut Reader<'_>) -> Result<EncryptionContext, DecodeErro
     EncryptionContext::from_pairs(pairs).map_err(|_| DecodeError("encryption context"))
 }
 
+/// What the KMS is asked about when a CMK is used for an object, and what the wrapped key is bound to.
+pub(crate) struct Asked {
+    /// What policies and grants decide on: the caller's pairs and where the wrapped key belongs.
+    pub(crate) decided: EncryptionContext,
+    /// What the CMK binds the wrapped key to.
+    pub(crate) bound: EncryptionContext,
+}
+
+impl Asked {
+    /// For an object's own DEK: bound to all that is decided on.
+    pub(crate) fn of_object(
+        user: &EncryptionContext,
+        bucket: &BucketName,
+        object: &ObjectName,
+    ) -> Result<Self, SseError> {
+        let bound = of_object(user, bucket, object)?;
+        Ok(Self { decided: bound.clone(), bound })
+    }
+
+    /// For a bucket key, which is bound to its bucket alone, since objects with other pairs share it. What may be done is
+    /// decided with the pairs of each object nevertheless: a bucket key is no way past a key policy (kms-iam-api §3.1).
+    pub(crate) fn of_bucket_key(user: &EncryptionContext, bucket: &BucketName) -> Result<Self, SseError> {
+        let bound = of_bucket(bucket)?;
+        Ok(Self { decided: user.joined(&bound), bound })
+    }
+}
+
 /// The context under which a CMK wraps an object's DEK.
 pub(crate) fn of_object(
     user: &EncryptionContext,

@@ -1,11 +1,12 @@
 //! Wrapping an object's DEK anew: under the current version of its CMK, under another CMK, with or without a bucket key, or
 //! for an SSE-OBS (SSE-S3) object under a CMK for the first time. The DEK and with it every byte of the body stay.
 
+use crate::context::Asked;
 use crate::envelope::{Envelope, Through};
 use crate::fingerprint::RequesterFingerprint;
 use crate::keys::BodyKeys;
 use crate::service::{METHOD_KMS, SseService, Target};
-use crate::{AppliedEncryption, SseError, context};
+use crate::{AppliedEncryption, SseError};
 use kms::{CmkId, EncryptionContext, KeyUser};
 use model::AccountId;
 use policy::Action;
@@ -86,15 +87,15 @@ impl SseService {
             }
         };
         let (action, asked) = match bucket_key {
-            true => (Action::KmsGenerateDataKey, context::of_bucket(target.bucket)?),
-            false => (Action::KmsEncrypt, context::of_object(&user_context, target.bucket, target.object)?),
+            true => (Action::KmsGenerateDataKey, Asked::of_bucket_key(&user_context, target.bucket)?),
+            false => (Action::KmsEncrypt, Asked::of_object(&user_context, target.bucket, target.object)?),
         };
         let cmk = match (&to.key_ref, envelope) {
-            (Some(key_ref), _) => self.kms.resolve_for_use(user, key_ref, action, &asked).await?,
+            (Some(key_ref), _) => self.kms.resolve_for_use(user, key_ref, action, &asked.decided).await?,
             (None, Envelope::Kms { cmk, .. }) => cmk.clone(),
             (None, _) => return Err(SseError::NotRewrappable),
         };
-        let proof = self.kms.authorize_use(user, &cmk, action, &asked).await?;
+        let proof = self.authorize(user, &cmk, action, &asked).await?;
         // Whoever holds the CMK can take the object away without touching it. To bring it under a CMK of another account
         // than the bucket's takes its owner's own write.
         let stays = matches!(envelope, Envelope::Kms { cmk: own, .. } if *own == cmk);
@@ -113,7 +114,7 @@ impl SseService {
                 self.wrap(cipher, &*live.key, dek, METHOD_KMS, target, Some(live.id.as_bytes()), &user_context);
             Through::BucketKey { id: live.id, bucket_key: live.wrapped, dek: wrapped }
         } else {
-            Through::Cmk(self.kms.wrap(&proof, dek, &asked).await?)
+            Through::Cmk(self.kms.wrap(&proof, dek, &asked.bound).await?)
         };
         let rewrapped = Envelope::Kms { cipher, cmk, context: user_context, through };
         // A provider outside may answer with anything: what does not open again must not take the place of what does.

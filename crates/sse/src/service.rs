@@ -1,6 +1,7 @@
 //! The door of this room: from a plan to the keys of a new object version, and from an envelope back to its keys.
 
 use crate::bucket_keys::{BucketKeyLimits, BucketKeys, Sought};
+use crate::context::Asked;
 use crate::customer::CustomerKeySent;
 use crate::digests::Digests;
 use crate::envelope::{Envelope, Through};
@@ -8,7 +9,7 @@ use crate::fingerprint::RequesterFingerprint;
 use crate::keys::{BodyKeys, RecordAuth, open_etag_keyless, record_auth_from_escrow};
 use crate::plan::{EncryptionPlan, RequireHttps, Sm4Offer, require_tls_for_customer_key};
 use crate::projects::Projects;
-use crate::{AppliedEncryption, BucketEncryption, CustomerHeaders, DefaultMethod, SseError, Transport, context};
+use crate::{AppliedEncryption, BucketEncryption, CustomerHeaders, DefaultMethod, SseError, Transport};
 use crypto::{Binding, DataCipher, Dek, Kek, MetadataKey, Wrapped};
 use kms::{CmkId, EncryptionContext, KeyService, KeyUse, KeyUser, KmsError};
 use model::{AccountId, BucketName, BucketUid, Clock, Entropy, ObjectName, VersionUid};
@@ -111,20 +112,20 @@ impl SseService {
             }
             EncryptionPlan::Kms { cipher, key_ref, project, bucket_key, context } => {
                 let asked = match bucket_key {
-                    true => context::of_bucket(target.bucket)?,
-                    false => context::of_object(&context, target.bucket, target.object)?,
+                    true => Asked::of_bucket_key(&context, target.bucket)?,
+                    false => Asked::of_object(&context, target.bucket, target.object)?,
                 };
+                let action = Action::KmsGenerateDataKey;
                 let cmk = match &key_ref {
-                    Some(key_ref) => {
-                        self.kms.resolve_for_use(user, key_ref, Action::KmsGenerateDataKey, &asked).await?
-                    }
-                    None => self.kms.default_key(user, Action::KmsGenerateDataKey).await?,
+                    Some(key_ref) => self.kms.resolve_for_use(user, key_ref, action, &asked.decided).await?,
+                    None => self.kms.default_key(user, action).await?,
                 };
-                let proof = self.kms.authorize_use(user, &cmk, Action::KmsGenerateDataKey, &asked).await?;
+                let proof = self.authorize(user, &cmk, action, &asked).await?;
                 if let Some(project) = &project {
                     self.check_project(&cmk, project)?;
                 }
-                let (dek, through) = self.kms_dek(cipher, &proof, bucket_key, asked, &context, target, user).await?;
+                let (dek, through) =
+                    self.kms_dek(cipher, &proof, bucket_key, asked.bound, &context, target, user).await?;
                 let bucket_key_id = through.bucket_key_id();
                 let applied = AppliedEncryption::Kms { cipher, cmk: cmk.clone(), bucket_key, bucket_key_id };
                 (Some(dek), Envelope::Kms { cipher, cmk, context, through }, applied)
@@ -133,19 +134,30 @@ impl SseService {
         Ok((BodyKeys::new(dek, envelope, Arc::clone(&self.metadata)), applied))
     }
 
+    /// Asks the KMS whether the user may use the CMK for this object, on every request. A refusal is on record.
+    pub(crate) async fn authorize(
+        &self,
+        user: &KeyUser,
+        cmk: &CmkId,
+        action: Action,
+        asked: &Asked,
+    ) -> Result<KeyUse, SseError> {
+        Ok(self.kms.authorize_use_within(user, cmk, action, &asked.decided, &asked.bound).await?)
+    }
+
     #[expect(clippy::too_many_arguments, reason = "each is a different part of what the DEK is bound to")]
     async fn kms_dek(
         &self,
         cipher: DataCipher,
         proof: &KeyUse,
         bucket_key: bool,
-        asked: EncryptionContext,
+        bound: EncryptionContext,
         context: &EncryptionContext,
         target: Target<'_>,
         user: &KeyUser,
     ) -> Result<(Dek, Through), SseError> {
         if !bucket_key {
-            let (dek, wrapped) = self.kms.generate::<Dek>(proof, &asked).await?;
+            let (dek, wrapped) = self.kms.generate::<Dek>(proof, &bound).await?;
             return Ok((dek, Through::Cmk(wrapped)));
         }
         let requester = RequesterFingerprint::of(&user.principal);
@@ -227,12 +239,12 @@ impl SseService {
             }
             Envelope::Kms { cipher, cmk, context, through } => {
                 let asked = match through {
-                    Through::Cmk(_) => context::of_object(context, target.bucket, target.object)?,
-                    Through::BucketKey { .. } => context::of_bucket(target.bucket)?,
+                    Through::Cmk(_) => Asked::of_object(context, target.bucket, target.object)?,
+                    Through::BucketKey { .. } => Asked::of_bucket_key(context, target.bucket)?,
                 };
-                let proof = self.kms.authorize_use(user, cmk, Action::KmsDecrypt, &asked).await?;
+                let proof = self.authorize(user, cmk, Action::KmsDecrypt, &asked).await?;
                 Some(match through {
-                    Through::Cmk(wrapped) => self.kms.unwrap::<Dek>(&proof, wrapped, &asked).await?,
+                    Through::Cmk(wrapped) => self.kms.unwrap::<Dek>(&proof, wrapped, &asked.bound).await?,
                     Through::BucketKey { id, bucket_key, dek } => {
                         let requester = RequesterFingerprint::of(&user.principal);
                         let (bucket_uid, bucket) = (target.bucket_uid, target.bucket);

@@ -124,6 +124,23 @@ async fn a_proof_serves_its_own_context_only() {
     assert_eq!(m.service.generate::<Dek>(&generate, &m.context).await.map(drop), Err(KmsError::Denied));
 }
 
+/// Decided on with more pairs than are bound to: the proof serves what is bound, and not what was only decided on. What was
+/// not decided on is not bound to.
+#[tokio::test]
+async fn a_proof_of_more_pairs_serves_what_it_is_bound_to() {
+    let m = make().await;
+    let more = context(&[("aws:s3:arn", "arn:aws:s3:::b/k"), ("department", "finance")]);
+    let within = async |decided: &EncryptionContext, bound: &EncryptionContext| {
+        m.service.authorize_use_within(&me(), &m.cmk, Action::KmsDecrypt, decided, bound).await
+    };
+    let proof = within(&more, &m.context).await.unwrap();
+    assert!(m.service.unwrap(&proof, &m.wrapped, &m.context).await.is_ok());
+    assert_eq!(m.service.unwrap(&proof, &m.wrapped, &more).await.map(drop), Err(KmsError::Denied));
+    for decided in [context(&[]), context(&[("aws:s3:arn", "arn:aws:s3:::b/other")])] {
+        assert_eq!(within(&decided, &m.context).await.map(drop), Err(KmsError::Denied), "{decided:?}");
+    }
+}
+
 #[tokio::test]
 async fn two_wraps_share_nothing() {
     let m = make().await;

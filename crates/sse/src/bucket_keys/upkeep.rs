@@ -2,11 +2,12 @@
 //! the row says, and rows that nothing needs any more are removed.
 
 use super::{BucketKeyRecord, unstored};
+use crate::SseError;
+use crate::context::Asked;
 use crate::dependents::{Dependent, DependentKind};
 use crate::envelope::{Envelope, Through};
 use crate::rewrap::Rewrap;
 use crate::service::{METHOD_KMS, SseService, Target, dek_binding};
-use crate::{SseError, context};
 use bytes::Bytes;
 use crypto::BucketKey;
 use kms::KeyUser;
@@ -51,9 +52,9 @@ impl SseService {
         if record.bucket != target.bucket_uid || record.cmk != cmk.uid || record.wrapped == *copy {
             return unchanged();
         }
-        let context = context::of_bucket(target.bucket)?;
-        let proof = self.kms.authorize_use(user, cmk, Action::KmsDecrypt, &context).await?;
-        let key: BucketKey = self.kms.unwrap(&proof, &record.wrapped, &context).await?;
+        let asked = Asked::of_bucket_key(user_context, target.bucket)?;
+        let proof = self.authorize(user, cmk, Action::KmsDecrypt, &asked).await?;
+        let key: BucketKey = self.kms.unwrap(&proof, &record.wrapped, &asked.bound).await?;
         let binding = dek_binding(METHOD_KMS, *cipher, target, Some(id.as_bytes()), user_context);
         if crypto::unwrap_dek(*cipher, &key, dek, &binding).is_err() {
             tracing::error!(bucket_key = %id, version = %target.version, "the row of a bucket key does not open an object");

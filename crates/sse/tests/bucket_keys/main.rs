@@ -7,6 +7,7 @@
 mod authority;
 mod calls;
 mod concurrency;
+mod context;
 mod life;
 mod rewrap;
 mod rows;
