@@ -204,8 +204,11 @@ def test_an_audit_log_without_room_refuses_keys_and_recovers_by_itself(make_serv
     s3, kms = clients.s3(server), clients.kms(server)
     s3.create_bucket(Bucket="bucket")
     sealed = {"ServerSideEncryption": "aws:kms"}
-    s3.put_object(Bucket="bucket", Key="sealed", Body=b"sealed", **sealed)
-    s3.put_object(Bucket="bucket", Key="plain", Body=b"plain")
+    through = sealed | {"BucketKeyEnabled": True}
+    customer = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "k" * 32}
+    for name, how in (("sealed", sealed), ("through", through), ("doomed", through), ("customer", customer), ("plain", {})):
+        s3.put_object(Bucket="bucket", Key=name, Body=name.encode(), **how)
+    assert s3.get_object(Bucket="bucket", Key="through")["Body"].read() == b"through"
     cmk = kms.create_key()["KeyMetadata"]["KeyId"]
 
     refusal = fill_until_refused(small_disk, lambda: kms.generate_data_key(KeyId=cmk, KeySpec="AES_256"))
@@ -213,6 +216,10 @@ def test_an_audit_log_without_room_refuses_keys_and_recovers_by_itself(make_serv
     for call in (
         lambda: s3.put_object(Bucket="bucket", Key="new", Body=b"x", **sealed),
         lambda: s3.get_object(Bucket="bucket", Key="sealed"),
+        # The bucket key lies in memory for who asks, and is used as little.
+        lambda: s3.put_object(Bucket="bucket", Key="new", Body=b"x", **through),
+        lambda: s3.get_object(Bucket="bucket", Key="through"),
+        lambda: s3.copy_object(Bucket="bucket", Key="new", CopySource="bucket/through"),
     ):
         with pytest.raises(ClientError) as error:
             call()
@@ -221,9 +228,22 @@ def test_an_audit_log_without_room_refuses_keys_and_recovers_by_itself(make_serv
     # What needs no key goes on.
     assert s3.get_object(Bucket="bucket", Key="plain")["Body"].read() == b"plain"
     s3.put_object(Bucket="bucket", Key="plain-2", Body=b"x")
-    assert {entry["Key"] for entry in s3.list_objects_v2(Bucket="bucket")["Contents"]} == {"sealed", "plain", "plain-2"}
+    s3.put_object(Bucket="bucket", Key="customer-2", Body=b"x", **customer)
+    assert s3.get_object(Bucket="bucket", Key="customer", **customer)["Body"].read() == b"customer"
+    for name in ("sealed", "through"):
+        assert s3.head_object(Bucket="bucket", Key=name)["ServerSideEncryption"] == "aws:kms"
+    s3.delete_object(Bucket="bucket", Key="doomed")
+    there = {entry["Key"] for entry in s3.list_objects_v2(Bucket="bucket")["Contents"]}
+    assert there == {"sealed", "through", "customer", "customer-2", "plain", "plain-2"}
 
     os.remove(small_disk / "ballast")
+    # The first to come brings the log back, also one that asks no key service; and is on it.
+    requests_before = server.kms_requests("Decrypt")
+    assert s3.get_object(Bucket="bucket", Key="through")["Body"].read() == b"through"
+    assert server.kms_requests("Decrypt") == requests_before
+    s3.put_object(Bucket="bucket", Key="again", Body=b"x", **through)
+    kept = [line for line in lines(server, small_disk / "log") if line.get("details", {}).get("cached")]
+    assert [(line["operation"], line["outcome"]) for line in kept] == [("Decrypt", "ok")]
     assert s3.get_object(Bucket="bucket", Key="sealed")["Body"].read() == b"sealed"
     s3.put_object(Bucket="bucket", Key="new", Body=b"x", **sealed)
     gaps = [line for line in lines(server, small_disk / "log") if line["type"] == "gap"]

@@ -1,7 +1,7 @@
 //! What the log counts. The log knows nothing of metrics.
 
 use crate::Mark;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Counters of one log, since it was opened.
@@ -12,6 +12,7 @@ pub struct AuditCounters {
     lost: AtomicU64,
     batches: AtomicU64,
     syncs: AtomicU64,
+    failing: AtomicBool,
     head: Mutex<Mark>,
 }
 
@@ -41,6 +42,11 @@ impl AuditCounters {
         self.syncs.load(Ordering::Relaxed)
     }
 
+    /// Whether the last write failed: of events, or of a checkpoint that was due.
+    pub fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
+    }
+
     /// The newest line that is on the log and named by its head.
     pub fn head(&self) -> Mark {
         *self.head.lock().unwrap_or_else(PoisonError::into_inner)
@@ -58,6 +64,10 @@ impl AuditCounters {
 
     pub(crate) fn add_sync(&self) {
         self.syncs.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_failing(&self, failing: bool) {
+        self.failing.store(failing, Ordering::Relaxed);
     }
 
     pub(crate) fn set_head(&self, mark: Mark) {

@@ -24,6 +24,10 @@ impl AuditTrail for LateTrail {
             None => Err(AuditFault("the log is not open yet".to_owned())),
         }
     }
+
+    fn is_refusing(&self) -> bool {
+        self.0.get().is_none_or(|trail| trail.is_refusing())
+    }
 }
 
 #[cfg(test)]
@@ -35,8 +39,8 @@ mod tests {
     #[tokio::test]
     async fn nothing_goes_on_before_the_log_is_open() {
         let late = LateTrail::default();
-        assert!(late.record(event(1)).await.is_err());
+        assert!(late.record(event(1)).await.is_err() && late.is_refusing());
         late.bind(Arc::new(NoTrail));
-        assert_eq!(late.record(event(1)).await, Ok(()));
+        assert_eq!((late.record(event(1)).await, late.is_refusing()), (Ok(()), false));
     }
 }

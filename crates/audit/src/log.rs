@@ -135,6 +135,10 @@ impl AuditTrail for AuditLog {
             Err(_) => Ok(()),
         }
     }
+
+    fn is_refusing(&self) -> bool {
+        self.required && self.counters.is_failing()
+    }
 }
 
 /// An event on its way into the queue. Dropped on its way, it is handed over all the same: what it tells of has happened.

@@ -25,6 +25,13 @@ pub trait AuditTrail: Send + Sync + 'static {
     /// # Errors
     /// [`AuditFault`] when it could not be written and the settings say that this matters.
     async fn record(&self, event: Event) -> Result<(), AuditFault>;
+
+    /// Whether the log is known not to take events, and the settings say that this matters: the last that was to be
+    /// written was refused. Whoever uses again what they were given for an earlier event puts the new use on the log then:
+    /// it is refused like any other, or is the event with which the log goes on. Costs nothing.
+    fn is_refusing(&self) -> bool {
+        false
+    }
 }
 
 /// Keeps nothing: for rooms opened without a log, in tests.

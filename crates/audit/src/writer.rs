@@ -164,6 +164,8 @@ impl Writer {
         if let Err(error) = &result {
             // If it cannot be cut off now, it is before the next write.
             let _ = self.repair();
+            // Known to whoever asks before it is told to whoever waits for these events.
+            self.means.counters.set_failing(true);
             self.missed(events.len() as u64, error);
         }
         result
@@ -202,6 +204,7 @@ impl Writer {
             return Ok(());
         }
         self.append(&out, chain, checkpoint.is_some())?;
+        self.means.counters.set_failing(false);
         self.to_say = None;
         if let Some(gap) = self.gap.take() {
             tracing::warn!(missing = gap.events, "the audit log is written again");

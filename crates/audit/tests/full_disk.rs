@@ -6,7 +6,7 @@
 mod support;
 
 use std::sync::Arc;
-use strongroom_audit::LogConfig;
+use strongroom_audit::{AuditTrail, LogConfig};
 use support::*;
 use testkit::{SmallDisk, TestClock};
 
@@ -17,16 +17,18 @@ fn a_full_disk_refuses_and_is_forgotten_when_there_is_room() {
     let log = open(config(&dir), &clock);
     record(&log, 0).unwrap();
     disk.leave_free(0);
+    assert!(!log.is_refusing(), "nothing is known of it yet");
     // What is left in the last page of the segment is used up first.
     let written = (1..100).take_while(|n| record(&log, *n).is_ok()).count();
     assert!(written < 60, "{written} events on a full disk");
     assert!(record(&log, 100).is_err() && record(&log, 101).is_err());
-    assert_eq!(log.counters().refused_total(), 3);
+    assert_eq!((log.counters().refused_total(), log.is_refusing()), (3, true));
     let report = verified(&dir);
     assert!(report.is_sound() && report.torn_bytes == 0, "no part of a line stays: {report:?}");
     assert_eq!(report.events, written as u64 + 1);
     disk.free_all();
     record(&log, 200).unwrap();
+    assert!(!log.is_refusing(), "known at once when it goes on");
     log.close();
     let report = verified(&dir);
     assert!(report.is_sound() && report.closed, "{report:?}");
@@ -42,6 +44,7 @@ fn where_the_log_is_not_required_use_goes_on_and_the_gap_is_told() {
     (1..=100).for_each(|n| record(&log, n).unwrap());
     let lost = log.counters().lost_total();
     assert!(lost > 40 && log.counters().refused_total() == 0, "{lost}");
+    assert!(log.counters().is_failing() && !log.is_refusing());
     disk.free_all();
     record(&log, 200).unwrap();
     log.close();

@@ -60,6 +60,21 @@ impl KeyService {
         }
     }
 
+    /// To be asked before a key that the KMS handed out earlier is used once more, under a proof of its own. Such a use is not
+    /// a request to the KMS and leaves no event: that is what bucket keys are for. But while the log is known not to take
+    /// events it is put on it like one, so that what was handed out before is refused as what is not, and the first use for
+    /// which there is room again brings the log back.
+    ///
+    /// # Errors
+    /// [`KmsError::AuditUnavailable`].
+    pub async fn use_again(&self, proof: &KeyUse) -> Result<(), KmsError> {
+        if !self.audit.is_refusing() {
+            return Ok(());
+        }
+        let act = Act::of(proof.action()).on(&proof.cmk).with(&proof.context).detail("cached", true);
+        Ok(self.audit.record(self.event(&proof.user, &act, None)).await?)
+    }
+
     pub(crate) fn decide_use(
         &self,
         user: &KeyUser,

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex};
 pub(crate) struct Log {
     events: Mutex<Vec<Event>>,
     pub(crate) broken: AtomicBool,
+    /// Whether the last event was refused.
+    refusing: AtomicBool,
 }
 
 impl Log {
@@ -36,10 +38,16 @@ impl AuditTrail for Log {
     async fn record(&self, event: Event) -> Result<(), AuditFault> {
         // A log takes a while.
         tokio::task::yield_now().await;
-        if self.broken.load(Ordering::SeqCst) {
+        let broken = self.broken.load(Ordering::SeqCst);
+        self.refusing.store(broken, Ordering::SeqCst);
+        if broken {
             return Err(AuditFault("disk full".to_owned()));
         }
         self.events.lock().unwrap().push(event);
         Ok(())
+    }
+
+    fn is_refusing(&self) -> bool {
+        self.refusing.load(Ordering::SeqCst)
     }
 }

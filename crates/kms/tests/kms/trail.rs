@@ -102,6 +102,27 @@ async fn without_a_record_no_key_is_handed_out() {
     }
 }
 
+/// A key of an earlier event leaves none when it is used again, unless the log is known to take none: such a use is refused
+/// then, and the one that finds it working again is on it.
+#[tokio::test]
+async fn a_key_that_was_handed_out_before_is_not_used_while_the_log_takes_nothing() {
+    let w = watch(false).await;
+    let decrypt = w.service.authorize_use(&me(), &w.cmk, Action::KmsDecrypt, &context()).await.unwrap();
+    assert_eq!(w.service.use_again(&decrypt).await, Ok(()));
+    w.log.break_down(true);
+    assert_eq!(w.service.use_again(&decrypt).await, Ok(()), "nothing is known of it yet");
+    assert_eq!(w.service.random(&me(), 32).await.map(drop), Err(KmsError::AuditUnavailable));
+    for _ in 0..2 {
+        assert_eq!(w.service.use_again(&decrypt).await, Err(KmsError::AuditUnavailable));
+    }
+    assert!(w.log.take().is_empty());
+    w.log.break_down(false);
+    assert_eq!((w.service.use_again(&decrypt).await, w.service.use_again(&decrypt).await), (Ok(()), Ok(())));
+    let [event] = <[_; 1]>::try_from(w.log.take()).unwrap();
+    assert_eq!((event.operation, event.outcome, event.key.unwrap().arn), ("Decrypt", Outcome::Ok, w.cmk.to_arn()));
+    assert_eq!(event.details, [("cached", "true".to_owned())]);
+}
+
 #[tokio::test]
 async fn what_fails_at_the_provider_is_on_record_as_failed() {
     let w = watch(false).await;

@@ -12,7 +12,8 @@
 //! ```
 //!
 //! INVARIANT: whoever gets a key from here holds a [`KeyUse`], the KMS's proof that this principal may use this CMK now;
-//! the cache spares the unwrap, never the check.
+//! the cache spares the unwrap, never the check. While the audit log takes no events, it spares no refusal either
+//! ([`KeyService::use_again`]).
 //!
 //! INVARIANT: a key that the cache holds for opening under an id either was drawn by this process under that id, or has
 //! opened a DEK that is bound to that id. So no row or copy that was put in another's place makes it answer for it.

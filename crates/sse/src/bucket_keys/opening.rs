@@ -48,6 +48,7 @@ impl BucketKeys {
         match opened {
             Some(what) => Ok(what),
             None => {
+                self.kms.use_again(proof).await?;
                 self.counts.saved(BucketKeyCall::Decrypt, proof, sought.bucket, now);
                 opens(key).ok_or(SseError::Damaged)
             }

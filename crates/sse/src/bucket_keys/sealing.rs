@@ -42,6 +42,7 @@ impl BucketKeys {
             let live = slot.get(&*self.clock, fetch).await?;
             if slot.take_use(self.objects_max) {
                 if !called {
+                    self.kms.use_again(proof).await?;
                     self.counts.saved(BucketKeyCall::GenerateDataKey, proof, bucket, self.clock.now());
                 }
                 return Ok(live.clone());

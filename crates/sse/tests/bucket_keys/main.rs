@@ -4,6 +4,7 @@
 
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::panic, reason = "a test")]
 
+mod audit_log;
 mod authority;
 mod calls;
 mod concurrency;

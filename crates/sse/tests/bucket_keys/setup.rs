@@ -1,5 +1,6 @@
 //! An encryption room with its KMS, at the fingertips of a test.
 
+use super::audit_log::Log;
 use async_trait::async_trait;
 use crypto::{Binding, KeyRole, RootKey, SecretBytes};
 use kms::{
@@ -41,6 +42,7 @@ pub struct Room {
     pub store: Arc<dyn MetaStore>,
     pub clock: Arc<TestClock>,
     pub provider: Arc<Watched>,
+    pub log: Arc<Log>,
     pub cmk: CmkId,
     entropy: Arc<SeededEntropy>,
     objects_max: u64,
@@ -56,14 +58,16 @@ impl Room {
         let store = MemoryStore::shared();
         let (clock, entropy) = (Arc::<TestClock>::default(), Arc::new(SeededEntropy::new(11)));
         let provider = Watched::new(&entropy);
-        let (kms, sse) = open(&store, &clock, &entropy, &provider, objects_max).await;
+        let log = Arc::<Log>::default();
+        let (kms, sse) = open(&store, &clock, &entropy, &provider, &log, objects_max).await;
         let cmk = new_cmk(&kms).await;
-        Self { sse, kms, store, clock, provider, cmk, entropy, objects_max }
+        Self { sse, kms, store, clock, provider, log, cmk, entropy, objects_max }
     }
 
     /// Another server over the same store: nothing is cached.
     pub async fn restart(&mut self) {
-        (self.kms, self.sse) = open(&self.store, &self.clock, &self.entropy, &self.provider, self.objects_max).await;
+        let Self { store, clock, entropy, provider, log, objects_max, .. } = &*self;
+        (self.kms, self.sse) = open(store, clock, entropy, provider, log, *objects_max).await;
     }
 
     /// Begins an object of a bucket through a bucket key; its envelope.
@@ -137,6 +141,7 @@ async fn open(
     clock: &Arc<TestClock>,
     entropy: &Arc<SeededEntropy>,
     provider: &Arc<Watched>,
+    log: &Arc<Log>,
     objects_max: u64,
 ) -> (Arc<KeyService>, SseService) {
     let parts = kms::Parts::new(
@@ -148,7 +153,7 @@ async fn open(
         Arc::<SeededEntropy>::clone(entropy),
     );
     let providers: Vec<Arc<dyn KeyProvider>> = vec![Arc::<Watched>::clone(provider)];
-    let kms = KeyService::open(kms::Parts { providers, ..parts }).await.unwrap();
+    let kms = KeyService::open(kms::Parts { providers, audit: Arc::<Log>::clone(log), ..parts }).await.unwrap();
     let config = SseConfig {
         require_https: RequireHttps::Strict,
         server_default: None,
