@@ -151,6 +151,7 @@ class Stage:
             "DeleteObjects": ("POST", bucket, sub("delete"), {}, b"<Delete><Object><Key>k</Key></Object></Delete>"),
             "PutObject": ("PUT", key, [], {}, b"y"), "CopyObject": ("PUT", f"{bucket}/copy", [], source),
             "GetObject": ("GET", key), "HeadObject": ("HEAD", key), "DeleteObject": ("DELETE", key),
+            "GetObjectAttributes": ("GET", key, sub("attributes"), {"x-amz-object-attributes": "ObjectSize"}),
             "GetObjectAcl": ("GET", key, sub("acl")), "PutObjectAcl": ("PUT", key, sub("acl"), acl),
             "GetObjectTagging": ("GET", key, sub("tagging")), "PutObjectTagging": ("PUT", key, sub("tagging"), {}, tags),
             "DeleteObjectTagging": ("DELETE", key, sub("tagging")),

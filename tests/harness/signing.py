@@ -17,7 +17,7 @@ from .server import DOMAIN, REGION
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 # Sub-resources that OBS signs, as far as the tests use them (obs: signed when present in the query).
 OBS_SIGNED = {
-    "acl", "delete", "encryption", "location", "partNumber", "policy", "tagging", "uploadId", "uploads", "versionId",
+    "acl", "attributes", "delete", "encryption", "location", "partNumber", "policy", "tagging", "uploadId", "uploads", "versionId",
     "versioning", "versions", "response-content-type", "response-content-disposition", "x-obs-security-token",
 }  # fmt: skip
 

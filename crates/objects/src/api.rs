@@ -266,6 +266,8 @@ pub struct ObjectInfo {
     pub encryption: AppliedEncryption,
     /// The stored checksum, when wanted and not a partial answer.
     pub checksum: Option<StoredChecksum>,
+    /// When wanted and one part is answered: that part's own checksum, where the object's is made of such (COMPOSITE).
+    pub part_checksum: Option<ChecksumValue>,
     /// Number of parts, for objects written by multipart upload.
     pub parts: Option<u32>,
     /// First byte and number of bytes of the answer.
@@ -276,6 +278,68 @@ pub struct ObjectInfo {
     pub partial: bool,
     /// Number of tags, as far as the requester may read them; otherwise 0.
     pub tags: usize,
+}
+
+/// GetObjectAttributes.
+#[derive(Debug)]
+pub struct ReadAttributes {
+    /// Which object, under which conditions, with which customer key, and whether its checksum is wanted. Range, part and
+    /// `If-Range` mean nothing here.
+    pub read: ReadObject,
+    /// The page of parts, if they are wanted.
+    pub parts: Option<AskedParts>,
+}
+
+/// Which parts GetObjectAttributes is to list.
+#[derive(Clone, Copy, Debug)]
+pub struct AskedParts {
+    /// Only parts after this place.
+    pub after: usize,
+    /// At most so many.
+    pub max: usize,
+    /// Parts are listed with their sizes also where they have no checksums of their own.
+    pub sizes_alone: bool,
+}
+
+/// GetObjectAttributes' answer.
+#[derive(Clone, Debug)]
+pub struct ObjectAttributes {
+    /// ETag.
+    pub etag: ETag,
+    /// Plaintext size in bytes.
+    pub size: u64,
+    /// Last modification.
+    pub last_modified: Timestamp,
+    /// The version; `None` while versioning was never enabled on the bucket.
+    pub version: Option<VersionId>,
+    /// The stored checksum, when wanted.
+    pub checksum: Option<StoredChecksum>,
+    /// The parts, when wanted, of an object written by multipart upload.
+    pub parts: Option<AttributeParts>,
+    /// The encryption in force.
+    pub encryption: AppliedEncryption,
+}
+
+/// The parts of an object.
+#[derive(Clone, Debug)]
+pub struct AttributeParts {
+    /// How many there are.
+    pub total: usize,
+    /// A page of them; `None` where they are not told one by one.
+    pub listed: Option<Vec<AttributePart>>,
+    /// Whether there are more after this page.
+    pub truncated: bool,
+}
+
+/// A part of an object.
+#[derive(Clone, Debug)]
+pub struct AttributePart {
+    /// Its place, from 1: the number by which it is read.
+    pub number: usize,
+    /// Plaintext size in bytes.
+    pub size: u64,
+    /// Its own checksum, where the object's is made of such (COMPOSITE).
+    pub checksum: Option<ChecksumValue>,
 }
 
 /// A response body: plaintext pieces, each released only after its auth tag was verified.

@@ -20,6 +20,7 @@ pub(crate) type Facts<'a> = Vec<(ConditionKey, &'a str)>;
 pub(crate) type Actions = (Action, Action);
 
 pub(crate) const READ: Actions = (Action::GetObject, Action::GetObjectVersion);
+pub(crate) const READ_ATTRIBUTES: Actions = (Action::GetObjectAttributes, Action::GetObjectVersionAttributes);
 pub(crate) const READ_ACL: Actions = (Action::GetObjectAcl, Action::GetObjectVersionAcl);
 pub(crate) const WRITE_ACL: Actions = (Action::PutObjectAcl, Action::PutObjectVersionAcl);
 pub(crate) const READ_TAGS: Actions = (Action::GetObjectTagging, Action::GetObjectVersionTagging);

@@ -75,6 +75,10 @@ actions! {
     GetObject = "s3:GetObject", "GetObject";
     /// Read a named version of an object.
     GetObjectVersion = "s3:GetObjectVersion", "GetObjectVersion";
+    /// Read what is known of an object beside its body. OBS has no such operation; its name is S3's.
+    GetObjectAttributes = "s3:GetObjectAttributes", "GetObjectAttributes";
+    /// The same of a named version of an object.
+    GetObjectVersionAttributes = "s3:GetObjectVersionAttributes", "GetObjectVersionAttributes";
     /// Write an object, or a part of one.
     PutObject = "s3:PutObject", "PutObject";
     /// Delete an object.

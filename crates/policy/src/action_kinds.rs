@@ -36,6 +36,8 @@ impl Action {
             self,
             A::GetObject
                 | A::GetObjectVersion
+                | A::GetObjectAttributes
+                | A::GetObjectVersionAttributes
                 | A::GetObjectAcl
                 | A::PutObjectAcl
                 | A::GetObjectVersionAcl
@@ -133,6 +135,8 @@ impl Action {
             | A::PutBucketOwnershipControls
             | A::GetObject
             | A::GetObjectVersion
+            | A::GetObjectAttributes
+            | A::GetObjectVersionAttributes
             | A::PutObject
             | A::DeleteObject
             | A::DeleteObjectVersion

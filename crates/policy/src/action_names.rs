@@ -18,7 +18,7 @@ pub(crate) const NOT_OFFERED: &str = "
     deletedirectcoldaccessconfiguration putbucketobjectlockconfiguration getbucketobjectlockconfiguration
     restoreobject modifyobjectmetadata putobjectretention getobjectretention putobjectlegalhold getobjectlegalhold
     bypassgovernanceretention putaccesslabel getaccesslabel deleteaccesslabel getobjecttorrent
-    getobjectversiontorrent getobjectattributes getobjectversionattributes getobjectversionforreplication
+    getobjectversiontorrent getobjectversionforreplication
     replicateobject replicatedelete replicatetags objectowneroverridetobucketowner putinventoryconfiguration
     getinventoryconfiguration putmetricsconfiguration getmetricsconfiguration putanalyticsconfiguration
     getanalyticsconfiguration putaccelerateconfiguration getaccelerateconfiguration
@@ -237,6 +237,8 @@ impl Action {
             | A::PutBucketOwnershipControls
             | A::GetObject
             | A::GetObjectVersion
+            | A::GetObjectAttributes
+            | A::GetObjectVersionAttributes
             | A::PutObject
             | A::DeleteObject
             | A::DeleteObjectVersion

@@ -114,25 +114,50 @@ pub(super) fn show(reply: &mut Reply, dialect: &'static Dialect, checksum: Optio
     reply.set(dialect.names.checksum_type, type_word(stored.composite_parts.is_some()));
 }
 
-/// A checksum in a document.
-pub(super) fn write(out: &mut XmlWriter, dialect: &'static Dialect, checksum: Option<&StoredChecksum>) {
-    let Some(stored) = checksum else { return };
-    let mut value = integrity::format_value(&stored.value);
-    let element = match stored.value.algorithm() {
+/// The checksum of one part of an object whose own is made of such. OBS has none.
+pub(super) fn show_of_part(reply: &mut Reply, dialect: &'static Dialect, value: Option<&ChecksumValue>) {
+    let Some(value) = value.filter(|_| !dialect.is_obs()) else { return };
+    let name = format!("{}{}", dialect.names.checksum_prefix, integrity::header_suffix(value.algorithm()));
+    reply.append_stored(&name, integrity::format_value(value).as_bytes());
+    reply.set(dialect.names.checksum_type, type_word(true));
+}
+
+/// A checksum's element in S3's documents.
+const fn element(algorithm: ChecksumAlgorithm) -> &'static str {
+    match algorithm {
         ChecksumAlgorithm::Crc64Xz => "CRC64",
-        _ if dialect.is_obs() => return,
         ChecksumAlgorithm::Crc32 => "ChecksumCRC32",
         ChecksumAlgorithm::Crc32c => "ChecksumCRC32C",
         ChecksumAlgorithm::Crc64Nvme => "ChecksumCRC64NVME",
         ChecksumAlgorithm::Sha1 => "ChecksumSHA1",
         ChecksumAlgorithm::Sha256 => "ChecksumSHA256",
-    };
+    }
+}
+
+/// A value alone, without the number of parts: GetObjectAttributes has it apart (s3-sse-behaviour §13).
+pub(super) fn write_value(out: &mut XmlWriter, value: &ChecksumValue) {
+    out.leaf(element(value.algorithm()), &integrity::format_value(value));
+}
+
+/// The type of a checksum.
+pub(super) fn write_type(out: &mut XmlWriter, composite: bool) {
+    out.leaf("ChecksumType", type_word(composite));
+}
+
+/// A checksum in a document.
+pub(super) fn write(out: &mut XmlWriter, dialect: &'static Dialect, checksum: Option<&StoredChecksum>) {
+    let Some(stored) = checksum else { return };
+    let mut value = integrity::format_value(&stored.value);
+    let algorithm = stored.value.algorithm();
+    if dialect.is_obs() && algorithm != ChecksumAlgorithm::Crc64Xz {
+        return;
+    }
     if let Some(parts) = stored.composite_parts {
         value = format!("{value}-{parts}");
     }
-    out.leaf(element, &value);
+    out.leaf(element(algorithm), &value);
     if !dialect.is_obs() {
-        out.leaf("ChecksumType", type_word(stored.composite_parts.is_some()));
+        write_type(out, stored.composite_parts.is_some());
     }
 }
 

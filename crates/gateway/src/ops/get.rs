@@ -87,6 +87,7 @@ fn raise(dialect: &'static Dialect, info: &ObjectInfo, overrides: &Overrides, by
     show_version(&mut reply, dialect.names.version_id, info.version);
     show(&mut reply, dialect, &info.encryption, Beside::default());
     checksums::show(&mut reply, dialect, info.checksum.as_ref());
+    checksums::show_of_part(&mut reply, dialect, info.part_checksum.as_ref());
     reply
 }
 
@@ -106,6 +107,7 @@ mod tests {
             headers: ObjectHeaders::default(),
             encryption: AppliedEncryption::Obs { cipher: sse::DataCipher::Aes256Gcm },
             checksum: None,
+            part_checksum: None,
             parts: Some(3),
             start: 10,
             length: 5,

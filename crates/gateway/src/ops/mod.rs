@@ -3,6 +3,7 @@
 
 mod acl;
 mod arguments;
+mod attributes;
 mod bodies;
 mod bucket_policy;
 mod buckets;
@@ -145,6 +146,7 @@ pub(crate) async fn dispatch(operation: Operation, call: Call<'_>) -> Result<Rep
         Operation::CopyObject => copy::object(call).await,
         Operation::GetObject => get::object(call).await,
         Operation::HeadObject => get::head(call).await,
+        Operation::GetObjectAttributes => attributes::object(call).await,
         Operation::DeleteObject => delete::one(call).await,
         Operation::GetObjectAcl => acl::get_object(call).await,
         Operation::PutObjectAcl => acl::put_object(call).await,

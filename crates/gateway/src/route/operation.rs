@@ -88,6 +88,8 @@ operations! {
     GetObject,
     /// Read an object's headers.
     HeadObject,
+    /// Read what is known of an object beside its body (S3).
+    GetObjectAttributes,
     /// Delete an object.
     DeleteObject,
     /// Read an object's ACL.
@@ -173,6 +175,7 @@ const TABLE: &[Row] = {
         Row(Object, Method::PUT, &[], &[], O::PutObject),
         Row(Object, Method::GET, &[], &["versionId", "partNumber"], O::GetObject),
         Row(Object, Method::HEAD, &[], &["versionId", "partNumber"], O::HeadObject),
+        Row(Object, Method::GET, &["attributes"], &["versionId"], O::GetObjectAttributes),
         Row(Object, Method::DELETE, &[], &["versionId"], O::DeleteObject),
         Row(Object, Method::GET, &["acl"], &["versionId"], O::GetObjectAcl),
         Row(Object, Method::PUT, &["acl"], &["versionId"], O::PutObjectAcl),
@@ -269,6 +272,7 @@ mod tests {
             find("PUT", "/bkt/o?x-id=PutObject"),
             find("GET", "/bkt/o?versionId=null&partNumber=1&response-expires=x"),
             find("HEAD", "/bkt/o"),
+            find("GET", "/bkt/o?attributes&versionId=null"),
             find("DELETE", "/bkt/o?versionId=null"),
             find("GET", "/bkt/o?acl"),
             find("PUT", "/bkt/o?acl&versionId=null"),

@@ -129,6 +129,12 @@ impl Operation {
             Self::GetObject | Self::HeadObject => {
                 rights![always(A::GetObject, T::Object), when(A::GetObjectVersion, T::Object, BY_VERSION)]
             }
+            Self::GetObjectAttributes => rights![
+                always(A::GetObject, T::Object),
+                when(A::GetObjectVersion, T::Object, BY_VERSION),
+                always(A::GetObjectAttributes, T::Object),
+                when(A::GetObjectVersionAttributes, T::Object, BY_VERSION),
+            ],
             Self::DeleteObject => {
                 rights![always(A::DeleteObject, T::Object), when(A::DeleteObjectVersion, T::Object, BY_VERSION)]
             }

@@ -2,6 +2,7 @@
 
 mod access;
 mod acl;
+mod attributes;
 mod buckets;
 mod copy;
 mod delete;
