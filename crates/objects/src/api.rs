@@ -33,6 +33,8 @@ pub struct DialectRules {
     pub delete_bucket_aborts_uploads: bool,
     /// A copy that does not say takes over the source's tags (S3).
     pub copy_tags_by_default: bool,
+    /// An upload under a customer key is completed with that key only (the suite of Ceph, s3-sse-behaviour §17.4).
+    pub completion_needs_customer_key: bool,
 }
 
 /// Who asks and how the request came.

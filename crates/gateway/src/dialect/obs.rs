@@ -21,6 +21,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         recreate_own_bucket: true,
         delete_bucket_aborts_uploads: false,
         copy_tags_by_default: false,
+        completion_needs_customer_key: false,
     },
 };
 

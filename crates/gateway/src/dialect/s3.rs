@@ -22,6 +22,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         recreate_own_bucket: false,
         delete_bucket_aborts_uploads: true,
         copy_tags_by_default: true,
+        completion_needs_customer_key: false,
     },
 };
 

@@ -33,6 +33,7 @@ mod versions;
 pub(crate) use buckets::api_version;
 pub(crate) use explained::conditions_said;
 
+use crate::Compat;
 use crate::data::Intake;
 use crate::data::identity::Identity;
 use crate::dialect::{Dialect, HeaderView};
@@ -44,7 +45,7 @@ use crate::query::Query;
 use crate::reply::Reply;
 use crate::route::{Operation, Place};
 use model::{BucketName, ObjectName};
-use objects::api::RequestContext;
+use objects::api::{DialectRules, RequestContext};
 use sse::Transport;
 use std::sync::Arc;
 
@@ -106,8 +107,14 @@ pub(crate) fn context(
         conditions: Arc::new(policy_facts::gather(gateway.clock.now(), identity, client, view)),
         via: if dialect.is_obs() { "obs" } else { "s3" },
         transport: if client.secure { Transport::Tls } else { Transport::Plain },
-        rules: dialect.rules,
+        rules: rules(gateway.config.compat, dialect),
     }
+}
+
+/// What the dialect decides, and where the suite of Ceph has it otherwise (s3-sse-behaviour §17.4).
+fn rules(compat: Compat, dialect: &'static Dialect) -> DialectRules {
+    let ceph = compat == Compat::Ceph && !dialect.is_obs();
+    DialectRules { completion_needs_customer_key: ceph, ..dialect.rules }
 }
 
 /// Leads a request to its operation.

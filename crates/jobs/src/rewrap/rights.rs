@@ -57,6 +57,7 @@ pub(super) fn context_of(user: &KeyUser) -> RequestContext {
         recreate_own_bucket: false,
         delete_bucket_aborts_uploads: false,
         copy_tags_by_default: false,
+        completion_needs_customer_key: false,
     };
     RequestContext {
         request_id: user.request_id.clone(),

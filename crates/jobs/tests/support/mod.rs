@@ -165,6 +165,7 @@ pub fn cx_of(principal: &Principal) -> RequestContext {
             recreate_own_bucket: false,
             delete_bucket_aborts_uploads: true,
             copy_tags_by_default: true,
+            completion_needs_customer_key: false,
         },
     }
 }

@@ -96,6 +96,7 @@ pub fn cx() -> RequestContext {
             recreate_own_bucket: false,
             delete_bucket_aborts_uploads: false,
             copy_tags_by_default: true,
+            completion_needs_customer_key: false,
         },
     }
 }

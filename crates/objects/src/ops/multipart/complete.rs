@@ -16,7 +16,7 @@ use crate::service::{ObjectService, key_user, target};
 use model::{BucketName, ETag, ObjectName, UploadId, VersionId};
 use sse::{
     AppliedEncryption, BodyKeys, ChecksumAlgorithm, ChecksumValue, Checksummer, Digests, Envelope, KeptChecksum,
-    Reader, SseService, combine_crc, md5,
+    Reader, SseError, SseService, combine_crc, md5,
 };
 use store::{Expectation, Table, Transaction};
 
@@ -212,6 +212,9 @@ impl ObjectService {
     ) -> Result<Option<BodyKeys>, Fail> {
         let envelope = &upload.record.envelope;
         if envelope.is_customer() && request.customer.is_empty() {
+            if cx.rules.completion_needs_customer_key {
+                return Err(SseError::CustomerKeyMissing.into());
+            }
             if upload.record.checksum.is_some() {
                 return Err(Fail::InvalidRequest(
                     "The multipart upload names a checksum algorithm: its completion needs the customer key."
