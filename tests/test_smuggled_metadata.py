@@ -103,7 +103,8 @@ def send(server, d, carrier, bucket, number, sent):
 def kept(d, carrier, name, sent):
     """What HEAD tells besides: nothing, unless the name was sent where a user's metadata stand."""
     meta = f"{d.prefix}meta-"
-    if not name.startswith(meta) or name.endswith(DROPPED) or carrier == "parameter":
+    dropped = name.replace("_", "-").endswith(DROPPED)
+    if not name.startswith(meta) or dropped or carrier == "parameter":
         return {}
     return {name: ",".join(str(i) for i in range(len(sent)))}
 
