@@ -104,6 +104,21 @@ impl KeyService {
         found.ok_or_else(|| self.conceal(user, KmsError::NotFound, named, action))
     }
 
+    /// The CMK a reference names, for who may use it now with one of these encryption contexts; `None` for everybody else,
+    /// whatever the reason. For decisions that stand before the use and look at the CMK: neither a right nor a request, and
+    /// on no record.
+    pub fn named_to(
+        &self,
+        user: &KeyUser,
+        key_ref: &str,
+        action: Action,
+        contexts: &[EncryptionContext],
+    ) -> Option<CmkId> {
+        let (account, _) = account_of(user).ok()?;
+        let cmk = self.look_up(account, &KeyRef::parse(key_ref).ok()?)?;
+        contexts.iter().any(|context| self.decide_use(user, &cmk, action, context).is_ok()).then_some(cmk)
+    }
+
     /// What a reference names, whoever may use it.
     fn look_up(&self, caller: &AccountId, key_ref: &KeyRef) -> Option<CmkId> {
         let now = self.clock.now();

@@ -9,9 +9,11 @@ use crate::api::{RequestContext, Tags, WriteExpectation};
 use crate::current::Found;
 use crate::records::{ObjectVersion, Said, is_said};
 use crate::registry::Bucket;
-use crate::service::ObjectService;
-use model::{AccountId, ObjectName, VersionId};
-use policy::{AccessRequest, Acl, Action, Authorized, ConditionKey, Conditions, Ownership, Resource};
+use crate::service::{ObjectService, key_user};
+use model::{AccountId, BucketName, ObjectName, VersionId};
+use policy::{AccessRequest, Acl, Action, Authorized, CmkNames, ConditionKey, Conditions, Ownership, Resource};
+use sse::{CmkId, EncryptionHeaders, Envelope, KeyUser};
+use std::sync::Arc;
 
 /// What an operation adds to what the request said.
 pub(crate) type Facts<'a> = Vec<(ConditionKey, &'a str)>;
@@ -191,14 +193,43 @@ impl ObjectService {
         may_know.err().unwrap_or(fail)
     }
 
+    /// The names of the CMK that the headers of a write name, for who may use it: what the conditions of policies see of it.
+    pub fn cmk_named(
+        &self,
+        user: &KeyUser,
+        bucket: &BucketName,
+        name: &ObjectName,
+        headers: &EncryptionHeaders,
+    ) -> Option<CmkNames> {
+        self.sse.named_cmk(headers, bucket, name, user).as_ref().map(names_of)
+    }
+
+    /// The request as policies see it, with the CMK that its key id names. From then on the request names that one, also
+    /// where it named an alias and somebody moves it: what was decided about is what is used.
+    pub(crate) fn naming_cmk(
+        &self,
+        cx: &RequestContext,
+        bucket: &Bucket,
+        name: &ObjectName,
+        headers: &mut EncryptionHeaders,
+    ) -> RequestContext {
+        let mut cx = cx.clone();
+        if let Some(names) = self.cmk_named(&key_user(&cx), &bucket.name, name, headers) {
+            headers.key_id = Some(names.arn.clone());
+            Arc::make_mut(&mut cx.conditions).named_cmk = Some(names);
+        }
+        cx
+    }
+
     /// Asks about writing on with an upload, whose beginning said this about the object: that is what policies see, and
-    /// not what the part says, for it decides nothing (obs-api §8.4).
+    /// not what the part says, for it decides nothing (obs-api §8.4). A CMK it named is the one of its envelope.
     pub(crate) fn authorize_upload_write(
         &self,
         cx: &RequestContext,
         bucket: &Bucket,
         name: &ObjectName,
         (said, tags): (&Said, &Tags),
+        envelope: Option<&Envelope>,
     ) -> Result<Authorized, Fail> {
         let mut facts = request_tags(tags);
         facts.extend(said.iter().map(|(key, value)| (key.clone(), value.as_str())));
@@ -208,12 +239,13 @@ impl ObjectService {
             facts: &facts,
             ..about(cx, Action::PutObject, Resource::Object(&bucket.name, name), Some(owner))
         };
-        let without;
-        if cx.conditions.values.iter().any(|(key, _)| is_said(key)) {
-            let values = cx.conditions.values.iter().filter(|(key, _)| !is_said(key)).cloned().collect();
-            without = Conditions { values, ..Conditions::clone(&cx.conditions) };
-            request.conditions = &without;
-        }
+        let values = cx.conditions.values.iter().filter(|(key, _)| !is_said(key)).cloned().collect();
+        let named_cmk = match envelope {
+            Some(Envelope::Kms { cmk, .. }) => Some(names_of(cmk)),
+            _ => None,
+        };
+        let of_upload = Conditions { values, named_cmk, ..*cx.conditions };
+        request.conditions = &of_upload;
         self.ask(&request)
     }
 
@@ -231,6 +263,11 @@ impl ObjectService {
     fn ask(&self, request: &AccessRequest<'_>) -> Result<Authorized, Fail> {
         Ok(self.authorizer.authorize(request)?)
     }
+}
+
+/// A CMK as policies name it.
+fn names_of(cmk: &CmkId) -> CmkNames {
+    CmkNames { arn: cmk.to_arn(), obs: cmk.to_obs(), uuid: cmk.uid.to_uuid() }
 }
 
 fn about<'a>(

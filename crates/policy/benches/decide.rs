@@ -53,7 +53,7 @@ fn main() {
         time: Timestamp::from_secs(1_709_209_815),
         secure_transport: true,
         source_ip: Some("192.0.2.7".parse().unwrap()),
-        values: Vec::new(),
+        ..Conditions::default()
     };
     conditions.add(ConditionKey::ServerSideEncryption, "kms").add(ConditionKey::UserAgent, "aws-sdk-rust/1");
     let plain = BucketRules {

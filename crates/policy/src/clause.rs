@@ -63,14 +63,16 @@ impl Clause {
             return self.holds_without_value();
         }
         let unresolved = Cell::new(false);
-        let matches = |fact: &Fact<'_>| match self.matches(fact, cx) {
+        let negated = self.operator.negated;
+        // A match that is to the caller's advantage: it allows, or keeps from denying.
+        let favours = allows != negated;
+        let matches = |fact: &Fact<'_>| match self.matches(fact, cx, favours) {
             Ok(matches) => matches,
             Err(Unresolved) => {
                 unresolved.set(true);
                 false
             }
         };
-        let negated = self.operator.negated;
         let holds = match self.operator.quantifier {
             // INVARIANT: a negated comparison is the opposite of the plain one, whatever the number of values.
             Quantifier::Plain => seen.any(matches) != negated,
@@ -94,8 +96,14 @@ impl Clause {
         }
     }
 
-    /// Whether one of the policy's values matches, without regard to negation.
-    fn matches(&self, fact: &Fact<'_>, cx: &Context<'_>) -> Result<bool, Unresolved> {
+    /// Whether one of the policy's values matches, without regard to negation. `favours`: whether a match is to the caller's
+    /// advantage; names that the caller chose then count only where they are compared as a whole.
+    fn matches(&self, fact: &Fact<'_>, cx: &Context<'_>, favours: bool) -> Result<bool, Unresolved> {
+        let whole = matches!(
+            self.operator.comparison,
+            Comparison::Equals | Comparison::EqualsIgnoringCase | Comparison::Binary
+        );
+        let own = favours && !whole;
         Ok(match (&self.values, self.operator.comparison) {
             (Values::Texts { patterns, .. }, comparison) => {
                 let with: fn(&[Part], &str) -> bool = match comparison {
@@ -105,10 +113,10 @@ impl Clause {
                     Comparison::Ends => glob::ends,
                     _ => glob::equal,
                 };
-                return any_of(patterns, |pattern| in_any_spelling(fact, |text| pattern.compare(text, cx, with)));
+                return any_of(patterns, |pattern| in_any_spelling(fact, own, |text| pattern.compare(text, cx, with)));
             }
             (Values::Arns(patterns), _) => {
-                return any_of(patterns, |pattern| in_any_spelling(fact, |text| pattern.matches(text, cx)));
+                return any_of(patterns, |pattern| in_any_spelling(fact, own, |text| pattern.matches(text, cx)));
             }
             (Values::Numbers(numbers), Comparison::Number(order)) => compared(order, fact.number(), numbers),
             (Values::Dates(dates), Comparison::Date(order)) => compared(order, fact.millis(), dates),
@@ -140,14 +148,20 @@ fn any_of<T>(patterns: &[T], matches: impl Fn(&T) -> Result<bool, Unresolved>) -
     result
 }
 
-fn in_any_spelling(fact: &Fact<'_>, matches: impl Fn(&str) -> Result<bool, Unresolved>) -> Result<bool, Unresolved> {
+/// `own`: only in spellings that no caller can choose.
+fn in_any_spelling(
+    fact: &Fact<'_>,
+    own: bool,
+    matches: impl Fn(&str) -> Result<bool, Unresolved>,
+) -> Result<bool, Unresolved> {
     let mut unresolved = false;
-    let found = fact.any_text(|text| {
+    let passes = |text: &str| {
         matches(text).unwrap_or_else(|Unresolved| {
             unresolved = true;
             false
         })
-    });
+    };
+    let found = if own { fact.any_own_text(passes) } else { fact.any_text(passes) };
     if !found && unresolved { Err(Unresolved) } else { Ok(found) }
 }
 

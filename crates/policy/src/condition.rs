@@ -66,7 +66,7 @@ pub enum ConditionKey {
     MetadataDirective,
     /// `s3:x-amz-server-side-encryption`, `x-obs-server-side-encryption`: values compare without a leading `aws:`
     ServerSideEncryption,
-    /// `s3:x-amz-server-side-encryption-aws-kms-key-id`, `…-kms-key-id`
+    /// `s3:x-amz-server-side-encryption-aws-kms-key-id`, `…-kms-key-id`: as sent; also matches [`Conditions::named_cmk`]
     SseKmsKeyId,
     /// `…-bucket-key-enabled`
     SseBucketKey,
@@ -171,6 +171,20 @@ pub struct Conditions {
     pub source_ip: Option<IpAddr>,
     /// What the request said. A key with several values stands once per value.
     pub values: Vec<(ConditionKey, String)>,
+    /// The CMK that the key id of the request's encryption headers names, where the server found it and the caller may use
+    /// it. Whoever may not is decided on by what they sent, and so learns nothing of what it names.
+    pub named_cmk: Option<CmkNames>,
+}
+
+/// A CMK by the names that are its own, which no caller can choose or move.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CmkNames {
+    /// `arn:aws:kms:<region>:<account number>:key/<uuid>`
+    pub arn: String,
+    /// `<region>:<account>:key/<uuid>`
+    pub obs: String,
+    /// `<uuid>`
+    pub uuid: String,
 }
 
 impl Conditions {

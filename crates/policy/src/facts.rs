@@ -6,7 +6,7 @@
 //! [`Conditions`]: crate::Conditions
 
 use crate::glob::Lookup;
-use crate::{AccessRequest, Caller, ConditionKey, Identity, Resource, date};
+use crate::{AccessRequest, Caller, CmkNames, ConditionKey, Identity, Resource, date};
 use model::{AccountId, RoleUid, Timestamp};
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -22,6 +22,8 @@ pub(crate) enum Fact<'a> {
     Text(Cow<'a, str>),
     /// One value with two spellings; either may match.
     Either(Cow<'a, str>, Cow<'a, str>),
+    /// A reference to a CMK as it was sent, which may be an alias of the caller's making, and the CMK's own names.
+    Cmk(&'a str, &'a CmkNames),
     /// Whole seconds since the Unix epoch; `epoch` tells how it reads as a text.
     Time {
         secs: u64,
@@ -37,8 +39,8 @@ pub(crate) enum Seen<'a> {
     /// Derived by the server.
     One(Fact<'a>),
     /// As the operation or the request supplied them.
-    Operation(&'a ConditionKey, &'a [(ConditionKey, &'a str)]),
-    Request(&'a ConditionKey, &'a [(ConditionKey, String)]),
+    Operation(&'a ConditionKey, &'a [(ConditionKey, &'a str)], Option<&'a CmkNames>),
+    Request(&'a ConditionKey, &'a [(ConditionKey, String)], Option<&'a CmkNames>),
 }
 
 /// A request for access while it is decided.
@@ -86,15 +88,16 @@ impl<'a> Context<'a> {
         if key.is_derived() {
             return self.derived(key).map_or(Seen::Absent, Seen::One);
         }
+        let named = self.request.conditions.named_cmk.as_ref();
         // What the operation found out by itself stands over what the request said.
         if self.request.facts.iter().any(|(k, _)| k == key) {
-            return Seen::Operation(key, self.request.facts);
+            return Seen::Operation(key, self.request.facts, named);
         }
         if key.is_of_keys() {
             return Seen::Absent;
         }
         let said = &self.request.conditions.values;
-        if said.iter().any(|(k, _)| k == key) { Seen::Request(key, said) } else { Seen::Absent }
+        if said.iter().any(|(k, _)| k == key) { Seen::Request(key, said, named) } else { Seen::Absent }
     }
 
     fn derived(&self, key: &ConditionKey) -> Option<Fact<'a>> {
@@ -168,8 +171,8 @@ impl Lookup for Context<'_> {
         match self.seen(key) {
             Seen::Absent => return None,
             Seen::One(fact) => return Some(fact.into_text()),
-            Seen::Operation(key, all) => values.extend(all.iter().filter(|(k, _)| k == key).map(|(_, v)| *v)),
-            Seen::Request(key, all) => values.extend(all.iter().filter(|(k, _)| k == key).map(|(_, v)| v.as_str())),
+            Seen::Operation(key, all, _) => values.extend(all.iter().filter(|(k, _)| k == key).map(|(_, v)| *v)),
+            Seen::Request(key, all, _) => values.extend(all.iter().filter(|(k, _)| k == key).map(|(_, v)| v.as_str())),
         }
         // What has several values stands for none of them.
         (values.len() == 1).then(|| Cow::Borrowed(values[0]))
@@ -186,11 +189,11 @@ impl<'a> Seen<'a> {
         match self {
             Self::Absent => false,
             Self::One(fact) => passes(fact),
-            Self::Operation(key, all) => {
-                all.iter().filter(|(k, _)| k == *key).any(|(_, value)| passes(&Fact::said(key, value)))
+            Self::Operation(key, all, named) => {
+                all.iter().filter(|(k, _)| k == *key).any(|(_, value)| passes(&Fact::said(key, value, *named)))
             }
-            Self::Request(key, all) => {
-                all.iter().filter(|(k, _)| k == *key).any(|(_, value)| passes(&Fact::said(key, value)))
+            Self::Request(key, all, named) => {
+                all.iter().filter(|(k, _)| k == *key).any(|(_, value)| passes(&Fact::said(key, value, *named)))
             }
         }
     }
@@ -201,12 +204,18 @@ impl<'a> Seen<'a> {
         match self {
             Self::Absent => {}
             Self::One(fact) => texts.push(fact.clone().into_text().into_owned()),
-            Self::Operation(key, all) => {
+            Self::Operation(key, all, _) => {
                 texts.extend(all.iter().filter(|(k, _)| k == *key).map(|(_, value)| (*value).to_owned()));
             }
-            Self::Request(key, all) => {
+            Self::Request(key, all, _) => {
                 texts.extend(all.iter().filter(|(k, _)| k == *key).map(|(_, value)| value.clone()));
             }
+        }
+        if let Self::Operation(ConditionKey::SseKmsKeyId, _, Some(named))
+        | Self::Request(ConditionKey::SseKmsKeyId, _, Some(named)) = self
+            && !texts.contains(&named.arn)
+        {
+            texts.push(named.arn.clone());
         }
         texts
     }
@@ -222,8 +231,9 @@ impl<'a> Fact<'a> {
     }
 
     /// A value as it was sent, with its other spelling if the key has values of two (obs-api §8.4).
-    fn said(key: &ConditionKey, value: &'a str) -> Self {
+    fn said(key: &ConditionKey, value: &'a str, named: Option<&'a CmkNames>) -> Self {
         match key {
+            ConditionKey::SseKmsKeyId => named.map_or(Self::text(value), |named| Self::Cmk(value, named)),
             // S3 says `aws:kms` where OBS says `kms`.
             ConditionKey::ServerSideEncryption => match value.strip_prefix("aws:") {
                 Some(bare) => Self::either(value, bare),
@@ -252,8 +262,18 @@ impl<'a> Fact<'a> {
         match self {
             Self::Text(text) => passes(text),
             Self::Either(one, other) => passes(one) || passes(other),
+            Self::Cmk(sent, _) => passes(sent) || self.any_own_text(passes),
             Self::Flag(flag) => passes(if *flag { "true" } else { "false" }),
             Self::Time { .. } | Self::Address(_) => passes(&self.clone().into_text()),
+        }
+    }
+
+    /// As [`Fact::any_text`], but of a reference to a CMK only the names that no caller can choose: an alias can be made
+    /// to fit a pattern.
+    pub(crate) fn any_own_text(&self, mut passes: impl FnMut(&str) -> bool) -> bool {
+        match self {
+            Self::Cmk(_, CmkNames { arn, obs, uuid }) => passes(arn) || passes(obs) || passes(uuid),
+            _ => self.any_text(passes),
         }
     }
 
@@ -261,6 +281,7 @@ impl<'a> Fact<'a> {
     pub(crate) fn into_text(self) -> Cow<'a, str> {
         match self {
             Self::Text(text) | Self::Either(text, _) => text,
+            Self::Cmk(sent, _) => sent.into(),
             Self::Time { secs, epoch: true } => secs.to_string().into(),
             Self::Time { secs, epoch: false } => date::format(secs).into(),
             Self::Address(address) => address.to_string().into(),
@@ -274,7 +295,7 @@ impl<'a> Fact<'a> {
         match self {
             Self::Time { secs, .. } => Some(*secs as f64),
             Self::Text(text) | Self::Either(text, _) => text.trim().parse().ok().filter(|n: &f64| n.is_finite()),
-            Self::Address(_) | Self::Flag(_) => None,
+            Self::Address(_) | Self::Flag(_) | Self::Cmk(..) => None,
         }
     }
 
@@ -283,7 +304,7 @@ impl<'a> Fact<'a> {
         match self {
             Self::Time { secs, .. } => i64::try_from(*secs).ok()?.checked_mul(1000),
             Self::Text(text) | Self::Either(text, _) => date::parse(text),
-            Self::Address(_) | Self::Flag(_) => None,
+            Self::Address(_) | Self::Flag(_) | Self::Cmk(..) => None,
         }
     }
 

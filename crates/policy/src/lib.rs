@@ -37,7 +37,7 @@ pub use action::Action;
 pub use action_set::ActionSet;
 pub use cmk::may_still_put_key_policy;
 pub use cmk_rules::{CmkRules, ContextConstraint, GrantError, GrantPrincipal, KeyGrant};
-pub use condition::{ConditionKey, Conditions};
+pub use condition::{CmkNames, ConditionKey, Conditions};
 pub use document::{Effect, Grammar, KEY_POLICY_BYTES_MAX, POLICY_BYTES_MAX, Policy, PolicyError};
 pub use evaluate::{Layer, decide};
 pub use explain::{Explanation, GrantTrace, Outcome, Reason, StatementTrace, explain};

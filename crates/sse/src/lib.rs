@@ -11,6 +11,7 @@ mod envelope;
 mod error;
 mod fingerprint;
 mod keys;
+mod named;
 mod plan;
 mod projects;
 mod repeated;

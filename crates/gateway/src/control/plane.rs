@@ -197,7 +197,7 @@ impl ControlRequest<'_> {
             time: self.gateway.clock.now(),
             secure_transport: client.secure,
             source_ip: client.address,
-            values: Vec::new(),
+            ..Conditions::default()
         };
         for (key, name) in [(ConditionKey::UserAgent, "user-agent"), (ConditionKey::Referer, "referer")] {
             if let Some(value) = self.head.headers.get(name).and_then(|value| value.to_str().ok()) {

@@ -66,7 +66,7 @@ fn conditions(gateway: &Gateway, head: &Parts, client: &Client) -> Conditions {
         time: gateway.clock.now(),
         secure_transport: client.secure,
         source_ip: client.address,
-        values: Vec::new(),
+        ..Conditions::default()
     };
     for (key, name) in [(ConditionKey::UserAgent, "user-agent"), (ConditionKey::Referer, "referer")] {
         if let Some(value) = head.headers.get(name).and_then(|value| value.to_str().ok()) {

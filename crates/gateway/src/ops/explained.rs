@@ -1,6 +1,6 @@
 //! The conditions of a request that is only asked about: what it would say by its headers and its query.
 
-use super::policy_facts;
+use super::{encryption, policy_facts};
 use crate::auth::Scheme;
 use crate::data::identity::Identity;
 use crate::dialect::HeaderView;
@@ -8,7 +8,13 @@ use crate::proxies::Client;
 use crate::query::{BadTarget, Query};
 use model::Timestamp;
 use policy::{Conditions, Principal};
+use sse::EncryptionHeaders;
 use std::net::IpAddr;
+
+/// The encryption headers that a write of these would have; `None` where one of them cannot be read.
+pub(crate) fn encryption_said(view: &HeaderView<'_>) -> Option<EncryptionHeaders> {
+    encryption::write_headers(view).ok()
+}
 
 /// What policies would see of a request signed in its dialect's usual way, or of an unsigned one.
 pub(crate) fn conditions_said(

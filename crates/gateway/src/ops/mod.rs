@@ -31,7 +31,7 @@ mod uploads;
 mod versions;
 
 pub(crate) use buckets::api_version;
-pub(crate) use explained::conditions_said;
+pub(crate) use explained::{conditions_said, encryption_said};
 
 use crate::Compat;
 use crate::data::Intake;

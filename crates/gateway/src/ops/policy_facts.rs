@@ -18,7 +18,7 @@ use policy::{ConditionKey, Conditions};
 /// What is known before the operation is looked at. A header that is sent twice is seen twice.
 pub(super) fn gather(now: Timestamp, identity: &Identity, client: &Client, view: &HeaderView<'_>) -> Conditions {
     let mut facts =
-        Conditions { time: now, secure_transport: client.secure, source_ip: client.address, values: Vec::new() };
+        Conditions { time: now, secure_transport: client.secure, source_ip: client.address, ..Conditions::default() };
     for (name, value) in view.headers() {
         if let Some(key) = key_of(view.names(), name.as_str()) {
             // What is no text is refused by the operation.

@@ -35,7 +35,7 @@ impl Actor {
             time: now,
             secure_transport: starter.secure,
             source_ip: starter.source_ip,
-            values: Vec::new(),
+            ..Conditions::default()
         });
         let user = KeyUser {
             principal,

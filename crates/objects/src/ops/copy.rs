@@ -30,14 +30,15 @@ const COPY_BYTES_MAX: u64 = 5 << 30;
 
 impl ObjectService {
     /// CopyObject.
-    pub async fn copy_object(&self, cx: &RequestContext, request: CopyObject) -> Result<CopyOutcome, Fail> {
+    pub async fn copy_object(&self, cx: &RequestContext, mut request: CopyObject) -> Result<CopyOutcome, Fail> {
         let bucket = self.bucket(&request.bucket)?;
         let (tags, copied) = match (&request.tags, cx.rules.copy_tags_by_default) {
             (CopyTags::Replace(tags), _) => (tags.clone(), false),
             (CopyTags::Copy, _) | (CopyTags::Default, true) => (Tags::new(), true),
             (CopyTags::Default, false) => (Tags::new(), false),
         };
-        let mut new = self.admit_write(cx, &bucket, &request.name, request.acl.as_ref(), tags)?;
+        let named = self.naming_cmk(cx, &bucket, &request.name, &mut request.encryption);
+        let mut new = self.admit_write(&named, &bucket, &request.name, request.acl.as_ref(), tags)?;
         self.admit_expectation(cx, &bucket, &request.name, &request.expectation).await?;
         let onto_itself = request.source.bucket == request.bucket && request.source.name == request.name;
         let requested = self.plan(cx, &bucket, &request.encryption)?;

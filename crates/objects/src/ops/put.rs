@@ -38,11 +38,12 @@ impl ObjectService {
     pub async fn put_object(
         &self,
         cx: &RequestContext,
-        request: PutObject,
+        mut request: PutObject,
         body: RequestBody,
     ) -> Result<WriteOutcome, Fail> {
         let bucket = self.bucket(&request.bucket)?;
-        let new = self.admit_write(cx, &bucket, &request.name, request.acl.as_ref(), request.tags)?;
+        let named = self.naming_cmk(cx, &bucket, &request.name, &mut request.encryption);
+        let new = self.admit_write(&named, &bucket, &request.name, request.acl.as_ref(), request.tags)?;
         self.admit_expectation(cx, &bucket, &request.name, &request.expectation).await?;
         let plan = self.plan(cx, &bucket, &request.encryption)?;
         let write = Write {

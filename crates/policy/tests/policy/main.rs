@@ -10,6 +10,7 @@ mod conditions;
 mod evaluation;
 mod grammars;
 mod model;
+mod named_cmk;
 mod page;
 mod setup;
 mod vectors;

@@ -9,11 +9,11 @@
 use super::resource::NamedResource;
 use super::{Answer, Call, Fault, input, json};
 use crate::dialect::{Dialect, HeaderView};
-use crate::ops::conditions_said;
+use crate::ops::{conditions_said, encryption_said};
 use crate::query::{Query, url_encode};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use iam::{Account, Named};
-use kms::{CmkId, EncryptionContext};
+use kms::{CmkId, EncryptionContext, KeyUser};
 use model::{AccountId, EntityName};
 use objects::Fail;
 use policy::{
@@ -73,7 +73,7 @@ impl Call<'_> {
         let action = Action::parse(&question.action)
             .ok_or_else(|| Fault::input(format!("action: `{}` is no action of this server", question.action)))?;
         let resource = NamedResource::parse(&question.resource)?;
-        let conditions = self.conditions_of(&principal, &question)?;
+        let conditions = self.conditions_of(&principal, &question, &resource)?;
         let explanation = self.weigh(&principal, action, &resource, &conditions, &question).await?;
         let who = principal.caller().map_or_else(|| "anonymous".to_owned(), |caller| caller.policy_arn());
         Ok(json(StatusCode::OK, &shown(&explanation, &who, action, &question.resource)))
@@ -232,7 +232,12 @@ impl Call<'_> {
     }
 
     /// What the conditions would see of the request that is asked about.
-    fn conditions_of(&self, principal: &Principal, question: &Question) -> Result<Conditions, Fault> {
+    fn conditions_of(
+        &self,
+        principal: &Principal,
+        question: &Question,
+        resource: &NamedResource,
+    ) -> Result<Conditions, Fault> {
         let mut headers = HeaderMap::new();
         for (name, value) in &question.headers {
             let wrong = || Fault::input(format!("headers: `{name}` and its value cannot be a header"));
@@ -242,15 +247,27 @@ impl Call<'_> {
         let query: Vec<String> =
             question.query.iter().map(|(name, value)| format!("{}={}", url_encode(name), url_encode(value))).collect();
         let query = Query::parse(&query.join("&")).map_err(|_| Fault::input("query: it cannot be read"))?;
-        let dialect = match question.dialect {
-            AskedDialect::S3 => Dialect::S3,
-            AskedDialect::Obs => Dialect::OBS,
+        let (dialect, via) = match question.dialect {
+            AskedDialect::S3 => (Dialect::S3, "s3"),
+            AskedDialect::Obs => (Dialect::OBS, "obs"),
         };
         let view = HeaderView::new(dialect, &headers, &query, false)
             .map_err(|_| Fault::input("headers: they contradict one another, or stand for one that must not repeat"))?;
         let now = self.request.gateway.clock.now();
-        conditions_said(now, principal, (question.source_ip, question.secure), &view, &query)
-            .map_err(|_| Fault::input("query: it cannot be read"))
+        let from = (question.source_ip, question.secure);
+        let mut conditions = conditions_said(now, principal, from, &view, &query)
+            .map_err(|_| Fault::input("query: it cannot be read"))?;
+        if let (NamedResource::Object(bucket, name), Some(headers)) = (resource, encryption_said(&view)) {
+            let user = KeyUser {
+                principal: principal.clone(),
+                access_key: None,
+                via,
+                request_id: self.request.request_id.to_owned(),
+                conditions: Arc::new(conditions.clone()),
+            };
+            conditions.named_cmk = self.request.gateway.objects.cmk_named(&user, bucket, name, &headers);
+        }
+        Ok(conditions)
     }
 }
 

@@ -51,15 +51,15 @@ impl ObjectService {
         name: &ObjectName,
         id: UploadId,
     ) -> Result<(), Fail> {
-        let (said, found) = match self.upload(bucket, name, id).await {
-            Ok(upload) => (upload.said(), Ok(Some(upload))),
+        let (said, envelope, found) = match self.upload(bucket, name, id).await {
+            Ok(upload) => (upload.said(), Some(upload.record.envelope.clone()), Ok(Some(upload))),
             Err(Fail::NoSuchUpload) => match self.made_by(bucket, name, id).await {
-                Ok(Found { object, .. }) => ((said_by(&object.envelope), object.tags), Ok(None)),
-                Err(fail) => (Default::default(), Err(fail)),
+                Ok(Found { object, .. }) => ((said_by(&object.envelope), object.tags), Some(object.envelope), Ok(None)),
+                Err(fail) => (Default::default(), None, Err(fail)),
             },
-            Err(fail) => (Default::default(), Err(fail)),
+            Err(fail) => (Default::default(), None, Err(fail)),
         };
-        let _proof = self.authorize_upload_write(cx, bucket, name, (&said.0, &said.1))?;
+        let _proof = self.authorize_upload_write(cx, bucket, name, (&said.0, &said.1), envelope.as_ref())?;
         match found? {
             Some(upload) => upload.admit_account(cx, bucket),
             // Who began it is not known any more: a repeated completion tells only what its parts tell.

@@ -12,9 +12,14 @@ use store::{CommitError, Expectation, Table, Transaction};
 
 impl ObjectService {
     /// CreateMultipartUpload.
-    pub async fn create_upload(&self, cx: &RequestContext, request: CreateUpload) -> Result<CreateUploadOutcome, Fail> {
+    pub async fn create_upload(
+        &self,
+        cx: &RequestContext,
+        mut request: CreateUpload,
+    ) -> Result<CreateUploadOutcome, Fail> {
         let bucket = self.bucket(&request.bucket)?;
-        let new = self.admit_write(cx, &bucket, &request.name, request.acl.as_ref(), request.tags)?;
+        let named = self.naming_cmk(cx, &bucket, &request.name, &mut request.encryption);
+        let new = self.admit_write(&named, &bucket, &request.name, request.acl.as_ref(), request.tags)?;
         let plan = self.plan(cx, &bucket, &request.encryption)?;
         let checksum = request.checksum.map(checksum_kind).transpose()?;
         check_metadata(&request.headers)?;

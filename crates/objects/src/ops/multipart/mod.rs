@@ -85,7 +85,8 @@ impl ObjectService {
     ) -> Result<Upload, Fail> {
         let found = self.upload(bucket, name, id).await;
         let (said, tags) = found.as_ref().map(Upload::said).unwrap_or_default();
-        let _proof = self.authorize_upload_write(cx, bucket, name, (&said, &tags))?;
+        let envelope = found.as_ref().ok().map(|upload| &upload.record.envelope);
+        let _proof = self.authorize_upload_write(cx, bucket, name, (&said, &tags), envelope)?;
         let upload = found?;
         upload.admit_account(cx, bucket)?;
         Ok(upload)
