@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from harness import clients, huawei, identities, keys, secrets
 from harness.server import StartFailed, binary, clean_environment
+from harness.small_disk import SmallDisk
 
 
 def segments(server, directory=None):
@@ -169,28 +170,21 @@ def test_no_secret_is_on_the_log(server, s3, kms, bucket, cmk):
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system in memory that can be filled."""
-    place = tmp_path / "small"
-    place.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs", place], capture_output=True)
-    if done.returncode != 0:
-        pytest.skip("mounting is not permitted here")
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
+    disk = SmallDisk(tmp_path / "small", "2m")
+    yield disk
+    disk.unmount()
 
 
-def fill(place):
-    with open(place / "ballast", "wb", buffering=0) as ballast:
-        for size in (1 << 16, 4096):
-            try:
-                while True:
-                    ballast.write(b"\1" * size)
-            except OSError:
-                pass
+def logging_to(make_server, disk, *arguments):
+    """A server whose audit log is on the small disk."""
+    server = make_server("--audit-dir", str(disk.path / "log"), *arguments, start=False)
+    server.enter = disk.enter
+    return server.start()
 
 
-def fill_until_refused(place, call):
+def fill_until_refused(disk, call):
     """What is left in the last page of the log is used up first."""
-    fill(place)
+    disk.fill()
     for _ in range(40):
         try:
             call()
@@ -200,7 +194,7 @@ def fill_until_refused(place, call):
 
 
 def test_an_audit_log_without_room_refuses_keys_and_recovers_by_itself(make_server, small_disk):
-    server = make_server("--audit-dir", str(small_disk / "log"))
+    server = logging_to(make_server, small_disk)
     s3, kms = clients.s3(server), clients.kms(server)
     s3.create_bucket(Bucket="bucket")
     sealed = {"ServerSideEncryption": "aws:kms"}
@@ -236,34 +230,34 @@ def test_an_audit_log_without_room_refuses_keys_and_recovers_by_itself(make_serv
     there = {entry["Key"] for entry in s3.list_objects_v2(Bucket="bucket")["Contents"]}
     assert there == {"sealed", "through", "customer", "customer-2", "plain", "plain-2"}
 
-    os.remove(small_disk / "ballast")
+    small_disk.free()
     # The first to come brings the log back, also one that asks no key service; and is on it.
     requests_before = server.kms_requests("Decrypt")
     assert s3.get_object(Bucket="bucket", Key="through")["Body"].read() == b"through"
     assert server.kms_requests("Decrypt") == requests_before
     s3.put_object(Bucket="bucket", Key="again", Body=b"x", **through)
-    kept = [line for line in lines(server, small_disk / "log") if line.get("details", {}).get("cached")]
+    kept = [line for line in lines(server, small_disk.seen / "log") if line.get("details", {}).get("cached")]
     assert [(line["operation"], line["outcome"]) for line in kept] == [("Decrypt", "ok")]
     assert s3.get_object(Bucket="bucket", Key="sealed")["Body"].read() == b"sealed"
     s3.put_object(Bucket="bucket", Key="new", Body=b"x", **sealed)
-    gaps = [line for line in lines(server, small_disk / "log") if line["type"] == "gap"]
+    gaps = [line for line in lines(server, small_disk.seen / "log") if line["type"] == "gap"]
     assert sum(gap["events"] for gap in gaps) >= 3 and all(gap["required"] for gap in gaps)
-    done = subprocess.run([binary(), "audit", "verify", "--dir", small_disk / "log", "--json"], capture_output=True)
+    done = subprocess.run([binary(), "audit", "verify", "--dir", small_disk.seen / "log", "--json"], capture_output=True)
     assert json.loads(done.stdout)["sound"], done.stdout
 
 
 def test_where_the_log_is_not_required_keys_are_handed_out_and_the_gap_is_told(make_server, small_disk):
-    server = make_server("--audit-dir", str(small_disk / "log"), "--audit-required", "off")
+    server = logging_to(make_server, small_disk, "--audit-required", "off")
     kms = clients.kms(server)
     cmk = kms.create_key()["KeyMetadata"]["KeyId"]
-    fill(small_disk)
+    small_disk.fill()
     for _ in range(30):
         assert kms.generate_data_key(KeyId=cmk, KeySpec="AES_256")["Plaintext"]
     lost = server.counted("strongroom_audit_events_total", result="lost")
     assert lost > 0 and "the audit log cannot be written" in server.log()
-    os.remove(small_disk / "ballast")
+    small_disk.free()
     kms.generate_data_key(KeyId=cmk, KeySpec="AES_256")
-    gaps = [line for line in lines(server, small_disk / "log") if line["type"] == "gap"]
+    gaps = [line for line in lines(server, small_disk.seen / "log") if line["type"] == "gap"]
     assert sum(gap["events"] for gap in gaps) == lost and not any(gap["required"] for gap in gaps)
 
 
@@ -351,13 +345,13 @@ def test_access_to_objects_is_recorded_where_it_is_asked_for(make_server):
 
 
 def test_without_room_access_to_objects_is_refused_where_it_must_be_recorded(make_server, small_disk):
-    server = make_server("--audit-dir", str(small_disk / "log"), "--audit-objects", "all")
+    server = logging_to(make_server, small_disk, "--audit-objects", "all")
     s3 = clients.s3(server)
     s3.create_bucket(Bucket="bucket")
     s3.put_object(Bucket="bucket", Key="plain", Body=b"plain")
     refusal = fill_until_refused(small_disk, lambda: s3.get_object(Bucket="bucket", Key="plain"))
     assert refusal["ResponseMetadata"]["HTTPStatusCode"] == 503
-    os.remove(small_disk / "ballast")
+    small_disk.free()
     assert s3.get_object(Bucket="bucket", Key="plain")["Body"].read() == b"plain"
 
 

@@ -53,6 +53,8 @@ class Server:
     def __init__(self, directory, *arguments, env=None, root_credentials=(ROOT_ACCESS_KEY, ROOT_SECRET_KEY)):
         self.directory = Path(directory)
         self.data = self.directory / "data"
+        # On a disk in a namespace of its own (harness/small_disk.py) the server sees its directory at another place.
+        self.enter, self.data_for_server = [], None
         self.stderr_path = self.directory / "stderr.log"
         self.arguments = list(arguments)
         self.env = dict(env or {})
@@ -67,7 +69,7 @@ class Server:
     def start(self) -> "Server":
         assert self.process is None or self.process.poll() is not None, "the server is running"
         # Free ports at the first start, the same ones again later: clients made before a restart stay good.
-        command = [binary(), "server", "--data", self.data, *self.arguments]
+        command = [*self.enter, binary(), "server", "--data", self.data_for_server or self.data, *self.arguments]
         if "--address" not in self.arguments:
             command += ["--address", self.addresses.get("objects", "127.0.0.1:0")]
         command += ["--control-address", self.addresses.get("control", "127.0.0.1:0")]
