@@ -221,7 +221,7 @@ impl ObjectService {
             let conditional = *expectation != WriteExpectation::default();
             let replaced = self.replaced(bucket, name, conditional).await?;
             check_write(expectation, replaced.etag)?;
-            let mut tx = Transaction::new();
+            let mut tx = if encoded.is_none() { Transaction::freeing_room() } else { Transaction::new() };
             let mut upkeep = prepare(&mut tx);
             let own = tx.expectations.len();
             tx.expect(Expectation::Present(Table::BucketUids, keys::bucket_uid(bucket.uid())));

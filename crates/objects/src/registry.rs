@@ -167,7 +167,7 @@ impl Registry {
 
     async fn delete_in_full(&self, bucket: &Bucket, also: Vec<store::Change>) -> Result<(), Fail> {
         let uid = keys::bucket_uid(bucket.uid());
-        let mut tx = Transaction::new();
+        let mut tx = Transaction::freeing_room();
         tx.expect(Expectation::Present(Table::BucketUids, uid.clone()))
             .expect(Expectation::EmptyPrefix(Table::Current, uid.clone()))
             .expect(Expectation::EmptyPrefix(Table::Versions, uid.clone()))

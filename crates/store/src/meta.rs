@@ -94,12 +94,20 @@ pub struct Transaction {
     pub expectations: Vec<Expectation>,
     /// Applied in order.
     pub changes: Vec<Change>,
+    /// Whether it is there to free room, as the deletion of an object is: it is then taken on a disk that is too full for
+    /// anything else, and the reserve is given up for it (docs/formats/store.md, "Room").
+    pub frees_room: bool,
 }
 
 impl Transaction {
     /// An empty transaction.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty transaction that is there to free room ([`Transaction::frees_room`]).
+    pub fn freeing_room() -> Self {
+        Self { frees_room: true, ..Self::default() }
     }
 
     /// Adds an expectation.

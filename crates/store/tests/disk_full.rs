@@ -1,10 +1,12 @@
 //! A full disk refuses, loses nothing, leaves nothing half-written, and is forgotten when room is made. Needs the right to
-//! mount a file system; without it each test says so and ends.
+//! mount a file system, here or in a namespace; without it each test says so and ends.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test reports by panicking")]
 
 use bytes::Bytes;
 use model::BlobId;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use strongroom_store::engine::files::FileBlobs;
 use strongroom_store::engine::fjall::FjallStore;
 use strongroom_store::engine::redb::RedbStore;
@@ -21,7 +23,7 @@ fn put(store: &dyn MetaStore, n: u32, len: usize) -> Result<(), CommitError> {
 }
 
 fn delete(store: &dyn MetaStore, n: u32) -> Result<(), CommitError> {
-    let mut transaction = Transaction::new();
+    let mut transaction = Transaction::freeing_room();
     transaction.delete(Table::Inline, n.to_be_bytes().to_vec());
     block_on(store.commit(transaction))
 }
@@ -40,7 +42,7 @@ fn count(store: &dyn MetaStore) -> u32 {
     rows
 }
 
-fn files_below(dir: &std::path::Path) -> usize {
+fn files_below(dir: &Path) -> usize {
     std::fs::read_dir(dir).unwrap().count()
 }
 
@@ -78,38 +80,130 @@ fn blobs() {
     assert_eq!(write(0), Ok(1 << 20), "room was made");
 }
 
-/// From plenty of room to none in steps, and back: bodies stop first, deletions last.
-fn fill_and_free(store: &dyn MetaStore, disk: &SmallDisk) {
+/// From plenty of room to none in steps, and back: bodies stop first, and deletions not even when the last block is gone.
+fn fill_and_free(store: &dyn MetaStore, disk: &SmallDisk, reserve: &Path) {
+    let reserved = || std::fs::metadata(reserve).unwrap().blocks() * 512;
+    assert_eq!(reserved(), 5 << 20, "a twentieth of the disk, of real blocks");
+    for n in 10..500 {
+        assert_eq!(put(store, n, 100), Ok(()));
+    }
     assert_eq!(put(store, 1, 20_000), Ok(()));
     assert_eq!(put(store, 2, 20_000), Ok(()));
 
-    // A fifth of 100 MiB is kept back in four steps of 5 MiB.
+    // Beside the reserve, 15 of 100 MiB are kept back in three steps of 5 MiB.
     disk.leave_free(8 << 20);
     assert_eq!(put(store, 3, 20_000), FULL, "a body");
     assert_eq!(put(store, 4, 100), Ok(()), "a small record");
     assert_eq!(delete(store, 1), Ok(()), "a deletion");
-    disk.leave_free(3 << 20);
+    assert_eq!(reserved(), 5 << 20);
+    disk.leave_free(4096);
     assert_eq!(put(store, 5, 100), FULL, "a small record");
-    assert_eq!(delete(store, 2), FULL, "a deletion");
     assert_eq!(found(store, 2).unwrap().len(), 20_000, "reading goes on");
+    assert_eq!(delete(store, 2), Ok(()), "a deletion");
+    assert_eq!(found(store, 2), None);
+    assert_eq!(reserved(), 0, "the reserve was given up for it");
+    assert_eq!(put(store, 5, 100), FULL, "what was given up is for deletions");
+    for n in 10..500 {
+        assert_eq!(delete(store, n), Ok(()), "and for many of them: {n}");
+    }
+    assert_eq!(put(store, 5, 100), FULL);
 
     disk.free_all();
     assert_eq!(put(store, 3, 20_000), Ok(()));
-    assert_eq!(delete(store, 2), Ok(()));
-    let present: Vec<_> = (0..6).filter(|n| found(store, *n).is_some()).collect();
+    assert_eq!(reserved(), 5 << 20, "it is taken again");
+    let present: Vec<_> = (0..500).filter(|n| found(store, *n).is_some()).collect();
     assert_eq!(present, [3, 4]);
+}
+
+/// Without a reserve the last blocks are for deletions; when those are gone too, everything is refused and nothing lost.
+fn end_without_reserve(store: &dyn MetaStore, disk: &SmallDisk) {
+    assert_eq!(put(store, 1, 20_000), Ok(()));
+    assert_eq!(put(store, 2, 20_000), Ok(()));
+    disk.leave_free(3 << 20);
+    assert_eq!(put(store, 3, 100), FULL, "a small record");
+    assert_eq!(delete(store, 1), Ok(()), "a deletion");
+    disk.leave_free(0);
+    assert_eq!(delete(store, 2), FULL);
+    assert_eq!(found(store, 2).unwrap().len(), 20_000, "reading goes on");
+    disk.free_all();
+    assert_eq!(delete(store, 2), Ok(()));
+    assert_eq!(count(store), 0);
 }
 
 #[test]
 fn fjall_stops_in_time_and_goes_on() {
     let Some(disk) = SmallDisk::mount(100) else { return };
-    fill_and_free(&FjallStore::open(&disk.path().join("meta")).unwrap(), &disk);
+    let dir = disk.path().join("meta");
+    fill_and_free(&FjallStore::open_with_reserve(&dir).unwrap(), &disk, &dir.join("reserve"));
+}
+
+#[test]
+fn fjall_without_reserve() {
+    let Some(disk) = SmallDisk::mount(100) else { return };
+    end_without_reserve(&FjallStore::open(&disk.path().join("meta")).unwrap(), &disk);
+}
+
+/// A server that is started on a full disk opens its store with what the reserve gives.
+#[test]
+fn fjall_opens_on_a_full_disk() {
+    let Some(disk) = SmallDisk::mount(100) else { return };
+    let dir = disk.path().join("meta");
+    let store = FjallStore::open_with_reserve(&dir).unwrap();
+    for n in 0..20 {
+        assert_eq!(put(&store, n, 1_000), Ok(()));
+    }
+    drop(store);
+    disk.leave_free(0);
+    let store = FjallStore::open_with_reserve(&dir).unwrap();
+    assert_eq!(count(&store), 20);
+    assert_eq!(put(&store, 20, 100), FULL);
+    for n in 0..20 {
+        assert_eq!(delete(&store, n), Ok(()));
+    }
+    drop(store);
+    // The reserve is gone now: its room is what is left.
+    let store = FjallStore::open_with_reserve(&dir).unwrap();
+    assert_eq!((count(&store), put(&store, 20, 100)), (0, FULL));
+    disk.free_all();
+    assert_eq!(put(&store, 20, 100), Ok(()));
+    assert_eq!(std::fs::metadata(dir.join("reserve")).unwrap().len(), 5 << 20);
+}
+
+/// A table found no room in the background, after which fjall takes nothing more: a deletion is worth opening it anew.
+#[test]
+fn fjall_deletes_after_a_table_that_found_no_room() {
+    let Some(disk) = SmallDisk::mount(100) else { return };
+    let store = FjallStore::open_with_reserve(&disk.path().join("meta")).unwrap();
+    let mut rows: Vec<u32> = (0..15).collect();
+    for n in &rows {
+        assert_eq!(put(&store, *n, 1 << 20), Ok(()));
+    }
+    // Enough for the rows that make the table too large for memory, too little for the table.
+    disk.leave_free(14 << 20);
+    rows.extend((1_000..1_200).take_while(|n| put(&store, *n, 100_000).is_ok()));
+    assert!(rows.len() < 215, "200 × 100 kB into 14 MiB");
+    disk.leave_free(4096);
+    assert_eq!(put(&store, 20, 100), FULL);
+    for n in rows {
+        assert_eq!(delete(&store, n), Ok(()), "{n}");
+    }
+    assert_eq!(count(&store), 0);
+    disk.free_all();
+    assert_eq!(put(&store, 20, 1 << 20), Ok(()));
+    assert_eq!(count(&store), 1);
 }
 
 #[test]
 fn redb_stops_in_time_and_goes_on() {
     let Some(disk) = SmallDisk::mount(100) else { return };
-    fill_and_free(&RedbStore::open(&disk.path().join("meta.redb")).unwrap(), &disk);
+    let file = disk.path().join("meta.redb");
+    fill_and_free(&RedbStore::open_with_reserve(&file).unwrap(), &disk, &disk.path().join("meta.redb.reserve"));
+}
+
+#[test]
+fn redb_without_reserve() {
+    let Some(disk) = SmallDisk::mount(100) else { return };
+    end_without_reserve(&RedbStore::open(&disk.path().join("meta.redb")).unwrap(), &disk);
 }
 
 /// The disk ends in the middle of a write, because the transaction is larger than what is kept back.

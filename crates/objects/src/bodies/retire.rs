@@ -149,7 +149,7 @@ fn report(id: BlobId, what: &str, result: Result<(), StoreFault>) {
 /// Removes what is to go, then the rows that say so: a crash in between leaves rows whose work is done already.
 pub(crate) async fn remove_all(meta: &Arc<dyn MetaStore>, blobs: &Arc<dyn BlobStore>, mut removals: Vec<Removal>) {
     while !removals.is_empty() {
-        let mut tx = Transaction::new();
+        let mut tx = Transaction::freeing_room();
         let mut files = Vec::new();
         let mut next = Vec::new();
         for removal in removals {

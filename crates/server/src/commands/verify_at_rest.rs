@@ -285,7 +285,8 @@ fn foreign_files(dir: &DataDir, offline: &Offline) -> Result<Vec<Finding>, Failu
     known.extend(named.into_iter().flatten().filter_map(|p| Some(p.file_name()?.to_str()?.to_owned())));
     known.extend(offline.settings.audit.dir.iter().filter_map(|p| Some(p.file_name()?.to_str()?.to_owned())));
     let mut findings = Vec::new();
-    for (below, known) in [("", &known[..]), ("meta", &["acknowledged".to_owned(), "fjall".to_owned()][..])] {
+    let of_meta = ["acknowledged", "reserve", "fjall"].map(str::to_owned);
+    for (below, known) in [("", &known[..]), ("meta", &of_meta[..])] {
         for entry in fs::read_dir(dir.path().join(below)).map_err(|error| unread(&error))? {
             let name = entry.map_err(|error| unread(&error))?.file_name();
             let name = name.to_string_lossy();

@@ -59,7 +59,8 @@ impl Rooms {
 
         let (meta_dir, blob_dir) = (dir.meta(), dir.blobs()?);
         let opened =
-            tokio::task::spawn_blocking(move || (FjallStore::open(&meta_dir), FileBlobs::open(&blob_dir))).await;
+            tokio::task::spawn_blocking(move || (FjallStore::open_with_reserve(&meta_dir), FileBlobs::open(&blob_dir)))
+                .await;
         let (meta, blobs) = opened.map_err(|error| unopened("the stores", &error))?;
         let meta = Arc::new(meta.map_err(|error| unopened("the metadata store", &error))?);
         let blobs = Arc::new(blobs.map_err(|error| unopened("the blob store", &error))?);

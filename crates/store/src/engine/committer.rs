@@ -22,7 +22,7 @@ const BATCH_BYTES_MAX: usize = 4 << 20;
 /// Transactions waiting at a time; the future of one more waits for its place.
 const QUEUE_TRANSACTIONS_MAX: usize = 1024;
 
-/// A transaction up to this size is still taken when little room is left, so that deleting remains possible.
+/// A transaction up to this size is still taken when little room is left.
 const SMALL_TRANSACTION_BYTES_MAX: usize = 8 << 10;
 
 const _: () = assert!(BATCH_TRANSACTIONS_MAX < QUEUE_TRANSACTIONS_MAX, "a full batch must be able to gather");
@@ -201,7 +201,10 @@ impl<E: Engine> Worker<E> {
     }
 
     fn judge_and_apply(&self, transactions: Vec<Transaction>, verdicts: &mut Vec<Answer>) -> Result<(), ApplyFault> {
-        let room = self.engine.room();
+        let mut room = self.engine.room();
+        if room < Room::SmallTransactions && transactions.iter().any(|transaction| transaction.frees_room) {
+            room = self.engine.relieve();
+        }
         let mut overlay = Overlay::new(self.engine.view());
         for transaction in transactions {
             let verdict = judge(&overlay, &transaction, room);
@@ -229,6 +232,7 @@ fn judge(overlay: &Overlay, transaction: &Transaction, room: Room) -> Answer {
     }
     let needed = match size_bytes(transaction) {
         0 => Room::None,
+        _ if transaction.frees_room => Room::Deletions,
         1..=SMALL_TRANSACTION_BYTES_MAX => Room::SmallTransactions,
         _ => Room::Transactions,
     };

@@ -14,7 +14,7 @@ mod view;
 use super::acknowledged::Acknowledged;
 use super::{ApplyFault, BrokenView, Engine, EngineStore, View, Write};
 use crate::StoreFault;
-use crate::space::{Disk, Room};
+use crate::space::{MetaDisk, Room};
 use live::Live;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
@@ -35,7 +35,7 @@ pub struct FjallEngine {
     number: AtomicU64,
     acknowledged: Acknowledged,
     dir: PathBuf,
-    disk: Disk,
+    disk: MetaDisk,
     gone: (Sender<()>, Mutex<Receiver<()>>),
 }
 
@@ -57,7 +57,17 @@ impl FjallStore {
     /// [`StoreFault::Unavailable`] when the directory cannot be used, [`StoreFault::Full`] when a new store finds no
     /// room, [`StoreFault::Corrupt`] when files are damaged or an acknowledged commit is missing.
     pub fn open(dir: &Path) -> Result<Self, StoreFault> {
-        Self::over(FjallEngine::open(dir)?)
+        Self::over(FjallEngine::open(dir, MetaDisk::of)?)
+    }
+
+    /// As [`FjallStore::open`], and keeps room for deletions in the file `reserve` beside the engine's own
+    /// (docs/formats/store.md, "Room"). On a full disk that room is given up before anything is opened.
+    ///
+    /// # Errors
+    ///
+    /// As [`FjallStore::open`].
+    pub fn open_with_reserve(dir: &Path) -> Result<Self, StoreFault> {
+        Self::over(FjallEngine::open(dir, |dir| MetaDisk::with_reserve(dir, dir.join("reserve")))?)
     }
 
     /// Writes all tables out of memory and waits until it is done, for tests of what is then on the disk.
@@ -68,10 +78,11 @@ impl FjallStore {
 }
 
 impl FjallEngine {
-    fn open(dir: &Path) -> Result<Self, StoreFault> {
+    fn open(dir: &Path, disk: impl FnOnce(&Path) -> MetaDisk) -> Result<Self, StoreFault> {
         let inner = dir.join("fjall");
         let unusable = |e: std::io::Error| StoreFault::Unavailable(format!("`{}`: {e}", dir.display()));
         DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(unusable)?;
+        let disk = disk(dir);
         let fresh = !inner.try_exists().map_err(unusable)?;
         let (acknowledged, last_acknowledged) = Acknowledged::open(dir, fresh)?;
         if last_acknowledged == 0 && !fresh && !inner.join("version").try_exists().map_err(unusable)? {
@@ -86,7 +97,7 @@ impl FjallEngine {
             number: AtomicU64::new(number),
             acknowledged,
             dir: inner,
-            disk: Disk::of(dir),
+            disk,
             gone: (gone, Mutex::new(readers_gone)),
         })
     }
@@ -154,8 +165,9 @@ impl Engine for FjallEngine {
         let number = self.number.load(Ordering::Relaxed) + 1;
         let mut outcome = self.commit(batch, number);
         if matches!(outcome, Err(Refused::Poisoned)) {
-            if self.room() < Room::Transactions {
-                // It would fail again. Reading goes on as it is.
+            let frees_room = batch.iter().any(|(_, _, row)| row.is_none());
+            if self.room() < Room::Transactions && !frees_room {
+                // It would fail again. Reading goes on as it is. What frees room is worth opening the engine for.
                 return Err(ApplyFault::Full);
             }
             tracing::warn!("the metadata engine failed in the background; reopening it");
@@ -180,5 +192,9 @@ impl Engine for FjallEngine {
 
     fn room(&self) -> Room {
         self.disk.room()
+    }
+
+    fn relieve(&self) -> Room {
+        self.disk.relieve()
     }
 }

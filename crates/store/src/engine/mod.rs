@@ -73,6 +73,12 @@ pub(crate) trait Engine: Send + Sync + 'static {
     fn room(&self) -> Room {
         Room::Everything
     }
+
+    /// Makes room for transactions that free some, if it can. Returns what there is room for then. Only the committer's
+    /// thread calls this.
+    fn relieve(&self) -> Room {
+        self.room()
+    }
 }
 
 /// Stands for a view that could not be opened: each read says why.

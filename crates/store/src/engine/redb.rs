@@ -3,7 +3,7 @@
 //! full disk it handles less well).
 
 use super::{ApplyFault, BrokenView, Engine, EngineStore, View, Write, prefix_end, scan_start};
-use crate::space::{Disk, Room};
+use crate::space::{MetaDisk, Room};
 use crate::{StoreFault, Table};
 use bytes::Bytes;
 use redb::{Database, ReadTransaction, ReadableDatabase, TableDefinition, TableError};
@@ -16,7 +16,7 @@ const CACHE_BYTES: usize = 64 << 20;
 /// redb behind the engine seam.
 pub struct RedbEngine {
     database: Database,
-    disk: Disk,
+    disk: MetaDisk,
 }
 
 /// A [`crate::MetaStore`] in one redb file.
@@ -29,10 +29,29 @@ impl RedbStore {
     ///
     /// [`StoreFault::Unavailable`] when the file cannot be used, [`StoreFault::Corrupt`] when it is damaged.
     pub fn open(file: &Path) -> Result<Self, StoreFault> {
-        let database = Database::builder().set_cache_size(CACHE_BYTES).create(file).map_err(|e| fault(e.into()))?;
-        let dir = file.parent().unwrap_or(Path::new("."));
-        Self::over(RedbEngine { database, disk: Disk::of(dir) })
+        Self::open_on(file, MetaDisk::of(dir_of(file)))
     }
+
+    /// As [`RedbStore::open`], and keeps room for deletions in a file beside it, `<file>.reserve`
+    /// (docs/formats/store.md, "Room").
+    ///
+    /// # Errors
+    ///
+    /// As [`RedbStore::open`].
+    pub fn open_with_reserve(file: &Path) -> Result<Self, StoreFault> {
+        let mut reserve = file.as_os_str().to_owned();
+        reserve.push(".reserve");
+        Self::open_on(file, MetaDisk::with_reserve(dir_of(file), reserve.into()))
+    }
+
+    fn open_on(file: &Path, disk: MetaDisk) -> Result<Self, StoreFault> {
+        let database = Database::builder().set_cache_size(CACHE_BYTES).create(file).map_err(|e| fault(e.into()))?;
+        Self::over(RedbEngine { database, disk })
+    }
+}
+
+fn dir_of(file: &Path) -> &Path {
+    file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 const fn definition(table: Table) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
@@ -77,6 +96,10 @@ impl Engine for RedbEngine {
 
     fn room(&self) -> Room {
         self.disk.room()
+    }
+
+    fn relieve(&self) -> Room {
+        self.disk.relieve()
     }
 }
 

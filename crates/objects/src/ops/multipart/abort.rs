@@ -85,7 +85,7 @@ impl ObjectService {
         index: Option<Change>,
         emptied: Option<BucketUid>,
     ) -> Result<bool, Fail> {
-        let mut tx = Transaction::new();
+        let mut tx = Transaction::freeing_room();
         tx.changes.extend(index);
         tx.expect(Expectation::Equals(Table::Uploads, key.clone(), row)).delete(Table::Uploads, key);
         if let Some(bucket) = emptied.map(keys::bucket_uid) {

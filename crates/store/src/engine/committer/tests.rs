@@ -7,6 +7,7 @@ use crate::engine::{EngineStore, View, Write};
 use crate::{Expectation, MetaStore, Table};
 use bytes::Bytes;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 /// An engine in memory whose `apply` reports the size of its batch, then waits to be told its outcome.
@@ -15,6 +16,8 @@ struct Gated {
     entered: SyncSender<usize>,
     outcome: Mutex<Receiver<Outcome>>,
     room: Mutex<Room>,
+    /// How often it was asked to make room.
+    relieved: AtomicU32,
 }
 
 enum Outcome {
@@ -42,6 +45,11 @@ impl Engine for Gated {
     fn room(&self) -> Room {
         *self.room.lock().unwrap()
     }
+
+    fn relieve(&self) -> Room {
+        self.relieved.fetch_add(1, Ordering::Relaxed);
+        self.room()
+    }
 }
 
 struct Gate {
@@ -63,7 +71,8 @@ fn gated() -> (EngineStore<Gated>, Gate) {
     let (entered, entered_rx) = sync_channel(10_000);
     let (outcome, outcome_rx) = sync_channel(10_000);
     let inner = MemoryEngine::default();
-    let engine = Gated { inner, entered, outcome: Mutex::new(outcome_rx), room: Mutex::new(Room::Everything) };
+    let room = Mutex::new(Room::Everything);
+    let engine = Gated { inner, entered, outcome: Mutex::new(outcome_rx), room, relieved: AtomicU32::new(0) };
     (EngineStore::over(engine).unwrap(), Gate { entered: entered_rx, outcome })
 }
 
@@ -174,8 +183,13 @@ fn a_failed_engine_takes_no_further_commit() {
 }
 
 #[test]
-fn little_room_is_kept_for_small_transactions() {
+fn little_room_is_kept_for_small_transactions_and_less_for_deletions() {
     let (store, gate) = gated();
+    let deletion = |values: usize| {
+        let mut transaction = Transaction::freeing_room();
+        transaction.delete(Table::Inline, "body").put(Table::BlobGc, "body", vec![0; values]);
+        transaction
+    };
     let large = || {
         let mut transaction = put(1);
         transaction.put(Table::Inline, "body", vec![0; SMALL_TRANSACTION_BYTES_MAX]);
@@ -188,8 +202,17 @@ fn little_room_is_kept_for_small_transactions() {
     gate.decide(Outcome::Apply);
     assert_eq!(wait(small), Ok(()));
 
+    *store.engine().room.lock().unwrap() = Room::Deletions;
+    assert_eq!(wait(store.commit(put(3))), full);
+    assert_eq!(store.engine().relieved.load(Ordering::Relaxed), 0, "nothing is given up for what is refused");
+    let deleted = store.commit(deletion(SMALL_TRANSACTION_BYTES_MAX));
+    gate.decide(Outcome::Apply);
+    assert_eq!(wait(deleted), Ok(()), "whatever its size");
+    assert_eq!(store.engine().relieved.load(Ordering::Relaxed), 1);
+
     *store.engine().room.lock().unwrap() = Room::None;
     assert_eq!(wait(store.commit(put(3))), full);
+    assert_eq!(wait(store.commit(deletion(1))), full);
     assert_eq!(wait(store.commit(Transaction::new())), Ok(()), "nothing needs no room");
 
     *store.engine().room.lock().unwrap() = Room::Transactions;
