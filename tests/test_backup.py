@@ -7,7 +7,7 @@ import pytest
 
 from harness import clients, disk, identities
 from harness.identities import allow
-from harness.server import REPOSITORY, Server, binary, clean_environment
+from harness.server import REPOSITORY, binary, clean_environment
 
 PASSPHRASE = "a passphrase for backups"
 
@@ -63,11 +63,10 @@ def backup(old, sealed, passphrase, tmp_path_factory):
     return out
 
 
-def test_an_empty_node_decrypts_what_the_old_one_encrypted(old, sealed, backup, passphrase, tmp_path):
-    into = tmp_path / "data"
-    said = kms("restore", backup, "--into", into, "--passphrase-file", passphrase).stdout
+def test_an_empty_node_decrypts_what_the_old_one_encrypted(make_server, old, sealed, backup, passphrase):
+    new = make_server(start=False, root_credentials=None)
+    said = kms("restore", backup, "--into", new.data, "--passphrase-file", passphrase).stdout
     assert "root.key" in said
-    new = Server(tmp_path, root_credentials=None)
     new.access_key, new.secret_key = old.access_key, old.secret_key
     new.start()
     try:
@@ -81,11 +80,12 @@ def test_an_empty_node_decrypts_what_the_old_one_encrypted(old, sealed, backup, 
         new.stop()
 
 
-def test_a_restore_may_keep_the_root_key_under_the_passphrase(old, sealed, backup, passphrase, tmp_path):
-    kms("restore", backup, "--into", tmp_path / "data", "--passphrase-file", passphrase, "--root-key-source", "passphrase")
-    assert (tmp_path / "data/root.sealed").exists() and not (tmp_path / "data/root.key").exists()
+def test_a_restore_may_keep_the_root_key_under_the_passphrase(make_server, old, sealed, backup, passphrase):
     arguments = ("--root-key-source", "passphrase", "--root-passphrase-file", str(passphrase))
-    new = Server(tmp_path, *arguments, root_credentials=(old.access_key, old.secret_key)).start()
+    new = make_server(*arguments, start=False, root_credentials=(old.access_key, old.secret_key))
+    kms("restore", backup, "--into", new.data, "--passphrase-file", passphrase, "--root-key-source", "passphrase")
+    assert (new.data / "root.sealed").exists() and not (new.data / "root.key").exists()
+    new.start()
     try:
         assert clients.kms(new).decrypt(CiphertextBlob=sealed[0])["Plaintext"] == b"plain"
     finally:

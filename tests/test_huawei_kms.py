@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 
+from harness import secrets
 from harness.huawei import ask
 from harness.server import REGION
 
@@ -237,6 +238,7 @@ def test_wrap_anew(dew, key, sm4):
 
 def wrapped_for(dew, key, material):
     """What importing `material` takes, as its owner makes it."""
+    secrets.note(material)
     needed = ask(dew, "create_parameters_for_import", key_id=key, wrapping_algorithm="RSAES_OAEP_SHA_256")
     assert needed.key_id == key and 3600 < needed.expiration_time - time.time() <= 86400 + 60
     assert 200 <= len(needed.import_token) <= 6144

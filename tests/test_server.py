@@ -77,6 +77,7 @@ def test_an_open_data_directory_and_an_open_key_are_refused(make_server):
 
 
 def test_a_second_server_on_the_same_directory_is_refused(server, tmp_path):
+    # Not by `make_server`, which would remove the directory of both. It ends before it has logged anything.
     second = Server(tmp_path)
     second.data = server.data
     with pytest.raises(StartFailed) as failed:

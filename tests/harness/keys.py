@@ -8,7 +8,7 @@ import botocore.client
 import pytest
 from botocore.exceptions import ClientError
 
-from . import signing
+from . import secrets, signing
 from .server import REGION
 
 
@@ -65,6 +65,7 @@ def material(kms, key, clear, algorithm="RSAES_OAEP_SHA_256", spec="RSA_2048"):
     from cryptography.hazmat.primitives import hashes, keywrap, serialization
     from cryptography.hazmat.primitives.asymmetric import padding
 
+    secrets.note(clear)
     given = kms.get_parameters_for_import(KeyId=key, WrappingAlgorithm=algorithm, WrappingKeySpec=spec)
     public = serialization.load_der_public_key(given["PublicKey"])
     assert public.key_size == int(spec.removeprefix("RSA_"))
