@@ -13,6 +13,9 @@ from harness import clients, disk, identities, keys
 from harness.server import binary, clean_environment
 
 
+VERBS = ("verify", "head", "tail", "search", "export")
+
+
 def audit(server, *arguments, check=True, data=None):
     command = [binary(), "audit", *map(str, arguments), "--data", data or server.data]
     done = subprocess.run(command, env=clean_environment(), capture_output=True, text=True)
@@ -31,6 +34,19 @@ def used(make_server):
     keys.refused(nobody.encrypt, "AccessDeniedException", KeyId=server.cmk, Plaintext=b"x")
     yield server
     server.stop()
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_teaches_with_an_example(verb):
+    text = subprocess.run([binary(), "audit", verb, "--help"], capture_output=True, text=True, check=True).stdout
+    assert f"strongroom audit {verb}" in text.split("Example")[1]
+    assert "--json" in text or "--format" in text
+
+
+def test_there_is_no_verb_without_a_row_here():
+    text = subprocess.run([binary(), "audit", "--help"], capture_output=True, text=True, check=True).stdout
+    listed = re.findall(r"^  ([a-z-]+)  ", text.split("Commands:")[1], re.MULTILINE)
+    assert set(listed) - {"help"} == set(VERBS)
 
 
 def found(server, *filters):
