@@ -24,6 +24,12 @@ def server(make_server, proxy):
     return configure(server, 'kms_default_provider = "cloud"', settings).start()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def two_keys(server):
+    """What the service says of one key can be given in place of what it says of the other."""
+    return [clients.kms(server).create_key()["KeyMetadata"]["Arn"] for _ in range(2)]
+
+
 @pytest.fixture(autouse=True)
 def healthy(request):
     """Each test begins and ends with a service that works and a server that knows it."""
@@ -62,10 +68,8 @@ def test_what_needs_the_key_is_refused_and_the_rest_goes_on(proxy, server, s3, b
     s3.put_object(Bucket=bucket, Key="plain", Body=BODY)
     proxy.be(fault)
     assert status_of(get, s3, bucket, "sealed") == 503
-    if fault != "another":
-        # A wrap that is garbage looks like any other; of bucket keys it is found out, see below.
-        assert status_of(put, s3, bucket, "new", cmk) == 503
-        assert status_of(s3.head_object, Bucket=bucket, Key="new") == 404, "nothing half-written"
+    assert status_of(put, s3, bucket, "new", cmk) == 503
+    assert status_of(s3.head_object, Bucket=bucket, Key="new") == 404, "nothing half-written"
     assert s3.head_object(Bucket=bucket, Key="sealed")["ContentLength"] == len(BODY)
     assert {item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]} >= {"sealed", "plain"}
     assert get(s3, bucket, "plain") == BODY
@@ -80,6 +84,43 @@ def test_what_needs_the_key_is_refused_and_the_rest_goes_on(proxy, server, s3, b
     assert get(s3, bucket, "sealed") == BODY
     wait_until(lambda: status_of(put, s3, bucket, "new", cmk) == 200, "it writes again by itself")
     assert get(s3, bucket, "new") == BODY
+
+
+@pytest.mark.parametrize("bucket_key", [False, True])
+@pytest.mark.parametrize("fault", FaultProxy.EXCHANGES)
+def test_what_is_acknowledged_opens_although_the_service_mixes_keys_up(proxy, server, s3, bucket, two_keys, fault, bucket_key):
+    """Real wraps and real keys of the other CMK: nothing that was taken is lost, and nothing opens under the wrong key."""
+    for n, cmk in enumerate(two_keys):
+        put(s3, bucket, f"before/{n}", cmk)
+    exchanged = proxy.exchanged
+    proxy.be(fault)
+    for n, cmk in enumerate(two_keys):
+        assert status_of(put, s3, bucket, f"new/{n}", cmk, BucketKeyEnabled=bucket_key) == 503
+        assert status_of(s3.head_object, Bucket=bucket, Key=f"new/{n}") == 404, "nothing half-written"
+        # Only what is asked to be unwrapped can be mixed up in reading.
+        assert status_of(get, s3, bucket, f"before/{n}") == (200 if fault == "another-wrap" else 503)
+    assert proxy.exchanged >= exchanged + 2, "it was another key's"
+    proxy.be("pass")
+    for n in range(2):
+        wait_until(lambda n=n: status_of(get, s3, bucket, f"before/{n}") == 200, "it reads again by itself")
+        assert get(s3, bucket, f"before/{n}") == BODY
+
+
+def test_who_does_not_have_every_wrap_tried_may_lose_what_was_acknowledged(make_server, moto):
+    """Why that is not the default (docs/decisions/0008-every-wrap-is-tried.md)."""
+    proxy = FaultProxy(moto.url)
+    server = make_server(start=False)
+    configure(server, aws_settings(server, "trusted", proxy.url, verify_wraps="bucket-keys")).start()
+    kms, s3 = clients.kms(server), clients.s3(server)
+    mine, _ = (kms.create_key(CustomKeyStoreId="trusted")["KeyMetadata"]["Arn"] for _ in range(2))
+    s3.create_bucket(Bucket="trusting")
+    proxy.be("another-wrap")
+    put(s3, "trusting", "lost", mine)
+    assert proxy.exchanged == 1
+    assert status_of(put, s3, "trusting", "k", mine, BucketKeyEnabled=True) == 503, "bucket keys are tried all the same"
+    proxy.be("pass")
+    assert status_of(get, s3, "trusting", "lost") == 500, "lost, as if it were damaged; and never a wrong byte"
+    proxy.stop()
 
 
 @pytest.mark.parametrize("fault", FaultProxy.FAULTS)

@@ -4,10 +4,8 @@
 it counts the calls, and answers as a service that is slow, down, throttling, or wrong.
 """
 
-import base64
 import http.client
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -92,15 +90,23 @@ class FaultProxy:
     `throttling` answers as the service does when it asks for fewer requests
     `garbage`    answers 200 with something that is not of the protocol
     `truncated`  sends half of the answer
-    `another`    hands on, but gives out another key than the one that was wrapped
+    `another`    answers each wrap and each unwrap with what the service said of another key: a real wrap, a real key
+    `another-wrap`, `another-key`
+                 the same of wraps alone, and of unwraps alone
+
+    What it has said while nothing was wrong is kept for that: two keys must have been wrapped and unwrapped under before.
     """
 
     FAULTS = ("down", "slow", "busy", "throttling", "garbage", "truncated", "another")
+    # Beginnings of the operations that each mode exchanges the answers of, in both dialects (`Encrypt`, `encrypt-data`).
+    EXCHANGES = {"another": ("encrypt", "decrypt"), "another-wrap": ("encrypt",), "another-key": ("decrypt",)}
 
     def __init__(self, upstream):
         self.upstream = urlsplit(upstream)
         self.mode = "pass"
         self.calls = []
+        # The last good answer to each operation under each key; and how many were given in place of others.
+        self.said, self.exchanged = {}, 0
         self._changed = threading.Condition()
         proxy = self
 
@@ -159,9 +165,21 @@ class FaultProxy:
             self._send(request, 200, b"<html>please sign in</html>")
         else:
             status, reply = self._hand_on(request, body)
-            if mode == "another":
-                reply = _with_another_key(reply)
+            if operation.lower().startswith(self.EXCHANGES["another"]) and status == 200:
+                reply = self._exchange(mode, operation, key_named_in(body), reply)
             self._send(request, status, reply, half=mode == "truncated")
+
+    def _exchange(self, mode, operation, key, reply):
+        """The reply, or what was said of another key to the same operation. The key that the reply names stays."""
+        with self._changed:
+            if mode == "pass":
+                self.said[operation, key] = reply
+            if not operation.lower().startswith(self.EXCHANGES.get(mode, ())):
+                return reply
+            other = next(said for (op, of), said in reversed(self.said.items()) if op == operation and of != key)
+            self.exchanged += 1
+        genuine, document = json.loads(reply), json.loads(other)
+        return json.dumps(document | {name: genuine[name] for name in KEY_NAMES if name in genuine}).encode()
 
     def _hand_on(self, request, body):
         upstream = http.client.HTTPConnection(self.upstream.hostname, self.upstream.port, timeout=30)
@@ -187,15 +205,14 @@ class FaultProxy:
         request.wfile.write(reply)
 
 
-def _with_another_key(reply):
-    document = json.loads(reply)
-    if "Plaintext" in document:
-        document["Plaintext"] = base64.b64encode(os.urandom(32)).decode()
-    if "CiphertextBlob" in document:
-        blob = bytearray(base64.b64decode(document["CiphertextBlob"]))
-        blob[-1] ^= 1
-        document["CiphertextBlob"] = base64.b64encode(bytes(blob)).decode()
-    return json.dumps(document).encode()
+# How a request and its answer name the key, in both dialects.
+KEY_NAMES = ("KeyId", "key_id")
+
+
+def key_named_in(body):
+    """The key that a request is about."""
+    document = json.loads(body)
+    return next(document[name] for name in KEY_NAMES if name in document)
 
 
 def private_file(directory, name, text) -> Path:

@@ -42,7 +42,8 @@ const FAILED_PROBES_MAX: u32 = 2;
 
 const LEFT_ALONE: &str = "it has not answered lately and is left alone for a moment";
 
-/// Which fresh wraps are unwrapped and compared before they are used, at the price of a second call.
+/// Which fresh wraps are unwrapped and compared before they are used, at the price of a second call. A wrap that nobody
+/// compared may open nothing, which only shows when it is too late (docs/decisions/0008-every-wrap-is-tried.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VerifyWraps {
     /// Those of bucket keys: one wrap stands for many objects, and the call is shared by all of them.
@@ -80,7 +81,7 @@ impl Default for GuardConfig {
             calls_max: 64,
             breaker_failures: 5,
             breaker_pause: Duration::from_secs(5),
-            verify: VerifyWraps::BucketKeys,
+            verify: VerifyWraps::All,
         }
     }
 }

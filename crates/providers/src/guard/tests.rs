@@ -169,7 +169,8 @@ struct Setup {
 
 fn setup(change: impl FnOnce(&mut GuardConfig)) -> Setup {
     let (script, timer) = (Arc::<Script>::default(), Arc::<Simulated>::default());
-    let mut config = GuardConfig::default();
+    // One call for each wrap, so that calls are easily counted.
+    let mut config = GuardConfig { verify: VerifyWraps::BucketKeys, ..GuardConfig::default() };
     change(&mut config);
     let keys = [CmkMaterial::generate(&SystemEntropy), CmkMaterial::generate(&SystemEntropy)];
     let fake = Fake { script: Arc::clone(&script), timer: Arc::clone(&timer), keys };
@@ -252,6 +253,7 @@ async fn wraps_of_bucket_keys_are_verified_before_they_are_used() {
     assert!(matches!(bucket_key().await, Err(ProviderFault::Garbage(_))), "unwrapped to another key");
     s.script.calls();
 
+    assert_eq!(GuardConfig::default().verify, VerifyWraps::All, "unless somebody decides otherwise");
     let all = setup(|config| config.verify = VerifyWraps::All);
     all.wrap().await.unwrap();
     assert_eq!(all.script.calls(), 2);

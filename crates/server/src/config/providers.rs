@@ -149,9 +149,10 @@ pub(crate) const PROVIDER_SETTINGS: &[ProviderSetting] = &[
             "verify_wraps",
             &[],
             "bucket-keys|all",
-            Some("bucket-keys"),
-            "Which fresh wraps are unwrapped and compared before they are used: those of bucket keys, or all, at the price \
-             of one more call for each object under a CMK without bucket keys.",
+            Some("all"),
+            "Which fresh wraps are unwrapped and compared before they are used: all, at the price of one more call for each \
+             object written without a bucket key, or only those of bucket keys. A wrap that was not compared and opens \
+             nothing is an object lost.",
         )
     },
     number(

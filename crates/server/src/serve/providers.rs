@@ -190,7 +190,7 @@ fn open(
         calls_max: count("calls_max")?,
         breaker_failures: count("breaker_failures")?,
         breaker_pause: of.millis("breaker_pause_ms")?,
-        verify: if of.text("verify_wraps") == Some("all") { VerifyWraps::All } else { VerifyWraps::BucketKeys },
+        verify: if of.text("verify_wraps") == Some("bucket-keys") { VerifyWraps::BucketKeys } else { VerifyWraps::All },
     };
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let opened = ::providers::open(
