@@ -93,13 +93,15 @@ def test_help_tells_every_setting_once():
 
 @pytest.mark.timeout(600)
 def test_bench_reports_every_size_and_method(tmp_path):
-    command = [binary(), "bench", "--quick", "--json"]
+    command = [binary(), "bench", "--quick", "--json", "--audit-sync", "both"]
     done = subprocess.run(command, env=clean_environment(), capture_output=True, text=True, timeout=540, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
-    rows = {(row["operation"], row["size_bytes"], row["method"]) for row in report["rows"]}
-    sizes = {4096, 1 << 20, 64 << 20}
-    assert rows == {(op, size, method) for op in ("PUT", "GET") for size in sizes for method in ("plain", "sse-kms")}
+    rows = {(row["operation"], row["size_bytes"], row["method"], row["audit_sync"]) for row in report["rows"]}
+    methods = [("plain", "each"), ("sse-kms", "each"), ("sse-kms-no-bucket-key", "each"), ("sse-kms-no-bucket-key", "written")]
+    assert rows == {
+        (op, size, *how) for op in ("PUT", "GET") for size in (4096, 1 << 20, 64 << 20) for how in methods
+    }
     for row in report["rows"]:
         assert row["bytes"] == row["requests"] * row["size_bytes"] and row["cpu_seconds_per_gib"] >= 0
     assert report["peak_rss_bytes"] > 0

@@ -25,8 +25,8 @@ pub(super) struct Child {
 }
 
 impl Child {
-    /// Starts this very program as a server on free ports and waits for it to say where it is.
-    pub(super) fn start() -> Result<Self, Failure> {
+    /// Starts this very program as a server on free ports, with this `audit_sync`, and waits for it to say where it is.
+    pub(super) fn start(audit_sync: &str) -> Result<Self, Failure> {
         let failed = |what: &str, error: &dyn std::fmt::Display| Failure::new(format!("{what}: {error}"));
         let directory = TemporaryDirectory::make()?;
         let mut random = [0; 20];
@@ -38,6 +38,7 @@ impl Child {
         command.arg("server").arg("--data").arg(directory.0.join("data"));
         command.args(["--address", "127.0.0.1:0", "--control-address", "127.0.0.1:0", "--region", REGION]);
         command.args(["--sse-require-https", "off", "--log", "warn", "--bucket-key-ttl-seconds", "86400"]);
+        command.args(["--audit-sync", audit_sync]);
         command.env("STRONGROOM_ROOT_ACCESS_KEY", &access_key).env("STRONGROOM_ROOT_SECRET_KEY", secret_key.as_str());
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut process = Process(command.spawn().map_err(|error| failed("cannot start a server", &error))?);

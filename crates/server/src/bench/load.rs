@@ -43,16 +43,20 @@ impl Operation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Method {
     Plain,
+    /// With a warm bucket key: no request to the KMS.
     SseKms,
+    /// One request to the KMS, and one event on the audit log, for each object.
+    SseKmsNoBucketKey,
 }
 
 impl Method {
-    pub(super) const ALL: [Self; 2] = [Self::Plain, Self::SseKms];
+    pub(super) const ALL: [Self; 3] = [Self::Plain, Self::SseKms, Self::SseKmsNoBucketKey];
 
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",
             Self::SseKms => "sse-kms",
+            Self::SseKmsNoBucketKey => "sse-kms-no-bucket-key",
         }
     }
 }
@@ -150,11 +154,12 @@ impl Shared {
             |text: &str| HeaderValue::from_str(text).map_err(|_| Failure::new("a value cannot be sent in a header"));
         headers.insert(HOST, value(&self.endpoint.authority())?);
         let is_object_put = http == HttpMethod::PUT && path.matches('/').count() > 1;
-        if is_object_put && method == Method::SseKms {
+        if is_object_put && method != Method::Plain {
+            let bucket_key = if method == Method::SseKms { "true" } else { "false" };
             for (name, text) in [
                 ("x-amz-server-side-encryption", "aws:kms"),
                 ("x-amz-server-side-encryption-aws-kms-key-id", &self.cmk),
-                ("x-amz-server-side-encryption-bucket-key-enabled", "true"),
+                ("x-amz-server-side-encryption-bucket-key-enabled", bucket_key),
             ] {
                 headers.insert(HeaderName::from_static(name), value(text)?);
             }

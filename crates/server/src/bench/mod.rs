@@ -1,4 +1,6 @@
-//! `strongroom bench`: PUT and GET of 4 KiB, 1 MiB and 64 MiB, plain against SSE-KMS with a warm bucket key, in one run.
+//! `strongroom bench`: PUT and GET of 4 KiB, 1 MiB and 64 MiB, plain against SSE-KMS with a warm bucket key and without
+//! bucket key, in one run. Without bucket key each request is an event of the audit log, so that what its
+//! synchronisation costs shows there: with `--audit-sync both`, on a second server beside the first.
 //!
 //! The server is a child process of its own, so that its CPU time and its memory can be told from the client's. Plain and
 //! sealed rounds alternate: what drifts on the machine meanwhile drifts for both, and the ratio is what counts. Requests
@@ -10,7 +12,7 @@ mod report;
 
 use crate::failure::Failure;
 use child::Child;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use load::{Load, Method, Operation};
 use report::{Report, Row};
@@ -32,8 +34,31 @@ const SIZES: [Size; 3] = [
     Size { bytes: 64 * MIB, requests: 16, requests_quick: 2 },
 ];
 
+/// When an event of the audit log counts as written: the servers to be measured, named as their setting is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum AuditSync {
+    /// When the disk is synchronised.
+    Each,
+    /// When the system has it.
+    Written,
+    /// Two servers, one of each, for what makes an event at each request.
+    Both,
+}
+
+impl AuditSync {
+    /// Values of the setting, one for each server.
+    const fn settings(self) -> &'static [&'static str] {
+        match self {
+            Self::Each => &["each"],
+            Self::Written => &["written"],
+            Self::Both => &["each", "written"],
+        }
+    }
+}
+
 /// Options of the benchmark.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  strongroom bench --quick\n  strongroom bench --audit-sync both --json")]
 pub(crate) struct BenchOptions {
     /// Connections that send requests at the same time.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -44,6 +69,9 @@ pub(crate) struct BenchOptions {
     /// Uploads of 64 MiB at once in the last measurement, which is for memory; 0 leaves it out.
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(0..=1024))]
     uploads: u16,
+    /// `audit_sync` of the server; `both` compares the two in one run, on SSE-KMS without bucket key.
+    #[arg(long, value_enum, value_name = "MODE", default_value = "each")]
+    audit_sync: AuditSync,
     /// Few requests, one round: shows that it works, measures little.
     #[arg(long)]
     quick: bool,
@@ -54,11 +82,21 @@ pub(crate) struct BenchOptions {
 
 /// Measures and returns what to print.
 pub(crate) async fn run(options: &BenchOptions) -> Result<String, Failure> {
-    let child = Child::start()?;
-    let mut load = Load::prepare(&child).await?;
+    let mut servers = Vec::new();
+    for setting in options.audit_sync.settings() {
+        let child = Child::start(setting)?;
+        let load = Load::prepare(&child).await?;
+        servers.push((*setting, child, load));
+    }
+    // What is measured in turn: everything on the first server; on a second one what the audit log bears upon.
+    let lanes: Vec<(usize, Method)> = Method::ALL
+        .into_iter()
+        .map(|method| (0, method))
+        .chain((1..servers.len()).map(|server| (server, Method::SseKmsNoBucketKey)))
+        .collect();
     let rounds = if options.quick { 1 } else { options.rounds };
     let uploads = if options.quick { 4 } else { options.uploads };
-    let progress = ProgressBar::new(SIZES.len() as u64 * 2 * 2 * u64::from(rounds) + u64::from(uploads > 0));
+    let progress = ProgressBar::new((SIZES.len() * Operation::ALL.len() * lanes.len()) as u64 * u64::from(rounds) + u64::from(uploads > 0));
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}") {
         progress.set_style(style);
     }
@@ -67,9 +105,11 @@ pub(crate) async fn run(options: &BenchOptions) -> Result<String, Failure> {
     for size in &SIZES {
         let requests = if options.quick { size.requests_quick } else { size.requests };
         for operation in Operation::ALL {
-            let mut measured = Method::ALL.map(|method| Row::new(operation, method, size.bytes));
+            let row = |(server, method): &(usize, Method)| Row::new(operation, *method, size.bytes, servers[*server].0);
+            let mut measured: Vec<Row> = lanes.iter().map(row).collect();
             for _ in 0..rounds {
-                for (method, row) in Method::ALL.into_iter().zip(&mut measured) {
+                for ((server, method), row) in lanes.iter().copied().zip(&mut measured) {
+                    let (_, child, load) = &mut servers[server];
                     progress.set_message(format!(
                         "{} {} {}",
                         operation.name(),
@@ -86,6 +126,7 @@ pub(crate) async fn run(options: &BenchOptions) -> Result<String, Failure> {
         }
     }
     let mut report = Report::new(options.connections, rows);
+    let (_, child, load) = &mut servers[0];
     if uploads > 0 {
         progress.set_message(format!("{uploads} uploads at once"));
         let rss_before = child.peak_rss_bytes()?;
@@ -96,7 +137,9 @@ pub(crate) async fn run(options: &BenchOptions) -> Result<String, Failure> {
         report.set_peak(child.peak_rss_bytes()?);
     }
     progress.finish_and_clear();
-    drop(load);
-    child.stop()?;
+    for (_, child, load) in servers {
+        drop(load);
+        child.stop()?;
+    }
     Ok(if options.json { report.to_json() } else { report.to_text() })
 }

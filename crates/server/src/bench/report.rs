@@ -13,14 +13,16 @@ pub(super) struct Row {
     operation: Operation,
     method: Method,
     size_bytes: usize,
+    /// The server's `audit_sync`.
+    audit_sync: &'static str,
     requests: usize,
     seconds: f64,
     cpu_seconds: f64,
 }
 
 impl Row {
-    pub(super) fn new(operation: Operation, method: Method, size_bytes: usize) -> Self {
-        Self { operation, method, size_bytes, requests: 0, seconds: 0.0, cpu_seconds: 0.0 }
+    pub(super) fn new(operation: Operation, method: Method, size_bytes: usize, audit_sync: &'static str) -> Self {
+        Self { operation, method, size_bytes, audit_sync, requests: 0, seconds: 0.0, cpu_seconds: 0.0 }
     }
 
     /// Adds a round.
@@ -76,13 +78,13 @@ impl Report {
         (self.uploads, self.peak_rss_bytes) = (Some((uploads, before)), after);
     }
 
-    /// Server CPU of sealed over plain requests.
-    fn cpu_ratio(&self, operation: Operation, size_bytes: usize) -> Option<f64> {
-        let of = |method| {
-            let same = |row: &&Row| (row.operation, row.size_bytes, row.method) == (operation, size_bytes, method);
-            self.rows.iter().find(same).map(|row| row.cpu_seconds / row.requests as f64)
+    /// Server CPU of a sealed request over that of the plain request of its operation and size.
+    fn cpu_ratio(&self, sealed: &Row) -> Option<f64> {
+        let is_plain = |row: &&Row| {
+            (row.operation, row.size_bytes, row.method) == (sealed.operation, sealed.size_bytes, Method::Plain)
         };
-        Some(of(Method::SseKms)? / of(Method::Plain)?).filter(|ratio| ratio.is_finite())
+        let plain = self.rows.iter().find(is_plain)?;
+        Some(sealed.cpu_micros_per_request() / plain.cpu_micros_per_request()).filter(|ratio| ratio.is_finite())
     }
 
     /// For programs.
@@ -95,6 +97,7 @@ impl Report {
                     "operation": row.operation.name(),
                     "size_bytes": row.size_bytes,
                     "method": row.method.name(),
+                    "audit_sync": row.audit_sync,
                     "requests": row.requests,
                     "bytes": row.bytes(),
                     "seconds": row.seconds,
@@ -105,7 +108,7 @@ impl Report {
                     "cpu_micros_per_request": row.cpu_micros_per_request(),
                     "cpu_ratio_to_plain": match row.method {
                         Method::Plain => None,
-                        Method::SseKms => self.cpu_ratio(row.operation, row.size_bytes),
+                        Method::SseKms | Method::SseKmsNoBucketKey => self.cpu_ratio(row),
                     },
                 })
             })
@@ -125,23 +128,24 @@ impl Report {
     pub(super) fn to_text(&self) -> String {
         let mut out = format!(
             "{} connections over HTTP on loopback; CPU is the server's, user and system.\n\n\
-             {:<4} {:>7}  {:<8} {:>9} {:>9} {:>11} {:>9}  CPU to plain\n",
-            self.connections, "", "size", "method", "MiB/s", "req/s", "CPU s/GiB", "µs/req"
+             {:<4} {:>7}  {:<21} {:<10} {:>9} {:>9} {:>11} {:>9}  CPU to plain\n",
+            self.connections, "", "size", "method", "audit sync", "MiB/s", "req/s", "CPU s/GiB", "µs/req"
         );
         for row in &self.rows {
             let ratio = match row.method {
                 Method::Plain => String::new(),
-                Method::SseKms => self
-                    .cpu_ratio(row.operation, row.size_bytes)
+                Method::SseKms | Method::SseKmsNoBucketKey => self
+                    .cpu_ratio(row)
                     .map(|ratio| format!("{ratio:.2} x"))
                     .unwrap_or_else(|| "too little to tell".to_owned()),
             };
             let _ = writeln!(
                 out,
-                "{:<4} {:>7}  {:<8} {:>9.1} {:>9.1} {:>11.3} {:>9.0}  {ratio}",
+                "{:<4} {:>7}  {:<21} {:<10} {:>9.1} {:>9.1} {:>11.3} {:>9.0}  {ratio}",
                 row.operation.name(),
                 bytes(row.size_bytes),
                 row.method.name(),
+                row.audit_sync,
                 row.mib_per_second(),
                 row.requests_per_second(),
                 row.cpu_seconds_per_gib(),
@@ -176,17 +180,31 @@ mod tests {
 
     #[test]
     fn ratios_compare_cpu_per_request_of_equal_rows() {
-        let mut plain = Row::new(Operation::Put, Method::Plain, 1024);
-        let mut sealed = Row::new(Operation::Put, Method::SseKms, 1024);
+        let mut plain = Row::new(Operation::Put, Method::Plain, 1024, "each");
+        let mut sealed = Row::new(Operation::Put, Method::SseKms, 1024, "each");
+        let mut each = Row::new(Operation::Put, Method::SseKmsNoBucketKey, 1024, "each");
+        let mut written = Row::new(Operation::Put, Method::SseKmsNoBucketKey, 1024, "written");
         plain.add(100, 1.0, 0.5);
         plain.add(100, 1.0, 0.5);
         sealed.add(100, 1.0, 0.55);
-        let report = Report::new(8, vec![plain, sealed]);
-        let ratio = report.cpu_ratio(Operation::Put, 1024).unwrap();
-        assert!((ratio - 1.1).abs() < 1e-9, "{ratio}");
-        assert_eq!(report.cpu_ratio(Operation::Get, 1024), None);
+        each.add(100, 1.0, 1.0);
+        written.add(100, 0.5, 0.75);
+        let report = Report::new(8, vec![plain, sealed, each, written]);
+        for (row, expected) in report.rows.iter().zip([1.0, 1.1, 2.0, 1.5]) {
+            let ratio = report.cpu_ratio(row).unwrap();
+            assert!((ratio - expected).abs() < 1e-9, "{ratio}");
+        }
+        assert_eq!(
+            report.cpu_ratio(&Row::new(Operation::Get, Method::SseKms, 1024, "each")),
+            None,
+            "nothing to compare"
+        );
         assert!(report.to_text().contains("1.10 x"));
         let json: Value = serde_json::from_str(&report.to_json()).unwrap();
         assert_eq!(json["rows"][0]["bytes"], 200 * 1024);
+        assert_eq!(
+            (&json["rows"][2]["audit_sync"], &json["rows"][3]["audit_sync"]),
+            (&json!("each"), &json!("written"))
+        );
     }
 }
