@@ -16,6 +16,7 @@ use policy::{
 };
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use store::engine::memory::MemoryStore;
 use store::{MetaStore, Table, Transaction};
 use strongroom_sse::{
@@ -82,16 +83,28 @@ impl Room {
         bucket: u8,
         object: u64,
     ) -> Result<Envelope, SseError> {
+        Ok(self.keys(cmk, user, bucket, object, true).await?.envelope().clone())
+    }
+
+    /// The keys of a new object, through a bucket key or without one.
+    pub async fn keys(
+        &self,
+        cmk: &CmkId,
+        user: &KeyUser,
+        bucket: u8,
+        object: u64,
+        bucket_key: bool,
+    ) -> Result<BodyKeys, SseError> {
         let plan = EncryptionPlan::Kms {
             cipher: DataCipher::Aes256Gcm,
             key_ref: Some(cmk.to_arn()),
             project: None,
-            bucket_key: true,
+            bucket_key,
             context: EncryptionContext::new(),
         };
         let place = Place::of(bucket);
         let (keys, _) = self.sse.begin_write(plan, place.target(object), user).await?;
-        Ok(keys.envelope().clone())
+        Ok(keys)
     }
 
     /// Opens an object.
@@ -264,6 +277,8 @@ pub struct Watched {
     pub unwraps: AtomicU64,
     pub fault: Mutex<Option<ProviderFault>>,
     pub wraps_another_key: Mutex<bool>,
+    /// How long each call takes, if it is to take any time.
+    pub pause: Mutex<Option<Duration>>,
 }
 
 impl Watched {
@@ -276,11 +291,16 @@ impl Watched {
             unwraps: AtomicU64::default(),
             fault: Mutex::default(),
             wraps_another_key: Mutex::default(),
+            pause: Mutex::default(),
         })
     }
 
     async fn take_a_while(&self, counter: &AtomicU64) -> Result<(), ProviderFault> {
         counter.fetch_add(1, Ordering::SeqCst);
+        let pause = *self.pause.lock().unwrap();
+        if let Some(pause) = pause {
+            tokio::time::sleep(pause).await;
+        }
         for _ in 0..8 {
             tokio::task::yield_now().await;
         }
