@@ -21,7 +21,7 @@ def small_disk(tmp_path):
 
 @pytest.fixture
 def server(make_server, small_disk, tmp_path):
-    # Keys that are not cached are handed out with their event, so the audit log is on another disk here.
+    # No key is used while its event cannot be written, so the audit log is on another disk here.
     server = make_server("--audit-dir", str(tmp_path / "audit"), start=False)
     on(small_disk, server).start()
     yield server
