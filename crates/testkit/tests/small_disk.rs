@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
 use std::io::ErrorKind;
-use testkit::SmallDisk;
+use strongroom_testkit::SmallDisk;
 
 fn ends_where_it_says(disk: &SmallDisk) {
     let dir = disk.path();
