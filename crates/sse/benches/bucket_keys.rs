@@ -9,7 +9,13 @@
 //! requests, and as many again for each life that begins in a longer run (docs/operations.md, "Bucket keys"). Calls to the
 //! provider are counted where it is asked.
 
-#![allow(missing_docs, dead_code, unused_imports, unreachable_pub, reason = "shared with the tests, which use all of it")]
+#![allow(
+    missing_docs,
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    reason = "shared with the tests, which use all of it"
+)]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a benchmark reports by printing")]
 #![allow(clippy::cast_precision_loss, reason = "figures for people")]
 

@@ -96,7 +96,9 @@ pub(crate) async fn run(options: &BenchOptions) -> Result<String, Failure> {
         .collect();
     let rounds = if options.quick { 1 } else { options.rounds };
     let uploads = if options.quick { 4 } else { options.uploads };
-    let progress = ProgressBar::new((SIZES.len() * Operation::ALL.len() * lanes.len()) as u64 * u64::from(rounds) + u64::from(uploads > 0));
+    let progress = ProgressBar::new(
+        (SIZES.len() * Operation::ALL.len() * lanes.len()) as u64 * u64::from(rounds) + u64::from(uploads > 0),
+    );
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}") {
         progress.set_style(style);
     }
