@@ -16,9 +16,11 @@ pub enum EventKind {
     System,
 }
 
-/// How it ended.
+/// How it ended, or that it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
+    /// A change is about to be made; another event tells how it ended.
+    Begun,
     /// Done; for key use: allowed, and the key is handed out after this event is on the log.
     Ok,
     /// Refused for want of a right.

@@ -11,7 +11,7 @@ pub struct Filter {
     pub principal: Option<String>,
     /// The operation, by our name or by its trace name; in any case.
     pub operation: Option<String>,
-    /// `ok`, `denied` or `failed`.
+    /// `begun`, `ok`, `denied` or `failed`.
     pub outcome: Option<String>,
     /// The request.
     pub request_id: Option<String>,

@@ -126,6 +126,7 @@ impl Outcome {
     /// Its name on the log.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Begun => "begun",
             Self::Ok => "ok",
             Self::Denied => "denied",
             Self::Failed => "failed",

@@ -24,28 +24,32 @@ impl KeyService {
     /// [`KmsError::PendingDeletion`], [`KmsError::ServiceManaged`] about the CMK; [`KmsError::AlreadyExists`];
     /// [`KmsError::LimitExceeded`]; [`KmsError::Unavailable`].
     pub async fn create_alias(&self, user: &KeyUser, name: &str, cmk: &CmkId) -> Result<(), KmsError> {
-        self.perform(user, Act::changing("CreateAlias").on(cmk).detail("alias", shown(name)), async {
-            let _: Authorized = self.authorize(user, Action::KmsCreateAlias, cmk)?;
-            let name = alias_name(name)?;
-            self.authorize_alias(user, Action::KmsCreateAlias, &name)?;
-            let (now, id, aliases_max) = (self.clock.now(), cmk.clone(), self.config.aliases_max as usize);
-            self.ledger
-                .change(move |catalogue| {
-                    let record = catalogue.find(&id, now).ok_or(KmsError::NotFound)?;
-                    record.admit(KeyOperation::CreateAlias)?;
-                    if catalogue.alias(&id.account, &name).is_some() {
-                        return Err(KmsError::AlreadyExists);
-                    }
-                    if catalogue.aliases_of_cmk(id.uid).count() >= aliases_max {
-                        return Err(ALIASES_FULL);
-                    }
-                    // The CMK must still be in the state that allows it.
-                    let mut transaction = touched(id.uid, record);
-                    add_alias(&mut transaction, &id.account, &name, id.uid, now);
-                    Ok(Plan::Commit(transaction, ()))
-                })
-                .await
-        })
+        self.perform_change(
+            user,
+            Act::changing("CreateAlias").on(cmk).detail("alias", shown(name)),
+            |intent| async move {
+                let _: Authorized = self.authorize(user, Action::KmsCreateAlias, cmk)?;
+                let name = alias_name(name)?;
+                self.authorize_alias(user, Action::KmsCreateAlias, &name)?;
+                let (now, id, aliases_max) = (self.clock.now(), cmk.clone(), self.config.aliases_max as usize);
+                self.ledger
+                    .change(intent, move |catalogue| {
+                        let record = catalogue.find(&id, now).ok_or(KmsError::NotFound)?;
+                        record.admit(KeyOperation::CreateAlias)?;
+                        if catalogue.alias(&id.account, &name).is_some() {
+                            return Err(KmsError::AlreadyExists);
+                        }
+                        if catalogue.aliases_of_cmk(id.uid).count() >= aliases_max {
+                            return Err(ALIASES_FULL);
+                        }
+                        // The CMK must still be in the state that allows it.
+                        let mut transaction = touched(id.uid, record);
+                        add_alias(&mut transaction, &id.account, &name, id.uid, now);
+                        Ok(Plan::Commit(transaction, ()))
+                    })
+                    .await
+            },
+        )
         .await
     }
 
@@ -57,44 +61,48 @@ impl KeyService {
     /// CMK's state says; [`KmsError::Validation`] for a CMK of another spec, as on AWS: whoever names the key by the
     /// alias counts on its cipher; [`KmsError::LimitExceeded`]; [`KmsError::Unavailable`].
     pub async fn update_alias(&self, user: &KeyUser, name: &str, cmk: &CmkId) -> Result<(), KmsError> {
-        self.perform(user, Act::changing("UpdateAlias").on(cmk).detail("alias", shown(name)), async {
-            let _: Authorized = self.authorize(user, Action::KmsUpdateAlias, cmk)?;
-            let name = alias_name(name)?;
-            self.authorize_alias(user, Action::KmsUpdateAlias, &name)?;
-            let old = self.alias_target(user, &name, Action::KmsUpdateAlias)?;
-            let (now, id, aliases_max) = (self.clock.now(), cmk.clone(), self.config.aliases_max as usize);
-            self.ledger
-                .change(move |catalogue| {
-                    let record = catalogue.find(&id, now).ok_or(KmsError::NotFound)?;
-                    record.admit(KeyOperation::UpdateAlias)?;
-                    let alias = catalogue.alias(&id.account, &name).ok_or(KmsError::NotFound)?;
-                    if alias.target != old.uid {
-                        // Pointed elsewhere since the caller was authorised: that CMK was not asked about.
-                        return Err(KmsError::NotFound);
-                    }
-                    if old.uid == id.uid {
-                        return Ok(Plan::Done(()));
-                    }
-                    let left = catalogue.find(&old, now).ok_or(KmsError::NotFound)?;
-                    if left.spec != record.spec {
-                        return Err(KmsError::Validation(
-                            "an alias is pointed only at a CMK of the same key spec".to_owned(),
-                        ));
-                    }
-                    if catalogue.aliases_of_cmk(id.uid).count() >= aliases_max {
-                        return Err(ALIASES_FULL);
-                    }
-                    let row = AliasRecord::key(&id.account, &name);
-                    let moved = AliasRecord { target: id.uid, created: alias.created, updated: now };
-                    let mut transaction = touched(id.uid, record);
-                    touch(&mut transaction, old.uid, left);
-                    transaction
-                        .expect(Expectation::Equals(Table::CmkAliases, row.clone().into(), alias.encode().into()))
-                        .put(Table::CmkAliases, row, moved.encode());
-                    Ok(Plan::Commit(transaction, ()))
-                })
-                .await
-        })
+        self.perform_change(
+            user,
+            Act::changing("UpdateAlias").on(cmk).detail("alias", shown(name)),
+            |intent| async move {
+                let _: Authorized = self.authorize(user, Action::KmsUpdateAlias, cmk)?;
+                let name = alias_name(name)?;
+                self.authorize_alias(user, Action::KmsUpdateAlias, &name)?;
+                let old = self.alias_target(user, &name, Action::KmsUpdateAlias)?;
+                let (now, id, aliases_max) = (self.clock.now(), cmk.clone(), self.config.aliases_max as usize);
+                self.ledger
+                    .change(intent, move |catalogue| {
+                        let record = catalogue.find(&id, now).ok_or(KmsError::NotFound)?;
+                        record.admit(KeyOperation::UpdateAlias)?;
+                        let alias = catalogue.alias(&id.account, &name).ok_or(KmsError::NotFound)?;
+                        if alias.target != old.uid {
+                            // Pointed elsewhere since the caller was authorised: that CMK was not asked about.
+                            return Err(KmsError::NotFound);
+                        }
+                        if old.uid == id.uid {
+                            return Ok(Plan::Done(()));
+                        }
+                        let left = catalogue.find(&old, now).ok_or(KmsError::NotFound)?;
+                        if left.spec != record.spec {
+                            return Err(KmsError::Validation(
+                                "an alias is pointed only at a CMK of the same key spec".to_owned(),
+                            ));
+                        }
+                        if catalogue.aliases_of_cmk(id.uid).count() >= aliases_max {
+                            return Err(ALIASES_FULL);
+                        }
+                        let row = AliasRecord::key(&id.account, &name);
+                        let moved = AliasRecord { target: id.uid, created: alias.created, updated: now };
+                        let mut transaction = touched(id.uid, record);
+                        touch(&mut transaction, old.uid, left);
+                        transaction
+                            .expect(Expectation::Equals(Table::CmkAliases, row.clone().into(), alias.encode().into()))
+                            .put(Table::CmkAliases, row, moved.encode());
+                        Ok(Plan::Commit(transaction, ()))
+                    })
+                    .await
+            },
+        )
         .await
     }
 
@@ -105,53 +113,58 @@ impl KeyService {
     /// [`KmsError::Denied`], [`KmsError::NotFound`], what its state says; [`KmsError::InvalidAlias`];
     /// [`KmsError::AlreadyExists`]; [`KmsError::Unavailable`].
     pub async fn rename_alias(&self, user: &KeyUser, cmk: &CmkId, name: &str) -> Result<(), KmsError> {
-        self.perform(user, Act::changing("UpdateAlias").on(cmk).detail("alias", shown(name)), async {
-            let _: Authorized = self.authorize(user, Action::KmsUpdateAlias, cmk)?;
-            let (now, id) = (self.clock.now(), cmk.clone());
-            // What the CMK itself forbids comes before the name: the default key is not renamed to anything.
-            self.ledger.read(|catalogue| {
-                catalogue.find(cmk, now).ok_or(KmsError::NotFound)?.admit(KeyOperation::UpdateAlias)
-            })?;
-            let name = alias_name(name)?;
-            let asked = self.ledger.read(|catalogue| catalogue.first_alias(id.uid).map(|(present, _)| present.clone()));
-            match &asked {
-                None => self.authorize_alias(user, Action::KmsCreateAlias, &name)?,
-                Some(present) => {
-                    self.authorize_alias(user, Action::KmsUpdateAlias, present)?;
-                    self.authorize_alias(user, Action::KmsUpdateAlias, &name)?;
+        self.perform_change(
+            user,
+            Act::changing("UpdateAlias").on(cmk).detail("alias", shown(name)),
+            |intent| async move {
+                let _: Authorized = self.authorize(user, Action::KmsUpdateAlias, cmk)?;
+                let (now, id) = (self.clock.now(), cmk.clone());
+                // What the CMK itself forbids comes before the name: the default key is not renamed to anything.
+                self.ledger.read(|catalogue| {
+                    catalogue.find(cmk, now).ok_or(KmsError::NotFound)?.admit(KeyOperation::UpdateAlias)
+                })?;
+                let name = alias_name(name)?;
+                let asked =
+                    self.ledger.read(|catalogue| catalogue.first_alias(id.uid).map(|(present, _)| present.clone()));
+                match &asked {
+                    None => self.authorize_alias(user, Action::KmsCreateAlias, &name)?,
+                    Some(present) => {
+                        self.authorize_alias(user, Action::KmsUpdateAlias, present)?;
+                        self.authorize_alias(user, Action::KmsUpdateAlias, &name)?;
+                    }
                 }
-            }
-            self.ledger
-                .change(move |catalogue| {
-                    let record = catalogue.find(&id, now).ok_or(KmsError::NotFound)?;
-                    record.admit(KeyOperation::UpdateAlias)?;
-                    let first = catalogue.first_alias(id.uid);
-                    if first.map(|(present, _)| present) != asked.as_ref() {
-                        // Renamed since the caller was authorised: that alias was not asked about.
-                        return Err(KmsError::Conflict("the CMK's alias is being changed"));
-                    }
-                    if first.is_some_and(|(present, _)| *present == name) {
-                        return Ok(Plan::Done(()));
-                    }
-                    if catalogue.alias(&id.account, &name).is_some() {
-                        return Err(KmsError::AlreadyExists);
-                    }
-                    let mut transaction = touched(id.uid, record);
-                    let created = first.map_or(now, |(_, alias)| alias.created);
-                    if let Some((present, alias)) = first {
-                        remove_alias(&mut transaction, &id.account, present, alias);
-                    }
-                    let row = AliasRecord::key(&id.account, &name);
-                    let renamed = AliasRecord { target: id.uid, created, updated: now };
-                    transaction.expect(Expectation::Absent(Table::CmkAliases, row.clone().into())).put(
-                        Table::CmkAliases,
-                        row,
-                        renamed.encode(),
-                    );
-                    Ok(Plan::Commit(transaction, ()))
-                })
-                .await
-        })
+                self.ledger
+                    .change(intent, move |catalogue| {
+                        let record = catalogue.find(&id, now).ok_or(KmsError::NotFound)?;
+                        record.admit(KeyOperation::UpdateAlias)?;
+                        let first = catalogue.first_alias(id.uid);
+                        if first.map(|(present, _)| present) != asked.as_ref() {
+                            // Renamed since the caller was authorised: that alias was not asked about.
+                            return Err(KmsError::Conflict("the CMK's alias is being changed"));
+                        }
+                        if first.is_some_and(|(present, _)| *present == name) {
+                            return Ok(Plan::Done(()));
+                        }
+                        if catalogue.alias(&id.account, &name).is_some() {
+                            return Err(KmsError::AlreadyExists);
+                        }
+                        let mut transaction = touched(id.uid, record);
+                        let created = first.map_or(now, |(_, alias)| alias.created);
+                        if let Some((present, alias)) = first {
+                            remove_alias(&mut transaction, &id.account, present, alias);
+                        }
+                        let row = AliasRecord::key(&id.account, &name);
+                        let renamed = AliasRecord { target: id.uid, created, updated: now };
+                        transaction.expect(Expectation::Absent(Table::CmkAliases, row.clone().into())).put(
+                            Table::CmkAliases,
+                            row,
+                            renamed.encode(),
+                        );
+                        Ok(Plan::Commit(transaction, ()))
+                    })
+                    .await
+            },
+        )
         .await
     }
 
@@ -169,14 +182,14 @@ impl KeyService {
             Some(cmk) => act.on(cmk),
             None => act,
         };
-        self.perform(user, act, async {
+        self.perform_change(user, act, |intent| async move {
             account_of(user)?;
             let name = alias_name(name)?;
             let target = self.alias_target(user, &name, Action::KmsDeleteAlias)?;
             self.authorize_alias(user, Action::KmsDeleteAlias, &name)?;
             let now = self.clock.now();
             self.ledger
-                .change(move |catalogue| {
+                .change(intent, move |catalogue| {
                     let alias = catalogue.alias(&target.account, &name).ok_or(KmsError::NotFound)?;
                     if alias.target != target.uid {
                         // Pointed elsewhere since the caller was authorised: that CMK was not asked about.

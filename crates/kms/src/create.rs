@@ -2,6 +2,7 @@
 
 use crate::aliases::{add_alias, alias_name};
 use crate::catalogue::Catalogue;
+use crate::intent::Intent;
 use crate::key_policy::acceptable;
 use crate::ledger::Plan;
 use crate::provider::{KeyProvider, KeySpec, NewVersion, ProviderName, VersionRef};
@@ -85,11 +86,12 @@ impl KeyService {
         if let Some(alias) = &wanted.alias {
             act = act.detail("alias", alias);
         }
-        self.perform(user, act, self.create_unrecorded(user, &id, &wanted)).await
+        self.perform_change(user, act, |intent| self.create_unrecorded(intent, user, &id, &wanted)).await
     }
 
     async fn create_unrecorded(
         &self,
+        intent: Intent,
         user: &KeyUser,
         id: &CmkId,
         wanted: &CreateCmk,
@@ -127,7 +129,7 @@ impl KeyService {
             }
             Ok(Plan::Commit(transaction, stored.clone()))
         };
-        let _: CmkId = self.make_and_store(id, record, existing, plan).await?;
+        let _: CmkId = self.make_and_store(intent, id, record, existing, plan).await?;
         let now = self.clock.now();
         self.ledger.read(|catalogue| {
             catalogue.find(id, now).map(|record| catalogue.describe(id.uid, record)).ok_or(KmsError::NotFound)
@@ -182,6 +184,7 @@ impl KeyService {
     /// even if the caller goes away, so that no provider keeps a key that nobody knows of.
     pub(crate) async fn make_and_store(
         &self,
+        mut intent: Intent,
         id: &CmkId,
         record: CmkRecord,
         existing: Option<String>,
@@ -189,12 +192,12 @@ impl KeyService {
     ) -> Result<CmkId, KmsError> {
         let id = id.clone();
         self.to_its_end(|service| async move {
-            let new = service.make(&id, record, existing.as_deref()).await?;
+            let new = service.make(&mut intent, &id, record, existing.as_deref()).await?;
             let planned = Arc::clone(&new);
             let provider = Arc::clone(service.provider(&new.record.provider)?);
             let result = service
                 .ledger
-                .change(move |catalogue| {
+                .change(intent, move |catalogue| {
                     if planned.existing {
                         planned.check_unheld(catalogue, &*provider)?;
                     }
@@ -212,7 +215,13 @@ impl KeyService {
     }
 
     /// Has the provider make the first version, unless the material comes from outside.
-    async fn make(&self, id: &CmkId, mut record: CmkRecord, existing: Option<&str>) -> Result<Arc<NewCmk>, KmsError> {
+    async fn make(
+        &self,
+        intent: &mut Intent,
+        id: &CmkId,
+        mut record: CmkRecord,
+        existing: Option<&str>,
+    ) -> Result<Arc<NewCmk>, KmsError> {
         let uid = id.uid;
         let provider = self.providers.get(&record.provider).ok_or_else(|| {
             KmsError::Validation(format!("there is no key provider `{}` here", record.provider.as_str()))
@@ -234,6 +243,7 @@ impl KeyService {
             return Ok(Arc::new(NewCmk { uid, record, version: None, existing: false }));
         }
         let wanted = NewVersion { uid, version: record.current_version, spec: record.spec, existing };
+        intent.announce().await?;
         let reference = provider.create_version(wanted).await.map_err(made_nothing)?;
         let mut material_id = [0; 32];
         self.entropy.fill(&mut material_id);

@@ -4,7 +4,7 @@
 use crate::grant::{bare_name, check, facts_of, shown};
 use crate::material::Version;
 use crate::record::GrantId;
-use crate::trail::{Act, Group};
+use crate::trail::Act;
 use crate::{Ciphertext, CmkId, EncryptionContext, KeyOperation, KeyService, KeyUser, KmsError, NewGrant};
 use crypto::KeyRole;
 use policy::{Action, Authorized};
@@ -144,9 +144,9 @@ impl KeyService {
     ) -> Result<Encrypted, KmsError> {
         let act = Act::using("Encrypt").on(cmk).with(context);
         let begun = self
-            .within_rate(user, Group::Use)
-            .and_then(|()| within("the plaintext", plaintext.len(), PLAINTEXT_BYTES_MAX))
-            .and_then(|()| self.begin_wrap(user, cmk, Action::KmsEncrypt, context));
+            .within_rate(user, &act)
+            .and_then(|()| self.charged(user, &act, self.begin_wrap(user, cmk, Action::KmsEncrypt, context)))
+            .and_then(|version| within("the plaintext", plaintext.len(), PLAINTEXT_BYTES_MAX).map(|()| version));
         let version = match begun {
             Ok(version) => version,
             Err(error) => return self.recorded(user, act, Err(error)).await,
@@ -164,15 +164,18 @@ impl KeyService {
     pub async fn decrypt(&self, user: &KeyUser, source: Source<'_>) -> Result<Decrypted, KmsError> {
         let cmk = self.source_cmk(&source);
         let act = Act::using("Decrypt").with(source.context);
-        let rate = self.within_rate(user, Group::Use);
+        let rate = self.within_rate(user, &act);
         let (cmk, act) = match &cmk {
             Some(cmk) => (cmk, act.on(cmk)),
             None => {
                 let act = act.detail("key", source.ciphertext.cmk_uid().to_uuid());
-                return self.recorded(user, act, rate.and(Err(KmsError::Denied))).await;
+                let denied = rate.and_then(|()| self.charged(user, &act, Err(KmsError::Denied)));
+                return self.recorded(user, act, denied).await;
             }
         };
-        let version = match rate.and_then(|()| self.begin_unwrap(user, cmk, Action::KmsDecrypt, &source)) {
+        let begun =
+            rate.and_then(|()| self.charged(user, &act, self.begin_unwrap(user, cmk, Action::KmsDecrypt, &source)));
+        let version = match begun {
             Ok(version) => version,
             Err(error) => return self.recorded(user, act, Err(error)).await,
         };
@@ -206,7 +209,7 @@ impl KeyService {
         for (key, value) in source.context.iter() {
             act = act.detail("sourceContext", format_args!("{key}={value}"));
         }
-        let begun = self.within_rate(user, Group::Use).and_then(|()| {
+        let begin = || {
             let cmk = cmk.as_ref().ok_or(KmsError::Denied)?;
             // Both rights are asked for before anything is told of either CMK's ciphertexts.
             let same = Some(cmk.uid == destination.uid);
@@ -215,7 +218,8 @@ impl KeyService {
             let _ = (from?, to?);
             let to = self.current(destination)?;
             Ok((cmk, self.version_of(cmk, source.ciphertext)?, to))
-        });
+        };
+        let begun = self.within_rate(user, &act).and_then(|()| self.charged(user, &act, begin()));
         let (cmk, from, to) = match begun {
             Ok(begun) => begun,
             Err(error) => return self.recorded(user, act, Err(error)).await,
@@ -246,9 +250,9 @@ impl KeyService {
         let action = if show { Action::KmsGenerateDataKey } else { Action::KmsGenerateDataKeyWithoutPlaintext };
         let act = Act::of(action).on(cmk).with(context).detail("bytes", bytes);
         let begun = self
-            .within_rate(user, Group::Use)
-            .and_then(|()| within("the data key", bytes, DATA_KEY_BYTES_MAX))
-            .and_then(|()| self.begin_wrap(user, cmk, action, context));
+            .within_rate(user, &act)
+            .and_then(|()| self.charged(user, &act, self.begin_wrap(user, cmk, action, context)))
+            .and_then(|version| within("the data key", bytes, DATA_KEY_BYTES_MAX).map(|()| version));
         let version = match begun {
             Ok(version) => version,
             Err(error) => return self.recorded(user, act, Err(error)).await,

@@ -3,6 +3,7 @@
 use crate::aliases::add_alias;
 use crate::catalogue::Catalogue;
 use crate::create::{NewCmk, new_uid};
+use crate::intent::Intent;
 use crate::ledger::Plan;
 use crate::record::CmkRecord;
 use crate::service::account_of;
@@ -29,14 +30,20 @@ impl KeyService {
         let uid = new_uid(&*self.entropy);
         let id = CmkId { region: self.region.clone(), account: account.clone(), number: number.clone(), uid };
         let act = Act::changing("CreateDefaultKey").on(&id);
-        match self.make_default_key(user, action, &id).await {
+        match self.make_default_key(self.intent(user, &act), user, action, &id).await {
             // Somebody else was faster, and has put it on record.
             Ok(other) if other != id => Ok(other),
             result => self.recorded(user, act, result).await,
         }
     }
 
-    async fn make_default_key(&self, user: &KeyUser, action: Action, id: &CmkId) -> Result<CmkId, KmsError> {
+    async fn make_default_key(
+        &self,
+        intent: Intent,
+        user: &KeyUser,
+        action: Action,
+        id: &CmkId,
+    ) -> Result<CmkId, KmsError> {
         let _: Authorized = self.authorize(user, action, id)?;
         let record = CmkRecord {
             description: "default key for objects".to_owned(),
@@ -53,7 +60,7 @@ impl KeyService {
             }
             Ok(Plan::Commit(transaction, wanted.clone()))
         };
-        self.make_and_store(id, record, None, plan).await
+        self.make_and_store(intent, id, record, None, plan).await
     }
 }
 

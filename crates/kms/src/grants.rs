@@ -4,6 +4,7 @@ use crate::grant::{
     GrantDescription, GrantMade, GrantRef, NewGrant, TOKEN_BYTES, TOKEN_FORMAT, account_in, bare_name, check, facts_of,
     made, refused, repeated, shown, uid_text,
 };
+use crate::intent::Intent;
 use crate::ledger::Plan;
 use crate::lifecycle::touched;
 use crate::record::{GrantId, GrantRecord};
@@ -45,7 +46,7 @@ impl KeyService {
             .detail("grantId", id.to_hex())
             .detail("grantee", shown(&grant.grantee))
             .detail("operations", shown(&operations.join(",")));
-        self.perform(user, act, async {
+        self.perform_change(user, act, |intent| async move {
             let _: Authorized =
                 self.authorize_with(user, Action::KmsCreateGrant, cmk, facts_of(&grant, &operations))?;
             let (now, place, grants_max) = (self.clock.now(), cmk.clone(), self.config.grants_max as usize);
@@ -54,7 +55,7 @@ impl KeyService {
             })?;
             check(id, &grant)?;
             self.ledger
-                .change(move |catalogue| {
+                .change(intent, move |catalogue| {
                     let record = catalogue.find(&place, now).ok_or(KmsError::NotFound)?;
                     record.admit(KeyOperation::CreateGrant)?;
                     if let Some((id, present)) = repeated(catalogue.grants_of(place.uid), &wanted) {
@@ -149,10 +150,14 @@ impl KeyService {
     /// # Errors
     /// [`KmsError::Denied`], [`KmsError::NotFound`], [`KmsError::InvalidGrantId`].
     pub async fn revoke_grant(&self, user: &KeyUser, cmk: &CmkId, id: &str) -> Result<(), KmsError> {
-        self.perform(user, Act::changing("RevokeGrant").on(cmk).detail("grantId", shown(id)), async {
-            let _: Authorized = self.authorize(user, Action::KmsRevokeGrant, cmk)?;
-            self.end_grant(cmk, GrantId::parse(id)).await
-        })
+        self.perform_change(
+            user,
+            Act::changing("RevokeGrant").on(cmk).detail("grantId", shown(id)),
+            |intent| async move {
+                let _: Authorized = self.authorize(user, Action::KmsRevokeGrant, cmk)?;
+                self.end_grant(intent, cmk, GrantId::parse(id)).await
+            },
+        )
         .await
     }
 
@@ -172,9 +177,10 @@ impl KeyService {
             Err(error) => return self.perform(user, act, async { Err(error) }).await,
         };
         let shown = id.map(GrantId::to_hex).unwrap_or_default();
-        self.perform(user, act.on(&cmk).detail("grantId", shown), async {
-            self.authorize_retire(user, &cmk, id)?;
-            self.end_grant(&cmk, id).await
+        let cmk = &cmk;
+        self.perform_change(user, act.on(cmk).detail("grantId", shown), |intent| async move {
+            self.authorize_retire(user, cmk, id)?;
+            self.end_grant(intent, cmk, id).await
         })
         .await
     }
@@ -213,10 +219,10 @@ impl KeyService {
         KeyGrant::new(id, &issuer, Some(&issuer), &[Action::KmsRetireGrant], None).ok().map(Arc::new)
     }
 
-    async fn end_grant(&self, cmk: &CmkId, id: Option<GrantId>) -> Result<(), KmsError> {
+    async fn end_grant(&self, intent: Intent, cmk: &CmkId, id: Option<GrantId>) -> Result<(), KmsError> {
         let (now, place) = (self.clock.now(), cmk.clone());
         self.ledger
-            .change(move |catalogue| {
+            .change(intent, move |catalogue| {
                 let record = catalogue.find(&place, now).ok_or(KmsError::NotFound)?;
                 record.admit(KeyOperation::EndGrant)?;
                 let id = id.ok_or(KmsError::InvalidGrantId)?;

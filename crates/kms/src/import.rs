@@ -8,6 +8,7 @@
 //! ```
 
 use crate::import_pairs::blocking;
+use crate::intent::Intent;
 use crate::ledger::Plan;
 use crate::lifecycle::unchanged;
 use crate::material::failed;
@@ -134,7 +135,7 @@ impl KeyService {
     ) -> Result<String, KmsError> {
         let act = Act::changing("ImportKeyMaterial").on(cmk);
         let act = act.detail("expires", expires.map_or_else(|| "never".to_owned(), |at| at.as_secs().to_string()));
-        self.perform(user, act, async {
+        self.perform_change(user, act, |intent| async move {
             let end = expires.map(|at| at.as_secs().to_string());
             let model = if end.is_some() { "KEY_MATERIAL_EXPIRES" } else { "KEY_MATERIAL_DOES_NOT_EXPIRE" };
             let mut facts: Facts<'_> = vec![(ConditionKey::ExpirationModel, model)];
@@ -155,8 +156,10 @@ impl KeyService {
                 return Err(KmsError::Validation(format!("the key material has {is} bytes; this CMK takes {wanted}")));
             }
             let cmk = cmk.clone();
-            self.to_its_end(|service| async move { service.take_in(&cmk, spec, &provider, &material, expires).await })
-                .await
+            self.to_its_end(|service| async move {
+                service.take_in(intent, &cmk, spec, &provider, &material, expires).await
+            })
+            .await
         })
         .await
     }
@@ -181,6 +184,7 @@ impl KeyService {
 
     async fn take_in(
         &self,
+        mut intent: Intent,
         cmk: &CmkId,
         spec: KeySpec,
         provider: &ProviderName,
@@ -199,6 +203,7 @@ impl KeyService {
         let (reference, fresh) = match present {
             Some(reference) => (reference, false),
             None => {
+                intent.announce().await?;
                 let wanted = NewVersion { uid, version: VERSION, spec, existing: None };
                 let made = keeper.import_version(wanted, material).await;
                 (made.map_err(|fault| failed(provider, uid, fault))?, true)
@@ -218,7 +223,7 @@ impl KeyService {
         let (id, named) = (cmk.clone(), version.material_id(uid, VERSION));
         let stored = self
             .ledger
-            .change(move |catalogue| {
+            .change(intent, move |catalogue| {
                 let record = catalogue.find(&id, now).ok_or(KmsError::NotFound)?;
                 record.admit(KeyOperation::Import)?;
                 let found = catalogue.version(id.uid, VERSION);
@@ -258,13 +263,13 @@ impl KeyService {
     /// # Errors
     /// [`KmsError::Denied`], [`KmsError::NotFound`], what its state says; [`KmsError::Unsupported`].
     pub async fn delete_imported_material(&self, user: &KeyUser, cmk: &CmkId) -> Result<(), KmsError> {
-        self.perform(user, Act::changing("DeleteImportedKeyMaterial").on(cmk), async {
+        self.perform_change(user, Act::changing("DeleteImportedKeyMaterial").on(cmk), |intent| async move {
             let _: Authorized = self.authorize(user, Action::KmsDeleteImportedKeyMaterial, cmk)?;
             let now = self.clock.now();
             self.ledger.read(|catalogue| {
                 catalogue.find(cmk, now).ok_or(KmsError::NotFound)?.admit(KeyOperation::DeleteMaterial)
             })?;
-            self.drop_material(cmk, None).await.map(drop)
+            self.drop_material(intent, cmk, None).await.map(drop)
         })
         .await
     }
@@ -288,8 +293,9 @@ impl KeyService {
         });
         let mut expired = Vec::new();
         for cmk in due {
-            self.recorded_job("expiry", &cmk, Act::changing("DeleteExpiredKeyMaterial").on(&cmk), None).await?;
-            if self.drop_material(&cmk, Some(now)).await? {
+            let act = Act::changing("DeleteExpiredKeyMaterial").on(&cmk);
+            let intent = self.recorded_job("expiry", &cmk, act, None).await?;
+            if self.drop_material(intent, &cmk, Some(now)).await? {
                 tracing::warn!(cmk = cmk.to_obs(), "imported key material has expired and was deleted");
                 expired.push(cmk);
             }
@@ -302,16 +308,26 @@ impl KeyService {
     ///
     /// A provider that does not destroy it then is not asked again: the log says what is still there, and where, for the
     /// operator to remove.
-    async fn drop_material(&self, cmk: &CmkId, expired_at: Option<Timestamp>) -> Result<bool, KmsError> {
+    async fn drop_material(
+        &self,
+        intent: Intent,
+        cmk: &CmkId,
+        expired_at: Option<Timestamp>,
+    ) -> Result<bool, KmsError> {
         let cmk = cmk.clone();
-        self.to_its_end(|service| async move { service.drop_material_now(&cmk, expired_at).await }).await
+        self.to_its_end(|service| async move { service.drop_material_now(intent, &cmk, expired_at).await }).await
     }
 
-    async fn drop_material_now(&self, cmk: &CmkId, expired_at: Option<Timestamp>) -> Result<bool, KmsError> {
+    async fn drop_material_now(
+        &self,
+        intent: Intent,
+        cmk: &CmkId,
+        expired_at: Option<Timestamp>,
+    ) -> Result<bool, KmsError> {
         let (id, now) = (cmk.clone(), self.clock.now());
         let removed = self
             .ledger
-            .change(move |catalogue| {
+            .change(intent, move |catalogue| {
                 let record = catalogue.find(&id, now).ok_or(KmsError::NotFound)?;
                 let kept = |version: &CmkVersionRecord| expired_at.is_some_and(|at| version.has_material(at));
                 let found = catalogue.version(id.uid, VERSION);

@@ -23,7 +23,7 @@ impl KeyService {
             details.into_iter().fold(Act::changing(operation).on(cmk), |act, (name, value)| act.detail(name, value));
         match user {
             Some(user) => Ok(self.audit.record(self.event(user, &act, error)).await?),
-            None => self.recorded_job("rewrap", cmk, act, error).await,
+            None => self.recorded_job("rewrap", cmk, act, error).await.map(drop),
         }
     }
 

@@ -56,7 +56,7 @@ impl KeyService {
         bypass_lockout_check: bool,
     ) -> Result<(), KmsError> {
         let act = Act::changing("PutKeyPolicy").on(cmk).detail("bypassLockoutCheck", bypass_lockout_check);
-        self.perform(user, act, async {
+        self.perform_change(user, act, |intent| async move {
             let facts = vec![(ConditionKey::BypassPolicyLockoutSafetyCheck, flag(bypass_lockout_check))];
             let _: Authorized = self.authorize_with(user, Action::KmsPutKeyPolicy, cmk, facts)?;
             let now = self.clock.now();
@@ -66,7 +66,7 @@ impl KeyService {
             let standing = self.standing(cmk).ok_or(KmsError::NotFound)?;
             acceptable(user, cmk, Some(&standing), policy, bypass_lockout_check)?;
             let policy: Arc<str> = policy.into();
-            self.alter(cmk, KeyOperation::PutKeyPolicy, move |record, _| {
+            self.alter(intent, cmk, KeyOperation::PutKeyPolicy, move |record, _| {
                 record.policy = Some(Arc::clone(&policy));
                 Ok(())
             })

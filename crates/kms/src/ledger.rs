@@ -6,6 +6,7 @@
 
 use crate::KmsError;
 use crate::catalogue::Catalogue;
+use crate::intent::Intent;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use store::{Change, CommitError, MetaStore, Transaction};
 
@@ -59,23 +60,25 @@ impl Ledger {
         look(&self.catalogue.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Plans a change on the present catalogue, commits it and applies it; on a conflict with another writer of the
+    /// Plans a change on the present catalogue, announces it, commits it and applies it; on a conflict with another writer of the
     /// store, reads the catalogue again and plans anew.
     ///
     /// Runs to its end even if the caller goes away: a change that the store has made must be seen by memory, or a CMK
     /// disabled by a client that hung up would stay usable.
     pub(crate) async fn change<T: Send + 'static>(
         self: &Arc<Self>,
+        intent: Intent,
         plan: impl Fn(&Catalogue) -> Result<Plan<T>, KmsError> + Send + 'static,
     ) -> Result<T, KmsError> {
         let ledger = Arc::clone(self);
-        tokio::spawn(async move { ledger.change_in_turn(plan).await })
+        tokio::spawn(async move { ledger.change_in_turn(intent, plan).await })
             .await
             .unwrap_or_else(|e| Err(KmsError::Unavailable(format!("the change did not end: {e}"))))
     }
 
     async fn change_in_turn<T: Send>(
         &self,
+        mut intent: Intent,
         plan: impl Fn(&Catalogue) -> Result<Plan<T>, KmsError> + Send,
     ) -> Result<T, KmsError> {
         let _turn = self.writer.lock().await;
@@ -86,6 +89,7 @@ impl Ledger {
             };
             let changes = transaction.changes.clone();
             self.vet.get().map_or(Ok(()), |vet| vet(&changes))?;
+            intent.announce().await?;
             match self.store.commit(transaction).await {
                 Ok(()) => {
                     self.catalogue.write().unwrap_or_else(PoisonError::into_inner).apply(&changes)?;

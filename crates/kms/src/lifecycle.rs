@@ -2,6 +2,7 @@
 //! with expectations about every row it rests on, and is seen only then.
 
 use crate::catalogue::Catalogue;
+use crate::intent::Intent;
 use crate::ledger::Plan;
 use crate::provider::VersionRef;
 use crate::record::{AliasRecord, CmkRecord, CmkVersionRecord, GrantRecord};
@@ -22,9 +23,9 @@ impl KeyService {
     /// # Errors
     /// [`KmsError::Denied`], [`KmsError::NotFound`], then what `state.rs` says; [`KmsError::Unavailable`].
     pub async fn enable(&self, user: &KeyUser, cmk: &CmkId) -> Result<(), KmsError> {
-        self.perform(user, Act::changing("EnableKey").on(cmk), async {
+        self.perform_change(user, Act::changing("EnableKey").on(cmk), |intent| async move {
             let _: Authorized = self.authorize(user, Action::KmsEnableKey, cmk)?;
-            self.alter(cmk, KeyOperation::Enable, |record, _| {
+            self.alter(intent, cmk, KeyOperation::Enable, |record, _| {
                 record.state = KeyState::Enabled;
                 Ok(())
             })
@@ -38,9 +39,9 @@ impl KeyService {
     /// # Errors
     /// As [`KeyService::enable`].
     pub async fn disable(&self, user: &KeyUser, cmk: &CmkId) -> Result<(), KmsError> {
-        self.perform(user, Act::changing("DisableKey").on(cmk), async {
+        self.perform_change(user, Act::changing("DisableKey").on(cmk), |intent| async move {
             let _: Authorized = self.authorize(user, Action::KmsDisableKey, cmk)?;
-            self.alter(cmk, KeyOperation::Disable, |record, _| {
+            self.alter(intent, cmk, KeyOperation::Disable, |record, _| {
                 record.state = KeyState::Disabled;
                 Ok(())
             })
@@ -64,7 +65,7 @@ impl KeyService {
         force: bool,
     ) -> Result<Timestamp, KmsError> {
         let act = Act::changing("ScheduleKeyDeletion").on(cmk).detail("days", days).detail("force", force);
-        self.perform(user, act, async {
+        self.perform_change(user, act, |intent| async move {
             let text = days.to_string();
             let facts = vec![(ConditionKey::PendingWindowInDays, text.as_str())];
             let _: Authorized = self.authorize_with(user, Action::KmsScheduleKeyDeletion, cmk, facts)?;
@@ -84,7 +85,7 @@ impl KeyService {
                 }
             }
             let delete_at = now.plus_millis(u64::from(days) * DAY_MILLIS);
-            self.alter(cmk, KeyOperation::ScheduleDeletion, move |record, _| {
+            self.alter(intent, cmk, KeyOperation::ScheduleDeletion, move |record, _| {
                 record.state = KeyState::PendingDeletion { delete_at };
                 record.deletion_forced = force;
                 Ok(())
@@ -101,10 +102,10 @@ impl KeyService {
     /// # Errors
     /// As [`KeyService::enable`]; [`KmsError::NotPendingDeletion`].
     pub async fn cancel_deletion(&self, user: &KeyUser, cmk: &CmkId) -> Result<(), KmsError> {
-        self.perform(user, Act::changing("CancelKeyDeletion").on(cmk), async {
+        self.perform_change(user, Act::changing("CancelKeyDeletion").on(cmk), |intent| async move {
             let _: Authorized = self.authorize(user, Action::KmsCancelKeyDeletion, cmk)?;
             let (uid, now) = (cmk.uid, self.clock.now());
-            self.alter(cmk, KeyOperation::CancelDeletion, move |record, catalogue| {
+            self.alter(intent, cmk, KeyOperation::CancelDeletion, move |record, catalogue| {
                 record.state = match catalogue.version(uid, record.current_version) {
                     Some(version) if version.has_material(now) => KeyState::Disabled,
                     _ if record.origin == Origin::External => KeyState::PendingImport,
@@ -135,11 +136,11 @@ impl KeyService {
             if !forced && self.postponed(&id, now).await? {
                 continue;
             }
-            self.recorded_job("purge", &id, Act::changing("DeleteKey").on(&id), None).await?;
+            let intent = self.recorded_job("purge", &id, Act::changing("DeleteKey").on(&id), None).await?;
             let uid = id.uid;
             let removed = self
                 .ledger
-                .change(move |catalogue| {
+                .change(intent, move |catalogue| {
                     Ok(match catalogue.due(now).find(|(candidate, _)| *candidate == uid) {
                         Some((_, record)) => {
                             Plan::Commit(removal(catalogue, uid, record), Some(versions(catalogue, uid, record)))
@@ -172,9 +173,9 @@ impl KeyService {
         };
         let (uid, delete_at) = (id.uid, now.plus_millis(DAY_MILLIS));
         let act = Act::changing("DeleteKey").on(id).detail("postponed_to", delete_at.as_millis());
-        self.recorded_job("purge", id, act, Some(&why)).await?;
+        let intent = self.recorded_job("purge", id, act, Some(&why)).await?;
         self.ledger
-            .change(move |catalogue| {
+            .change(intent, move |catalogue| {
                 let Some((_, record)) = catalogue.due(now).find(|(candidate, _)| *candidate == uid) else {
                     return Ok(Plan::Done(()));
                 };
@@ -217,13 +218,14 @@ impl KeyService {
     /// Changes a CMK's record, if the operation is allowed in its state and the change changes anything.
     pub(crate) async fn alter(
         &self,
+        intent: Intent,
         cmk: &CmkId,
         operation: KeyOperation,
         change: impl Fn(&mut CmkRecord, &Catalogue) -> Result<(), KmsError> + Send + 'static,
     ) -> Result<(), KmsError> {
         let (id, now) = (cmk.clone(), self.clock.now());
         self.ledger
-            .change(move |catalogue| {
+            .change(intent, move |catalogue| {
                 let old = catalogue.find(&id, now).ok_or(KmsError::NotFound)?;
                 old.admit(operation)?;
                 let mut new = old.clone();

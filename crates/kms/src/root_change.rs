@@ -17,6 +17,7 @@
 //! by [`vet`]. Both rest on there being one server on a data directory, which its lock ensures.
 
 use crate::embedded::material_binding;
+use crate::intent::Intent;
 use crate::internal::row_binding;
 use crate::ledger::Vet;
 use crate::record::{CmkVersionRecord, InternalKeyRecord};
@@ -106,17 +107,21 @@ impl KeyService {
         self.root.set_keeper(keeper);
     }
 
-    /// Runs an operation on the key store as a whole and puts it on record, refused or not, before it is answered.
+    /// Runs an operation on the key store as a whole and puts it on record, refused or not, before it is answered. What
+    /// changes something announces its intent before.
     ///
     /// # Errors
     /// Those of the operation; [`KmsError::AuditUnavailable`].
-    pub async fn on_record<T>(
+    pub async fn on_record<T, F>(
         &self,
         user: &KeyUser,
         operation: &'static str,
-        work: impl Future<Output = Result<T, KmsError>> + Send,
-    ) -> Result<T, KmsError> {
-        self.perform(user, Act::changing(operation), work).await
+        work: impl FnOnce(Intent) -> F,
+    ) -> Result<T, KmsError>
+    where
+        F: Future<Output = Result<T, KmsError>> + Send,
+    {
+        self.perform_change(user, Act::changing(operation), work).await
     }
 
     /// Changes the root key. Whether the caller may is decided by whoever calls this. Runs to its end even if the caller

@@ -1,5 +1,6 @@
 //! Rotation: new versions of a CMK by schedule or on demand. Old versions open what they wrapped, and never wrap.
 
+use crate::intent::Intent;
 use crate::ledger::Plan;
 use crate::lifecycle::unchanged;
 use crate::material::failed;
@@ -67,7 +68,7 @@ impl KeyService {
     pub async fn enable_rotation(&self, user: &KeyUser, cmk: &CmkId, days: Option<u32>) -> Result<(), KmsError> {
         let shown = days.map_or_else(|| "as before".to_owned(), |days| days.to_string());
         let act = Act::changing("EnableKeyRotation").on(cmk).detail("days", shown);
-        self.perform(user, act, async {
+        self.perform_change(user, act, |intent| async move {
             let text = days.map(|days| days.to_string());
             let facts = text.iter().map(|days| (ConditionKey::RotationPeriodInDays, days.as_str())).collect();
             let _: Authorized = self.authorize_with(user, Action::KmsEnableKeyRotation, cmk, facts)?;
@@ -77,7 +78,7 @@ impl KeyService {
                 )));
             }
             let now = self.clock.now();
-            self.alter(cmk, KeyOperation::SetRotation, move |record, _| {
+            self.alter(intent, cmk, KeyOperation::SetRotation, move |record, _| {
                 let period_days = days.unwrap_or_else(|| record.period_days());
                 if record.rotation.is_none_or(|set| set.period_days != period_days) {
                     record.rotation = Some(RotationSchedule { period_days, next: after(now, period_days) });
@@ -94,9 +95,9 @@ impl KeyService {
     /// # Errors
     /// As [`KeyService::enable_rotation`].
     pub async fn disable_rotation(&self, user: &KeyUser, cmk: &CmkId) -> Result<(), KmsError> {
-        self.perform(user, Act::changing("DisableKeyRotation").on(cmk), async {
+        self.perform_change(user, Act::changing("DisableKeyRotation").on(cmk), |intent| async move {
             let _: Authorized = self.authorize(user, Action::KmsDisableKeyRotation, cmk)?;
-            self.alter(cmk, KeyOperation::SetRotation, |record, _| {
+            self.alter(intent, cmk, KeyOperation::SetRotation, |record, _| {
                 record.last_period_days = record.rotation.map_or(record.last_period_days, |set| set.period_days);
                 record.rotation = None;
                 Ok(())
@@ -174,12 +175,12 @@ impl KeyService {
     /// [`KmsError::Unavailable`].
     pub async fn rotate(&self, user: &KeyUser, cmk: &CmkId) -> Result<u32, KmsError> {
         let act = Act::changing("RotateKeyOnDemand").on(cmk);
-        let kept = self.keep(user, &act);
+        let (kept, intent) = (self.keep(user, &act), self.intent(user, &act));
         let rotated = match self
-            .within_rate(user, act.group)
-            .and_then(|()| self.authorize(user, Action::KmsRotateKeyOnDemand, cmk))
+            .within_rate(user, &act)
+            .and_then(|()| self.charged(user, &act, self.authorize(user, Action::KmsRotateKeyOnDemand, cmk)))
         {
-            Ok(_) => self.new_version(cmk, VersionCause::OnDemand).await,
+            Ok(_) => self.new_version(intent, cmk, VersionCause::OnDemand).await,
             Err(error) => Err(error),
         };
         let act = match &rotated {
@@ -228,8 +229,8 @@ impl KeyService {
 
     async fn rotate_by_job(&self, cmk: &CmkId) -> Result<Option<u32>, KmsError> {
         let act = Act::changing("RotateKey").on(cmk);
-        self.recorded_job("rotation", cmk, act.clone(), None).await?;
-        match self.new_version(cmk, VersionCause::Scheduled).await {
+        let intent = self.recorded_job("rotation", cmk, act.clone(), None).await?;
+        match self.new_version(intent, cmk, VersionCause::Scheduled).await {
             Ok((version, _)) => {
                 tracing::info!(cmk = cmk.to_obs(), version, "a CMK was rotated");
                 Ok(Some(version))
@@ -246,7 +247,9 @@ impl KeyService {
     /// A date further away than the period was set while the clock was ahead: it is counted from now instead.
     async fn date_anew(&self, cmk: &CmkId) -> Result<(), KmsError> {
         let now = self.clock.now();
-        self.alter(cmk, KeyOperation::SetRotation, move |record, _| {
+        let act = Act::changing("EnableKeyRotation").on(cmk).detail("days", "as before");
+        let intent = self.recorded_job("rotation", cmk, act, None).await?;
+        self.alter(intent, cmk, KeyOperation::SetRotation, move |record, _| {
             record.rotation =
                 record.rotation.map(|set| RotationSchedule { next: set.next.min(after(now, set.period_days)), ..set });
             Ok(())
@@ -257,12 +260,22 @@ impl KeyService {
     /// Has the provider make the next version, and stores it. The provider is asked while nobody waits for it; what the
     /// CMK has become meanwhile is looked at again when the version is stored. Runs to its end even if the caller goes
     /// away: what the provider has made is stored, or destroyed.
-    async fn new_version(&self, cmk: &CmkId, cause: VersionCause) -> Result<(u32, ProviderName), KmsError> {
+    async fn new_version(
+        &self,
+        intent: Intent,
+        cmk: &CmkId,
+        cause: VersionCause,
+    ) -> Result<(u32, ProviderName), KmsError> {
         let cmk = cmk.clone();
-        self.to_its_end(|service| async move { service.new_version_now(&cmk, cause).await }).await
+        self.to_its_end(|service| async move { service.new_version_now(intent, &cmk, cause).await }).await
     }
 
-    async fn new_version_now(&self, cmk: &CmkId, cause: VersionCause) -> Result<(u32, ProviderName), KmsError> {
+    async fn new_version_now(
+        &self,
+        mut intent: Intent,
+        cmk: &CmkId,
+        cause: VersionCause,
+    ) -> Result<(u32, ProviderName), KmsError> {
         let _turn = self.rotating.begin(cmk.uid)?;
         let now = self.clock.now();
         let (spec, provider, old) = self.ledger.read(|catalogue| {
@@ -274,6 +287,7 @@ impl KeyService {
         let number = number.ok_or(VERSIONS_FULL)?;
         let keeper = self.provider(&provider)?;
         let wanted = NewVersion { uid: cmk.uid, version: number, spec, existing: None };
+        intent.announce().await?;
         let reference = keeper.create_version(wanted).await.map_err(|fault| failed(&provider, cmk.uid, fault))?;
         let mut material_id = [0; 32];
         self.entropy.fill(&mut material_id);
@@ -289,7 +303,7 @@ impl KeyService {
         let id = cmk.clone();
         let stored = self
             .ledger
-            .change(move |catalogue| {
+            .change(intent, move |catalogue| {
                 let record = catalogue.find(&id, version.created).ok_or(KmsError::NotFound)?;
                 record.admit(KeyOperation::Rotate)?;
                 if record.current_version != old {

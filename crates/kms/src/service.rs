@@ -112,7 +112,7 @@ impl KeyService {
         let providers = std::iter::once(embedded).chain(others).map(|p| (p.name().clone(), p)).collect();
         let versions = ledger.read(Catalogue::all_versions);
         let wraps = Wraps::load(Arc::clone(&store), config.wraps_max, versions).await?;
-        let (throttle, meter) = (Throttle::new(config.throttle), Meter::new(Arc::clone(&store)));
+        let (throttle, meter) = (Throttle::new(config.throttle.clone()), Meter::new(Arc::clone(&store)));
         let internal = Arc::new(InternalKeys::new(store, Arc::clone(&root), Arc::clone(&clock), Arc::clone(&entropy)));
         let (counters, dependents) = Default::default();
         Ok(Arc::new_cyclic(|me| Self {

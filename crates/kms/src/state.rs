@@ -217,15 +217,11 @@ pub fn admit(state: KeyState, kind: KeyKind, operation: KeyOperation) -> Result<
     match operation {
         O::Describe | O::ListRotations | O::RotationStatus | O::PutKeyPolicy | O::DeleteAlias | O::EndGrant => Ok(()),
         O::CancelDeletion if pending_deletion => Ok(()),
+        // Whoever brought the material may take it away for good at any time.
+        O::DeleteMaterial => Ok(()),
         O::CancelDeletion => Err(KmsError::NotPendingDeletion),
         _ if pending_deletion => Err(KmsError::PendingDeletion),
-        O::CreateAlias
-        | O::UpdateAlias
-        | O::Tag
-        | O::UpdateDescription
-        | O::ScheduleDeletion
-        | O::Import
-        | O::DeleteMaterial => Ok(()),
+        O::CreateAlias | O::UpdateAlias | O::Tag | O::UpdateDescription | O::ScheduleDeletion | O::Import => Ok(()),
         O::Enable | O::Disable if state == KeyState::PendingImport => Err(KmsError::PendingImport),
         O::Enable | O::Disable => Ok(()),
         O::Use | O::CreateGrant | O::SetRotation | O::Rotate => match state {

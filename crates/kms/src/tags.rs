@@ -21,10 +21,10 @@ impl KeyService {
     /// # Errors
     /// [`KmsError::Denied`], [`KmsError::NotFound`], what its state says; [`KmsError::Validation`] over 8192 bytes.
     pub async fn update_description(&self, user: &KeyUser, cmk: &CmkId, description: &str) -> Result<(), KmsError> {
-        self.perform(user, Act::changing("UpdateKeyDescription").on(cmk), async {
+        self.perform_change(user, Act::changing("UpdateKeyDescription").on(cmk), |intent| async move {
             let _: Authorized = self.authorize(user, Action::KmsUpdateKeyDescription, cmk)?;
             let description = description.to_owned();
-            self.alter(cmk, KeyOperation::UpdateDescription, move |record, _| {
+            self.alter(intent, cmk, KeyOperation::UpdateDescription, move |record, _| {
                 if description.len() > DESCRIPTION_BYTES_MAX {
                     return Err(KmsError::Validation(format!("the description exceeds {DESCRIPTION_BYTES_MAX} bytes")));
                 }
@@ -43,9 +43,9 @@ impl KeyService {
     /// [`KmsError::LimitExceeded`] over 50 tags.
     pub async fn tag(&self, user: &KeyUser, cmk: &CmkId, tags: Vec<(String, String)>) -> Result<(), KmsError> {
         let act = Act::changing("TagResource").on(cmk).detail("tags", keys(tags.iter().map(|(key, _)| key)));
-        self.perform(user, act, async {
+        self.perform_change(user, act, |intent| async move {
             let _: Authorized = self.authorize_with(user, Action::KmsTagResource, cmk, tag_facts(&tags))?;
-            self.alter(cmk, KeyOperation::Tag, move |record, _| {
+            self.alter(intent, cmk, KeyOperation::Tag, move |record, _| {
                 record.tags = check_tags(std::mem::take(&mut record.tags), tags.clone())?;
                 Ok(())
             })
@@ -60,10 +60,10 @@ impl KeyService {
     /// [`KmsError::Denied`], [`KmsError::NotFound`], what its state says.
     pub async fn untag(&self, user: &KeyUser, cmk: &CmkId, keys: Vec<String>) -> Result<(), KmsError> {
         let act = Act::changing("UntagResource").on(cmk).detail("tags", self::keys(keys.iter()));
-        self.perform(user, act, async {
+        self.perform_change(user, act, |intent| async move {
             let facts = keys.iter().map(|key| (ConditionKey::TagKeys, key.as_str())).collect();
             let _: Authorized = self.authorize_with(user, Action::KmsUntagResource, cmk, facts)?;
-            self.alter(cmk, KeyOperation::Tag, move |record, _| {
+            self.alter(intent, cmk, KeyOperation::Tag, move |record, _| {
                 record.tags.retain(|(key, _)| !keys.contains(key));
                 Ok(())
             })

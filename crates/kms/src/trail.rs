@@ -6,6 +6,7 @@
 //! ```
 
 use crate::counters::Operation;
+use crate::intent::Intent;
 use crate::{CmkId, EncryptionContext, KeyService, KeyUser, KmsError};
 use audit::{AuditTrail, Event, EventKind, KeyNamed, Outcome, Who};
 use policy::{Action, ConditionKey};
@@ -18,7 +19,7 @@ const VIA_JOB: &str = "job";
 /// The error of a change whose caller went away before its end: whether it was made, the key itself shows.
 const ABANDONED: &str = "Abandoned";
 
-/// What kind of operation it is: decides the kind of its event, and which rate it counts against.
+/// What kind of operation it is: decides the kind of its event, and its rate if it has none of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Group {
     /// Wraps, unwraps, draws.
@@ -160,8 +161,8 @@ impl KeyService {
         work: impl Future<Output = Result<T, KmsError>> + Send,
     ) -> Result<T, KmsError> {
         let kept = self.keep(user, &act);
-        let result = match self.within_rate(user, act.group) {
-            Ok(()) => work.await,
+        let result = match self.within_rate(user, &act) {
+            Ok(()) => self.charged(user, &act, work.await),
             Err(throttled) => Err(throttled),
         };
         let result = self.recorded(user, act, result).await;
@@ -179,23 +180,45 @@ impl KeyService {
         Kept { audit: Arc::clone(&self.audit), event }
     }
 
-    /// Takes one request from the rate of the user's account.
+    /// Takes one request from the rate of the user's account. Whoever goes on hands what comes of it to
+    /// [`KeyService::charged`].
     ///
     /// # Errors
     /// [`KmsError::Throttled`].
-    pub(crate) fn within_rate(&self, user: &KeyUser, group: Group) -> Result<(), KmsError> {
+    pub(crate) fn within_rate(&self, user: &KeyUser, act: &Act<'_>) -> Result<(), KmsError> {
         // What the server does by its own schedules is not to wait for its users.
         if user.via == VIA_JOB {
             return Ok(());
         }
-        self.throttle.take(user.principal.account(), group, self.clock.now())
+        self.throttle.take(user, self.throttle.asked(user, act.group, act.operation), self.clock.now())
+    }
+
+    /// The result of a request that was within its account's rate. If it was refused for want of a right, the account gets
+    /// its token back, and the caller pays instead.
+    pub(crate) fn charged<T>(&self, user: &KeyUser, act: &Act<'_>, result: Result<T, KmsError>) -> Result<T, KmsError> {
+        match result {
+            Err(error) if error.is_for_want_of_a_right() && user.via != VIA_JOB => {
+                self.throttle.give_back(user, self.throttle.asked(user, act.group, act.operation));
+                Err(self.refusal(user, act, error))
+            }
+            result => result,
+        }
+    }
+
+    /// What a refusal costs: the error, or [`KmsError::Throttled`] where the caller was refused too often.
+    pub(crate) fn refusal(&self, user: &KeyUser, act: &Act<'_>, error: KmsError) -> KmsError {
+        if user.via == VIA_JOB {
+            return error;
+        }
+        let asked = self.throttle.asked(user, act.group, act.operation);
+        self.throttle.take_refused(user, asked, self.clock.now()).err().unwrap_or(error)
     }
 
     /// Puts an operation that has ended on record, counts it, and answers with its result.
     ///
     /// # Errors
     /// The operation's own; [`KmsError::AuditUnavailable`] in place of any result that could not be put on record. A
-    /// change that was made stays made then: it is its answer that is withheld.
+    /// change that was made stays made then: its intent is on record, and it is its answer that is withheld.
     pub(crate) async fn recorded<T>(
         &self,
         user: &KeyUser,
@@ -221,13 +244,13 @@ impl KeyService {
     }
 
     /// Puts on record, counts and answers what an API refused before it reached an operation of this service: a reference
-    /// that names nothing, or not for this caller. It costs what the operation would have; over the rate the answer is
+    /// that names nothing, or not for this caller. It counts against the caller's own rate of refusals; over it the answer is
     /// [`KmsError::Throttled`], which is on record as of every operation. Returns what is to be answered.
     pub async fn refused(&self, user: &KeyUser, action: Action, key_ref: &str, error: KmsError) -> KmsError {
         // What callers write may be long; what names a CMK or an alias is not.
         let shown: String = key_ref.chars().take(512).collect();
         let act = Act::of(action).detail("key", shown);
-        let error = self.within_rate(user, act.group).err().unwrap_or(error);
+        let error = self.refusal(user, &act, error);
         match self.recorded::<()>(user, act, Err(error.clone())).await {
             Ok(()) => error,
             Err(answered) => answered,
@@ -267,17 +290,19 @@ impl KeyService {
         }
     }
 
-    /// Puts on record what the server did by itself, as its schedules told it.
+    /// Puts on record what the server does by itself, as its schedules tell it, before it does. Returns the intent, which is
+    /// on the log then.
     pub(crate) async fn recorded_job(
         &self,
         job: &'static str,
         cmk: &CmkId,
         act: Act<'_>,
         error: Option<&KmsError>,
-    ) -> Result<(), KmsError> {
+    ) -> Result<Intent, KmsError> {
         let who = Who { account: cmk.account.as_str().to_owned(), principal: format!("job:{job}"), ..Who::default() };
         let event = Event { who, request_id: String::new(), via: VIA_JOB, ..self.event(&nobody(), &act, error) };
-        Ok(self.audit.record(event).await?)
+        self.audit.record(event).await?;
+        Ok(self.announced())
     }
 }
 
@@ -308,6 +333,11 @@ fn who(user: &KeyUser) -> Who {
 }
 
 impl KmsError {
+    /// Whether anybody can bring it about without a right to a key.
+    const fn is_for_want_of_a_right(&self) -> bool {
+        matches!(self, Self::Denied | Self::InvalidGrantToken)
+    }
+
     /// A short name, for the audit trail and the like. Without what the error says of the case.
     pub const fn name(&self) -> &'static str {
         match self {

@@ -5,7 +5,7 @@ use crate::blob::Ciphertext;
 use crate::create::flag;
 use crate::material::{Version, damaged};
 use crate::state::KeyOperation;
-use crate::trail::{Act, Group};
+use crate::trail::Act;
 use crate::{CmkId, CmkWrapped, EncryptionContext, KeyService, KeySpec, KeyUse, KeyUser, KmsError};
 use crypto::{KEY_BYTES, KeyRole, SecretBytes, Wrappable};
 use policy::{Action, ConditionKey};
@@ -14,12 +14,12 @@ use std::sync::Arc;
 impl KeyService {
     /// Decides whether the caller may use the CMK for an action, [`Action::KmsGenerateDataKey`], [`Action::KmsEncrypt`] or
     /// [`Action::KmsDecrypt`], with this encryption context: first the authoriser, then existence, then state, so that
-    /// who may not use a CMK learns nothing about it. A refusal counts as a request of that operation, also against the
-    /// account's rate, and is on record before it is answered; a proof costs nothing.
+    /// who may not use a CMK learns nothing about it. A refusal counts as a request of that operation, for want of a
+    /// right against the caller's own rate, else the account's, and is on record before it is answered; a proof costs nothing.
     ///
     /// # Errors
     /// [`KmsError::Denied`], [`KmsError::NotFound`], [`KmsError::Disabled`], [`KmsError::PendingDeletion`], in this
-    /// order; [`KmsError::Throttled`] in place of each when the account is over its rate, and
+    /// order; [`KmsError::Throttled`] in place of each over the rate, and
     /// [`KmsError::AuditUnavailable`] in place of all.
     pub async fn authorize_use(
         &self,
@@ -54,7 +54,10 @@ impl KeyService {
             Ok(proof) => Ok(KeyUse { context: bound.clone(), ..proof }),
             Err(error) => {
                 let act = Act::of(action).on(cmk).with(context);
-                let error = self.within_rate(user, act.group).err().unwrap_or(error);
+                let error = match error {
+                    KmsError::Denied => self.refusal(user, &act, error),
+                    error => self.within_rate(user, &act).err().unwrap_or(error),
+                };
                 self.recorded(user, act, Err(error)).await
             }
         }
@@ -151,11 +154,13 @@ impl KeyService {
     ) -> Result<(K, CmkWrapped<K>), KmsError> {
         let user = &proof.user;
         let act = Act::using("GenerateDataKey").on(&proof.cmk).with(context);
-        let current =
-            match self.begin(proof, Action::KmsGenerateDataKey, context).and_then(|()| self.current(&proof.cmk)) {
-                Ok(current) => current,
-                Err(error) => return self.recorded(user, act, Err(error)).await,
-            };
+        let current = match self
+            .begin(proof, Action::KmsGenerateDataKey, context, &act)
+            .and_then(|()| self.current(&proof.cmk))
+        {
+            Ok(current) => current,
+            Err(error) => return self.recorded(user, act, Err(error)).await,
+        };
         let act = act.at_version(current.number, &current.record.provider);
         let work = async {
             let key = K::generate(&*self.entropy);
@@ -178,7 +183,8 @@ impl KeyService {
     ) -> Result<CmkWrapped<K>, KmsError> {
         let user = &proof.user;
         let act = Act::using("Encrypt").on(&proof.cmk).with(context);
-        let current = match self.begin(proof, Action::KmsEncrypt, context).and_then(|()| self.current(&proof.cmk)) {
+        let current = match self.begin(proof, Action::KmsEncrypt, context, &act).and_then(|()| self.current(&proof.cmk))
+        {
             Ok(current) => current,
             Err(error) => return self.recorded(user, act, Err(error)).await,
         };
@@ -210,7 +216,7 @@ impl KeyService {
         let user = &proof.user;
         let act = Act::using("Decrypt").on(&proof.cmk).with(context);
         let version = match self
-            .begin(proof, Action::KmsDecrypt, context)
+            .begin(proof, Action::KmsDecrypt, context, &act)
             .and_then(|()| self.version_of(&proof.cmk, wrapped.inner()))
         {
             Ok(version) => version,
@@ -226,9 +232,15 @@ impl KeyService {
     }
 
     /// What is asked of every request that rests on a proof: that the proof is for it, and the account within its rate.
-    fn begin(&self, proof: &KeyUse, action: Action, context: &EncryptionContext) -> Result<(), KmsError> {
+    fn begin(
+        &self,
+        proof: &KeyUse,
+        action: Action,
+        context: &EncryptionContext,
+        act: &Act<'_>,
+    ) -> Result<(), KmsError> {
         proof.holds_for(action, context)?;
-        self.within_rate(&proof.user, Group::Use)
+        self.within_rate(&proof.user, act)
     }
 
     /// Wraps bytes with a version, and counts the wrap before it is made.

@@ -79,12 +79,7 @@ fn state_by_operation() {
             [ok(), ok(), Err(PendingDeletion), ok()],
             managed(),
         ),
-        (
-            O::DeleteMaterial,
-            [Err(NO_IMPORT), Err(NO_IMPORT), Err(NO_IMPORT)],
-            [ok(), ok(), Err(PendingDeletion), ok()],
-            managed(),
-        ),
+        (O::DeleteMaterial, [Err(NO_IMPORT), Err(NO_IMPORT), Err(NO_IMPORT)], [ok(), ok(), ok(), ok()], managed()),
     ];
     assert_eq!(table.each_ref().map(|row| row.0), KeyOperation::ALL, "every operation, in order");
     for (operation, own, imported, default) in table {
@@ -114,8 +109,8 @@ fn the_page_shows_this_table() {
         Err(_) => "unsupported",
     };
     let mut table = String::from(
-        "| operation | Enabled | Disabled | PendingDeletion | imported, Enabled | imported, PendingImport | default \
-         key |\n|---|---|---|---|---|---|---|\n",
+        "| operation | Enabled | Disabled | PendingDeletion | imported, Enabled | imported, Disabled | imported, \
+         PendingDeletion | imported, PendingImport | default key |\n|---|---|---|---|---|---|---|---|---|\n",
     );
     for operation in KeyOperation::ALL {
         let cells = [
@@ -123,6 +118,8 @@ fn the_page_shows_this_table() {
             (KeyState::Disabled, KeyKind::Own),
             (PENDING, KeyKind::Own),
             (KeyState::Enabled, KeyKind::Imported),
+            (KeyState::Disabled, KeyKind::Imported),
+            (PENDING, KeyKind::Imported),
             (KeyState::PendingImport, KeyKind::Imported),
             (KeyState::Enabled, KeyKind::Default),
         ]

@@ -23,9 +23,10 @@ impl Log {
         std::mem::take(&mut *self.events.lock().unwrap())
     }
 
-    /// As [`Log::take`]: operation, outcome, error.
+    /// As [`Log::take`], without what only began: operation, outcome, error.
     pub(crate) fn told(&self) -> Vec<(&'static str, Outcome, Option<&'static str>)> {
-        self.take().into_iter().map(|event| (event.operation, event.outcome, event.error)).collect()
+        let ended = self.take().into_iter().filter(|event| event.outcome != Outcome::Begun);
+        ended.map(|event| (event.operation, event.outcome, event.error)).collect()
     }
 
     pub(crate) fn break_down(&self, broken: bool) {

@@ -16,6 +16,7 @@ mod golden;
 mod grants;
 mod hang_up;
 mod import;
+mod intent;
 mod internal_keys;
 mod key_policy;
 mod lifecycle;

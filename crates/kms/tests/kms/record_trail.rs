@@ -93,6 +93,10 @@ async fn what_cannot_be_put_on_record_is_not_answered() {
             assert_eq!(result, Err(KmsError::AuditUnavailable), "{operation}");
         }
     }
+    log.full.store(false, Ordering::SeqCst);
+    service.schedule_deletion(&me(), &cmk, 7, false).await.unwrap();
+    log.take();
+    log.full.store(true, Ordering::SeqCst);
     setup.clock.advance_millis(8 * crate::setup::DAY_MILLIS);
     assert_eq!(service.purge_due().await, Err(KmsError::AuditUnavailable), "nothing is destroyed off the record");
     log.full.store(false, Ordering::SeqCst);

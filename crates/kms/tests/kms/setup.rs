@@ -226,18 +226,32 @@ pub(crate) fn allow(actions: &str) -> String {
 pub(crate) struct Log {
     pub(crate) events: Mutex<Vec<Event>>,
     pub(crate) full: AtomicBool,
+    /// Events there is room for still; `None` for any number.
+    room: Mutex<Option<u64>>,
 }
 
 impl Log {
-    /// What is on the log, and forgets it: operation, outcome, error.
+    /// Lets so many events more onto the log, and is full then.
+    pub(crate) fn full_after(&self, events: u64) {
+        *self.room.lock().unwrap() = Some(events);
+    }
+
+    /// How operations ended that are on the log, and forgets them: operation, outcome, error.
     pub(crate) fn take(&self) -> Vec<(&'static str, Outcome, Option<&'static str>)> {
-        self.events.lock().unwrap().drain(..).map(|event| (event.operation, event.outcome, event.error)).collect()
+        let ended =
+            self.events.lock().unwrap().drain(..).filter(|event| event.outcome != Outcome::Begun).collect::<Vec<_>>();
+        ended.into_iter().map(|event| (event.operation, event.outcome, event.error)).collect()
     }
 }
 
 #[async_trait]
 impl AuditTrail for Log {
     async fn record(&self, event: Event) -> Result<(), AuditFault> {
+        let room = self.room.lock().unwrap().take();
+        if let Some(room) = room {
+            *self.room.lock().unwrap() = room.checked_sub(1);
+            self.full.store(room == 0, Ordering::SeqCst);
+        }
         if self.full.load(Ordering::SeqCst) {
             return Err(AuditFault("full".to_owned()));
         }

@@ -35,11 +35,12 @@ async fn over_the_rate_nothing_is_asked_of_the_provider_and_cached_keys_cost_not
     log.take();
     let asked = provider.wraps.load(Ordering::SeqCst);
     assert_eq!(service.generate::<Dek>(&proof, &none()).await.map(drop), Err(KmsError::Throttled));
-    assert_eq!(service.encrypt(&me(), &cmk, b"x", &none()).await.map(drop), Err(KmsError::Throttled));
-    assert_eq!(service.random(&me(), 8).await.map(drop), Err(KmsError::Throttled));
     assert_eq!(provider.wraps.load(Ordering::SeqCst), asked);
     assert!(log.told().iter().all(|(.., error)| *error == Some("Throttled")), "refused on record");
-    assert_eq!(service.counters().requests(strongroom_kms::Operation::Encrypt, Outcome::Throttled), 1);
+    assert_eq!(service.counters().requests(strongroom_kms::Operation::GenerateDataKey, Outcome::Throttled), 1);
+    service.encrypt(&me(), &cmk, b"x", &none()).await.unwrap();
+    let from_api = KeyUser { via: "kms", ..me() };
+    service.generate_data_key(&from_api, &cmk, 32, &none(), true).await.unwrap();
     for _ in 0..10 {
         // What a request with a bucket key at hand asks: the right alone.
         let _ = service.authorize_use(&me(), &cmk, Action::KmsGenerateDataKey, &none()).await.unwrap();
@@ -47,10 +48,9 @@ async fn over_the_rate_nothing_is_asked_of_the_provider_and_cached_keys_cost_not
     service.describe(&me(), &cmk).await.unwrap();
     let job = KeyUser { via: "job", ..me() };
     service.encrypt(&job, &cmk, b"x", &none()).await.unwrap();
-    assert!(service.random(&root_of("bb"), 8).await.is_ok(), "another account");
     setup.clock.advance_millis(500);
-    service.encrypt(&me(), &cmk, b"x", &none()).await.unwrap();
-    assert!(service.encrypt(&me(), &cmk, b"x", &none()).await.is_err());
+    service.generate::<Dek>(&proof, &none()).await.unwrap();
+    assert!(service.generate::<Dek>(&proof, &none()).await.is_err());
 }
 
 #[tokio::test]
@@ -148,7 +148,7 @@ async fn a_provider_that_is_no_longer_configured_takes_its_own_cmks_only() {
 #[tokio::test]
 async fn refusals_cost_what_the_request_would_have() {
     let setup = Setup::new();
-    let throttle = ThrottleConfig { use_per_second: 1, read_per_second: 1, change_per_second: 0 };
+    let throttle = ThrottleConfig { use_per_second: 1, read_per_second: 1, ..ThrottleConfig::default() };
     let service = setup.open_as(|parts| parts.config.throttle = throttle).await;
     let cmk = service.create(&me(), new_key("")).await.unwrap().id;
     let low = crate::setup::low_user_of("aa");
@@ -158,6 +158,7 @@ async fn refusals_cost_what_the_request_would_have() {
     let named = async || service.refused(&me(), Action::KmsDescribeKey, "alias/none", KmsError::NotFound).await;
     assert_eq!([named().await, named().await], [KmsError::NotFound, KmsError::NotFound]);
     assert_eq!(named().await, KmsError::Throttled);
+    assert!(service.describe(&me(), &cmk).await.is_ok(), "what nobody had a right to costs the account nothing");
     setup.clock.advance_millis(2000);
     let too_long = [0; strongroom_kms::PLAINTEXT_BYTES_MAX + 1];
     for _ in 0..2 {
@@ -165,4 +166,38 @@ async fn refusals_cost_what_the_request_would_have() {
         assert!(matches!(got, Err(KmsError::Validation(_))));
     }
     assert_eq!(service.encrypt(&me(), &cmk, &too_long, &none()).await.map(drop), Err(KmsError::Throttled));
+}
+
+/// Whoever may use no key, or calls the APIs all the time, keeps nobody of the account from its objects.
+#[tokio::test]
+async fn an_account_s_objects_are_not_starved_by_its_users_without_rights_nor_by_its_calls() {
+    let setup = Setup::new();
+    let throttle = ThrottleConfig { use_per_second: 1, ..ThrottleConfig::default() };
+    let service = setup.open_as(|parts| parts.config.throttle = throttle).await;
+    let cmk = service.create(&me(), new_key("")).await.unwrap().id;
+    let sealed = service.encrypt(&me(), &cmk, b"x", &none()).await.unwrap().ciphertext;
+    let source = Source { ciphertext: &sealed, cmk: None, context: &none() };
+    let (low, api) = (crate::setup::low_user_of("aa"), KeyUser { via: "kms", ..me() });
+    for _ in 0..20 {
+        for user in [low.clone(), KeyUser { via: "kms", ..low.clone() }] {
+            assert!(service.encrypt(&user, &cmk, b"x", &none()).await.is_err());
+            assert!(service.decrypt(&user, source).await.is_err());
+            assert!(service.re_encrypt(&user, source, &cmk, &none()).await.is_err());
+            assert!(service.generate_data_key(&user, &cmk, 32, &none(), true).await.is_err());
+            assert!(service.random(&user, 8).await.is_err());
+            assert!(service.authorize_use(&user, &cmk, Action::KmsDecrypt, &none()).await.is_err());
+            assert!(service.rotate(&user, &cmk).await.is_err());
+        }
+    }
+    let too_many = service.encrypt(&low, &cmk, b"x", &none()).await.map(drop);
+    assert_eq!(too_many, Err(KmsError::Throttled), "they have a rate of their own");
+    for user in [&api, &me()] {
+        for _ in 0..2 {
+            service.decrypt(user, source).await.unwrap();
+            service.generate_data_key(user, &cmk, 32, &none(), true).await.unwrap();
+            service.random(user, 8).await.unwrap();
+        }
+        assert_eq!(service.random(user, 8).await.map(drop), Err(KmsError::Throttled));
+    }
+    assert_eq!(service.rotate(&me(), &cmk).await, Ok(2));
 }

@@ -3,7 +3,8 @@
 use super::layers::Layers;
 use super::parsed;
 use crate::failure::Failure;
-use kms::{KmsConfig, ProviderName};
+use kms::{KmsConfig, OPERATIONS, ProviderName};
+use std::collections::BTreeMap;
 
 /// The limits, and what has no setting as it is usual. The default provider is a setting of its own.
 pub(super) fn parse(layers: &Layers) -> Result<KmsConfig, Failure> {
@@ -16,7 +17,23 @@ pub(super) fn parse(layers: &Layers) -> Result<KmsConfig, Failure> {
     config.throttle.use_per_second = parsed(layers, "kms_requests_per_second", |text| text.parse().ok())?;
     config.throttle.read_per_second = parsed(layers, "kms_reads_per_second", |text| text.parse().ok())?;
     config.throttle.change_per_second = parsed(layers, "kms_changes_per_second", |text| text.parse().ok())?;
+    if layers.one("kms_operations_per_second").is_some() {
+        config.throttle.operations = parsed(layers, "kms_operations_per_second", rates)?;
+    }
     Ok(config)
+}
+
+/// `Operation=NUMBER`, separated by commas, each operation once.
+fn rates(text: &str) -> Option<BTreeMap<&'static str, u32>> {
+    let mut rates = BTreeMap::new();
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        let (name, rate) = part.split_once('=')?;
+        let operation = OPERATIONS.into_iter().find(|operation| *operation == name.trim())?;
+        if rates.insert(operation, rate.trim().parse().ok()?).is_some() {
+            return None;
+        }
+    }
+    Some(rates)
 }
 
 #[cfg(test)]
@@ -28,6 +45,19 @@ mod tests {
     fn unset_limits_are_those_of_the_key_service() {
         let settings = load(&[("STRONGROOM_DATA", "/nowhere")]).unwrap();
         assert_eq!(format!("{:?}", settings.kms), format!("{:?}", KmsConfig::default()));
+    }
+
+    #[test]
+    fn operations_have_rates_of_their_own() {
+        let variable = "STRONGROOM_KMS_OPERATIONS_PER_SECOND";
+        let with = |value| load(&[("STRONGROOM_DATA", "/nowhere"), (variable, value)]);
+        let rates = with("GenerateDataKey=100, CreateGrant=0").unwrap().kms.throttle.operations;
+        assert_eq!(rates, [("CreateGrant", 0), ("GenerateDataKey", 100)].into());
+        assert!(with("").unwrap().kms.throttle.operations.is_empty());
+        for wrong in ["Encrypt", "Encrypt=", "Encrypt=-1", "encrypt=1", "Sign=1", "Encrypt=1,Encrypt=2", "=1"] {
+            let complaint = with(wrong).unwrap_err().to_string();
+            assert!(complaint.contains("`kms_operations_per_second`"), "{wrong}: {complaint}");
+        }
     }
 
     #[test]

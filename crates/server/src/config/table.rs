@@ -232,9 +232,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "STRONGROOM_KMS_REQUESTS_PER_SECOND",
         "NUMBER",
         Some("0"),
-        "How many requests a second each account may make that use CMKs (wrap, unwrap, data keys, random bytes), reads and \
-         writes of SSE-KMS objects without a bucket key at hand among them; twice as many at once. 0 is no limit. Over it, \
-         the KMS APIs answer that requests are throttled, and objects `503 SlowDown`.",
+        "How many requests a second each account may make of each operation that uses CMKs (wrap, unwrap, data keys, random \
+         bytes); twice as many at once. Reads and writes of SSE-KMS objects without a bucket key at hand count apart from \
+         calls of the KMS APIs, at the same rates. 0 is no limit. Over it, the KMS APIs answer that requests are throttled, \
+         and objects `503 SlowDown`.",
     ),
     setting(
         "kms_reads_per_second",
@@ -242,7 +243,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "STRONGROOM_KMS_READS_PER_SECOND",
         "NUMBER",
         Some("2000"),
-        "The same for requests that read about CMKs, aliases, grants and key policies.",
+        "The same for each operation that reads about CMKs, aliases, grants and key policies.",
     ),
     setting(
         "kms_changes_per_second",
@@ -250,7 +251,16 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "STRONGROOM_KMS_CHANGES_PER_SECOND",
         "NUMBER",
         Some("100"),
-        "The same for requests that change them.",
+        "The same for each operation that changes them.",
+    ),
+    setting(
+        "kms_operations_per_second",
+        "kms-operations-per-second",
+        "STRONGROOM_KMS_OPERATIONS_PER_SECOND",
+        "OPERATION=NUMBER,…",
+        None,
+        "Operations with a rate of their own in place of the three above, by their names in the AWS KMS API, as in \
+         `GenerateDataKey=1000,CreateGrant=50`.",
     ),
     setting(
         "kms_keys_max",

@@ -41,7 +41,7 @@ impl Call<'_> {
     pub(super) async fn change_root_key(&self) -> Answer {
         let keys = &self.request.gateway.keys;
         let changed = keys
-            .on_record(&self.key_user(), "ChangeRootKey", async {
+            .on_record(&self.key_user(), "ChangeRootKey", |mut intent| async move {
                 self.permit_operator(Action::ServerChangeRootKey)?;
                 let Rewrap { source, passphrase } = self.body()?;
                 let from = match (source, passphrase.map(secret)) {
@@ -57,6 +57,7 @@ impl Call<'_> {
                         return Err(KmsError::Validation("the passphrase is missing".to_owned()));
                     }
                 };
+                intent.announce().await?;
                 keys.change_root(from).await
             })
             .await?;
@@ -66,7 +67,7 @@ impl Call<'_> {
     pub(super) async fn back_up_keys(&self) -> Answer {
         let keys = &self.request.gateway.keys;
         let backup = keys
-            .on_record(&self.key_user(), "BackUpKeys", async {
+            .on_record(&self.key_user(), "BackUpKeys", |_| async {
                 self.permit_operator(Action::ServerBackUpKeys)?;
                 let BackUp { passphrase } = self.body()?;
                 Ok(keys.back_up(secret(passphrase), env!("CARGO_PKG_VERSION")).await?)

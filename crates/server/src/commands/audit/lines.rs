@@ -44,7 +44,7 @@ struct Wanted {
     #[arg(long, value_name = "NAME")]
     operation: Option<String>,
     /// How it ended.
-    #[arg(long, value_name = "OUTCOME", value_parser = ["ok", "denied", "failed"])]
+    #[arg(long, value_name = "OUTCOME", value_parser = ["begun", "ok", "denied", "failed"])]
     outcome: Option<String>,
     /// Not before this time.
     #[arg(long, value_name = "TIME", value_parser = time_of)]
