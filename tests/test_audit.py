@@ -11,6 +11,7 @@ import boto3
 import pytest
 import requests
 from botocore.exceptions import ClientError
+from huaweicloudsdkcore.exceptions.exceptions import ServerResponseException
 
 from harness import clients, huawei, identities, keys, secrets
 from harness.server import StartFailed, binary, clean_environment
@@ -244,6 +245,47 @@ def test_an_audit_log_without_room_refuses_keys_and_recovers_by_itself(make_serv
     assert sum(gap["events"] for gap in gaps) >= 3 and all(gap["required"] for gap in gaps)
     done = subprocess.run([binary(), "audit", "verify", "--dir", small_disk.seen / "log", "--json"], capture_output=True)
     assert json.loads(done.stdout)["sound"], done.stdout
+
+
+def test_a_change_that_cannot_be_written_down_is_not_made(make_server, small_disk):
+    server = logging_to(make_server, small_disk)
+    kms, dew = keys.client(server, attempts=1), huawei.kms(server)
+    made = keys.make(kms)
+    key, root = made["KeyId"], f"arn:aws:iam::{made['AWSAccountId']}:root"
+    policy = kms.get_key_policy(KeyId=key)["Policy"]
+    fill_until_refused(small_disk, lambda: kms.generate_data_key(KeyId=key, KeySpec="AES_256"))
+    other = policy.replace("kms:*", "kms:D*")
+    for call, members in (
+        (kms.disable_key, {}),
+        (kms.schedule_key_deletion, {}),
+        (kms.put_key_policy, {"Policy": other, "BypassPolicyLockoutSafetyCheck": True}),
+        (kms.create_grant, {"GranteePrincipal": root, "Operations": ["Decrypt"]}),
+        (kms.enable_key_rotation, {}),
+        (kms.rotate_key_on_demand, {}),
+        (kms.tag_resource, {"Tags": [{"TagKey": "a", "TagValue": "b"}]}),
+    ):
+        keys.refused(call, "DependencyTimeoutException", KeyId=key, **members)
+    keys.refused(kms.create_key, "DependencyTimeoutException")
+    keys.refused(kms.create_alias, "DependencyTimeoutException", AliasName="alias/unwritten", TargetKeyId=key)
+    for operation, members in (("disable_key", {}), ("delete_key", {"pending_days": "7"}), ("rotate_on_demand", {})):
+        with pytest.raises(ServerResponseException) as error:
+            huawei.ask(dew, operation, key_id=key, **members)
+        assert (error.value.status_code, error.value.error_code) == (503, "KMS.0104")
+
+    small_disk.free()
+    assert keys.state(kms, key) == "Enabled" and [entry["KeyId"] for entry in kms.list_keys()["Keys"]] == [key]
+    assert kms.get_key_policy(KeyId=key)["Policy"] == policy
+    assert kms.list_grants(KeyId=key)["Grants"] == [] and kms.list_aliases(KeyId=key)["Aliases"] == []
+    assert not kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"]
+    assert len(kms.list_key_rotations(KeyId=key, IncludeKeyMaterial="ALL_KEY_MATERIAL")["Rotations"]) == 1
+    assert kms.list_resource_tags(KeyId=key)["Tags"] == []
+    reply = kms.disable_key(KeyId=key)
+    told = events(server, "DisableKey", small_disk.seen / "log")
+    assert [event["outcome"] for event in told] == ["begun", "ok"]
+    assert {event["request_id"] for event in told} == {reply["ResponseMetadata"]["RequestId"]}
+    assert all(event["key"]["arn"] == made["Arn"] and event["who"]["access_key"] == server.access_key for event in told)
+    with pytest.raises(ClientError):
+        kms.encrypt(KeyId=key, Plaintext=b"x")
 
 
 def test_where_the_log_is_not_required_keys_are_handed_out_and_the_gap_is_told(make_server, small_disk):

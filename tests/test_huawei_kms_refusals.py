@@ -8,7 +8,7 @@ import pytest
 from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
 
 from harness.huawei import ask
-from test_huawei_kms import details, fresh, make_key
+from test_huawei_kms import details, fresh, make_key, wrapped_for
 
 ABSENT = "0d0466b0-e727-4d9c-b35d-f84bb474a37f"
 
@@ -29,46 +29,109 @@ def key(dew):
 # ---- states (kms-iam-api §1.6) --------------------------------------------------------------------------------------
 
 OK = None
-# operation, its arguments; what an enabled key answers, a disabled one, one pending deletion, one pending import
-STATES = [
-    ("create_datakey", {}, OK, "KMS.0209", "KMS.0210", "KMS.0308"),
-    ("create_datakey_without_plaintext", {}, OK, "KMS.0209", "KMS.0210", "KMS.0308"),
-    ("encrypt_data", {"plain_text": "x"}, OK, "KMS.0209", "KMS.0210", "KMS.0308"),
-    ("encrypt_datakey", {"plain_text": bytes(1).hex() + hashlib.sha256(bytes(1)).hexdigest(),
-                         "datakey_plain_length": "1"}, OK, "KMS.0209", "KMS.0210", "KMS.0308"),
-    ("list_key_detail", {}, OK, OK, OK, OK),
-    ("list_grants", {}, OK, OK, OK, OK),
-    ("enable_key", {}, "KMS.1201", OK, "KMS.0210", "KMS.0308"),
-    ("disable_key", {}, OK, "KMS.1301", "KMS.0210", "KMS.0308"),
-    ("delete_key", {"pending_days": "7"}, OK, OK, "KMS.1402", OK),
-    ("cancel_key_deletion", {}, "KMS.1501", "KMS.1501", OK, "KMS.1501"),
-    ("create_grant", {"grantee_principal": "ab" * 16, "operations": ["describe-key"]},
-     OK, "KMS.0209", "KMS.0210", "KMS.0308"),
-    ("enable_key_rotation", {}, OK, "KMS.0209", "KMS.0210", "KMS.0312"),
-    ("disable_key_rotation", {}, "KMS.0313", "KMS.0209", "KMS.0210", "KMS.0312"),
-    ("update_key_rotation_interval", {"rotation_interval": 30}, "KMS.0313", "KMS.0209", "KMS.0210", "KMS.0312"),
-    ("rotate_on_demand", {}, OK, "KMS.0209", "KMS.0210", "KMS.0312"),
-    ("create_parameters_for_import", {"wrapping_algorithm": "RSAES_OAEP_SHA_256"},
-     "KMS.0309", "KMS.0309", "KMS.0309", OK),
-    ("delete_imported_key_material", {}, "KMS.0309", "KMS.0309", "KMS.0309", "KMS.2701"),
-    ("update_key_alias", {"key_alias": "fresh"}, OK, OK, "KMS.0210", OK),
-    ("update_key_description", {"key_description": "x"}, OK, OK, "KMS.0210", OK),
-]  # fmt: skip
+# What a key with material of the provider answers when it is enabled, disabled, pending deletion; one with material that was
+# brought in the same states and when it is pending import; the default key.
+COLUMNS = [(state, "own") for state in ("2", "3", "4")] + [(state, "brought") for state in "2345"] + [("2", "default")]
 
 
-@pytest.mark.parametrize("row", STATES, ids=lambda row: row[0])
-def test_states_by_operation(dew, row):
-    operation, arguments, *answers = row
-    enabled, disabled, pending = make_key(dew), make_key(dew), make_key(dew)
-    ask(dew, "disable_key", key_id=disabled)
-    ask(dew, "delete_key", key_id=pending, pending_days="7")
-    empty = make_key(dew, origin="external")
-    for key, answer in zip([enabled, disabled, pending, empty], answers):
-        asked = {k: fresh() if v == "fresh" else v for k, v in arguments.items()}
-        if answer is OK:
-            ask(dew, operation, key_id=key, **asked)
+def row(own, brought=None, waiting=OK, default="KMS.0211"):
+    """`brought` is as `own` unless it says otherwise."""
+    return (*own, *(brought or own), waiting, default)
+
+
+USE = row((OK, "KMS.0209", "KMS.0210"), None, "KMS.0308", OK)
+READ = row((OK, OK, OK), default=OK)
+NAME = row((OK, OK, "KMS.0210"))
+NEVER = ("KMS.0312",) * 3
+NOT_EXTERNAL = ("KMS.0309",) * 3
+STATES = {
+    **{name: USE for name in ("create_datakey", "create_datakey_without_plaintext", "encrypt_data", "encrypt_datakey",
+                              "decrypt_data", "decrypt_datakey", "re_encrypt")},
+    **{name: READ for name in ("list_key_detail", "list_grants", "list_aliases", "show_kms_tags")},
+    "show_key_rotation_status": row((OK, OK, OK), NEVER, "KMS.0312", OK),
+    "enable_key": row(("KMS.1201", OK, "KMS.0210"), None, "KMS.0308"),
+    "disable_key": row((OK, "KMS.1301", "KMS.0210"), None, "KMS.0308"),
+    "delete_key": row((OK, OK, "KMS.1402")),
+    "cancel_key_deletion": row(("KMS.1501", "KMS.1501", OK), None, "KMS.1501"),
+    "create_grant": row((OK, "KMS.0209", "KMS.0210"), None, "KMS.0308"),
+    **{name: row((OK, OK, OK)) for name in ("cancel_grant", "cancel_self_grant")},
+    **{name: row((OK, "KMS.0209", "KMS.0210"), NEVER, "KMS.0312") for name in ("enable_key_rotation", "rotate_on_demand")},
+    **{name: row(("KMS.0313", "KMS.0209", "KMS.0210"), NEVER, "KMS.0312")
+       for name in ("disable_key_rotation", "update_key_rotation_interval")},
+    "create_parameters_for_import": row(NOT_EXTERNAL, (OK, OK, "KMS.0210")),
+    "import_key_material": row(NOT_EXTERNAL, ("KMS.0310", "KMS.0310", "KMS.0210")),
+    "delete_imported_key_material": row(NOT_EXTERNAL, (OK, OK, "KMS.2701"), "KMS.2701"),
+    **{name: NAME for name in ("update_key_alias", "update_key_description", "create_alias", "associate_alias",
+                               "create_kms_tag", "batch_create_kms_tags", "delete_tag")},
+    "delete_alias": row((OK, OK, OK), default="KMS.1101"),
+}  # fmt: skip
+
+
+class Prepared:
+    """A key in a state, with all that the operations need."""
+
+    def __init__(self, dew, state, kind):
+        self.other_alias, self.alias = fresh(), fresh()
+        make_key(dew, key_alias=self.other_alias)
+        self.grant, self.sent = "ab" * 32, {"import_token": "AAAA" * 60, "encrypted_key_material": "AAAA" * 86}
+        if kind == "default":
+            self.alias, self.key = "obs/default", ask(dew, "create_datakey", key_id="alias/obs/default").key_id
         else:
-            refused(answer, dew, operation, key_id=key, **asked)
+            self.key = make_key(dew, key_alias=self.alias, origin="external" if kind == "brought" else "kms")
+        if kind == "brought":
+            self.sent = wrapped_for(dew, self.key, bytes(32))
+            ask(dew, "import_key_material", key_id=self.key, **self.sent)
+        self.datakey = ask(dew, "create_datakey", key_id=self.key).cipher_text
+        self.sealed = ask(dew, "encrypt_data", key_id=self.key, plain_text="text").cipher_text
+        if kind != "default":
+            roles = {"grantee_principal": "ab" * 16, "operations": ["describe-key"]}
+            self.grant = ask(dew, "create_grant", key_id=self.key, **roles).grant_id
+        if state == "3":
+            ask(dew, "disable_key", key_id=self.key)
+        if state == "4":
+            ask(dew, "delete_key", key_id=self.key, pending_days="7")
+        if state == "5":
+            ask(dew, "delete_imported_key_material", key_id=self.key)
+        assert details(dew, self.key).key_state == state
+
+    def arguments(self, operation):
+        """Of the request, key id and all."""
+        key, tag = {"key_id": self.key}, kms2.TagItem(key="a", value="b")
+        digest = hashlib.sha256(bytes(1)).hexdigest()
+        return {
+            "encrypt_data": {**key, "plain_text": "x"},
+            "encrypt_datakey": {**key, "plain_text": bytes(1).hex() + digest, "datakey_plain_length": "1"},
+            "decrypt_data": {"cipher_text": self.sealed},
+            "decrypt_datakey": {**key, "cipher_text": self.datakey, "datakey_cipher_length": "32"},
+            "re_encrypt": {"cipher_text": self.sealed, "destination_key_id": self.key},
+            "list_aliases": {"path": key},
+            "show_kms_tags": {"path": key},
+            "delete_key": {**key, "pending_days": "7"},
+            "create_grant": {**key, "grantee_principal": "cd" * 16, "operations": ["describe-key"]},
+            "cancel_grant": {**key, "grant_id": self.grant},
+            "cancel_self_grant": {**key, "grant_id": self.grant},
+            "update_key_rotation_interval": {**key, "rotation_interval": 30},
+            "create_parameters_for_import": {**key, "wrapping_algorithm": "RSAES_OAEP_SHA_256"},
+            "import_key_material": {**key, **self.sent},
+            "update_key_alias": {**key, "key_alias": fresh()},
+            "update_key_description": {**key, "key_description": "x"},
+            "create_alias": {**key, "alias": fresh()},
+            "associate_alias": {"alias": self.other_alias, "target_key_id": self.key},
+            "delete_alias": {**key, "aliases": [self.alias]},
+            "create_kms_tag": {"path": key, "tag": tag},
+            "batch_create_kms_tags": {"path": key, "tags": [tag], "action": "create"},
+            "delete_tag": {"path": {**key, "key": "a"}},
+        }.get(operation, key)  # fmt: skip
+
+
+@pytest.mark.parametrize("column", range(len(COLUMNS)), ids=["-".join(column) for column in COLUMNS])
+@pytest.mark.parametrize("operation", STATES)
+def test_states_by_operation(dew, operation, column):
+    prepared, answer = Prepared(dew, *COLUMNS[column]), STATES[operation][column]
+    if answer is OK:
+        ask(dew, operation, **prepared.arguments(operation))
+    else:
+        refused(answer, dew, operation, **prepared.arguments(operation))
 
 
 def test_the_default_key_serves_and_is_left_alone(server, dew, s3, bucket):
@@ -77,15 +140,6 @@ def test_the_default_key_serves_and_is_left_alone(server, dew, s3, bucket):
     assert (default.key_alias, default.key_spec, default.key_state) == ("obs/default", "AES_256", "2")
     made = ask(dew, "create_datakey", key_id="alias/obs/default")
     assert made.key_id == default.key_id
-    for operation, arguments in [
-        ("enable_key", {}), ("disable_key", {}), ("delete_key", {"pending_days": "7"}), ("cancel_key_deletion", {}),
-        ("create_grant", {"grantee_principal": "ab" * 16, "operations": ["describe-key"]}),
-        ("enable_key_rotation", {}), ("rotate_on_demand", {}),
-        ("create_parameters_for_import", {"wrapping_algorithm": "RSAES_OAEP_SHA_256"}),
-        ("delete_imported_key_material", {}), ("update_key_alias", {"key_alias": fresh()}),
-        ("create_alias", {"alias": fresh()}),
-    ]:  # fmt: skip
-        refused("KMS.0211", dew, operation, key_id=default.key_id, **arguments)
 
 
 def test_disabled_and_pending_keys_open_nothing(dew):
@@ -225,4 +279,9 @@ def test_tags_that_are_refused(dew, key):
     refused("KMS.0404", dew, "list_kms_by_tags", path=path, action="delete")
     refused("KMS.1603", dew, "list_kms_by_tags", path=path, action="count", offset="1")
     refused("KMS.0403", dew, "list_kms_by_tags", path=path, action="filter", matches=[tag("owner", "x")])
+    refused("KMS.0402", dew, "list_kms_by_tags", path=path, action="filter", matches=[tag("resource_name", "x" * 256)])
+    full = make_key(dew)
+    ask(dew, "batch_create_kms_tags", path={"key_id": full}, tags=[tag(f"k{n}") for n in range(50)], action="create")
+    refused("KMS.0409", dew, "create_kms_tag", path={"key_id": full}, tag=tag("one-more"))
+    ask(dew, "create_kms_tag", path={"key_id": full}, tag=tag("k0", "other value"))
     assert ask(dew, "show_kms_tags", path={"key_id": key}).exist_tags_num == 0

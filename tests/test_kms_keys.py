@@ -7,9 +7,9 @@ import uuid
 
 import pytest
 
-from harness import clients, identities, keys
+from harness import clients, identities, keys, signing
 from harness.identities import allow
-from harness.keys import force_deletion, make, refused, state
+from harness.keys import force_deletion, make, material, refused, state
 from harness.server import REPOSITORY
 from harness.sse import body
 
@@ -77,6 +77,22 @@ def test_a_provider_that_is_not_there_makes_no_key(kms):
         kms.create_key(CustomKeyStoreId="nowhere")
 
 
+def test_every_operation_of_the_sdk_is_offered_or_refused_by_name(server, kms):
+    """Without a body, each answers about what is missing, or that it is not offered; none is unknown."""
+    offered = set()
+    for operation in kms.meta.service_model.operation_names:
+        request = signing.Request("POST", "/", [], {
+            "X-Amz-Target": f"TrentService.{operation}", "Content-Type": "application/x-amz-json-1.1"}, b"{}")  # fmt: skip
+        signing.sign_v4(request, server, service="kms")
+        reply = signing.send(request, server, control=True)
+        told = json.loads(reply.body).get("__type", "") if reply.status != 200 else ""
+        assert "UnknownOperation" not in told, operation
+        if "UnsupportedOperation" not in told:
+            offered.add(operation)
+    without_keys = {"CreateKey", "DeleteAlias", "GenerateRandom", "ListKeys", "ListRetirableGrants"}
+    assert set(TABLE) | without_keys == offered
+
+
 @pytest.mark.parametrize("operation, members", [
     ("sign", dict(Message=b"x", SigningAlgorithm="RSASSA_PSS_SHA_256")),
     ("generate_mac", dict(Message=b"x", MacAlgorithm="HMAC_SHA_256")),
@@ -92,59 +108,91 @@ def test_what_is_not_offered_says_so(kms, cmk, operation, members):
 # ---- states by operations -------------------------------------------------------------------------------------------
 
 OK, DISABLED, STATE, UNSUPPORTED = None, "DisabledException", "KMSInvalidStateException", "UnsupportedOperationException"
+RESERVED = "InvalidAliasNameException"
 USES = ["Encrypt", "Decrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "ReEncrypt", "CreateGrant"]
 READS = [
-    "DescribeKey", "GetKeyPolicy", "PutKeyPolicy", "ListAliases", "ListGrants", "ListKeyPolicies", "ListResourceTags",
-    "RevokeGrant", "RetireGrant", "DeleteAlias", "GetKeyRotationStatus",
+    "DescribeKey", "GetKeyPolicy", "ListAliases", "ListGrants", "ListKeyPolicies", "ListResourceTags", "ListKeyRotations",
 ]  # fmt: skip
-# Operation: enabled, disabled, pending deletion, pending import (kms-iam-api §2.4).
+# Operation: enabled, disabled, pending deletion; with material that was brought: enabled, disabled, pending deletion, pending
+# import; the default key (kms-iam-api §2.4).
+OWN, BROUGHT = ["Enabled", "Disabled", "PendingDeletion"], ["Enabled", "Disabled", "PendingDeletion", "PendingImport"]
+COLUMNS = [(state, "own") for state in OWN] + [(state, "brought") for state in BROUGHT] + [("Enabled", "default")]
+
+
+def row(own, brought=None, waiting=OK, default=UNSUPPORTED):
+    """`brought` is as `own` unless it says otherwise."""
+    return (*own, *(brought or own), waiting, default)
+
+
+NEVER = (UNSUPPORTED,) * 3
 TABLE = {
-    **{name: (OK, DISABLED, STATE, STATE) for name in USES},
-    **{name: (OK, OK, OK, OK) for name in READS},
-    "GetKeyRotationStatus": (OK, OK, OK, UNSUPPORTED),
-    **{name: (OK, OK, STATE, OK) for name in ("CreateAlias", "TagResource", "UntagResource", "UpdateKeyDescription")},
-    "UpdateAlias": (OK, OK, STATE, OK),
-    **{name: (OK, OK, STATE, STATE) for name in ("EnableKey", "DisableKey")},
-    "ScheduleKeyDeletion": (OK, OK, STATE, OK),
-    "CancelKeyDeletion": (STATE, STATE, OK, STATE),
-    **{name: (OK, DISABLED, STATE, UNSUPPORTED) for name in ("EnableKeyRotation", "DisableKeyRotation", "RotateKeyOnDemand")},
-    "GetParametersForImport": (UNSUPPORTED, UNSUPPORTED, UNSUPPORTED, OK),
-    "DeleteImportedKeyMaterial": (UNSUPPORTED, UNSUPPORTED, UNSUPPORTED, OK),
+    **{name: row((OK, DISABLED, STATE), None, STATE, OK) for name in USES if name != "CreateGrant"},
+    "CreateGrant": row((OK, DISABLED, STATE), None, STATE),
+    **{name: row((OK, OK, OK), None, OK, OK) for name in READS},
+    "GetKeyRotationStatus": row((OK, OK, OK), NEVER, UNSUPPORTED, OK),
+    **{name: row((OK, OK, OK)) for name in ("PutKeyPolicy", "RevokeGrant", "RetireGrant")},
+    "DeleteAlias": row((OK, OK, OK), default=RESERVED),
+    **{name: row((OK, OK, STATE)) for name in ("CreateAlias", "TagResource", "UntagResource", "UpdateKeyDescription")},
+    "UpdateAlias": row((OK, OK, STATE)),
+    **{name: row((OK, OK, STATE), None, STATE) for name in ("EnableKey", "DisableKey")},
+    "ScheduleKeyDeletion": row((OK, OK, STATE)),
+    "CancelKeyDeletion": row((STATE, STATE, OK), None, STATE),
+    **{name: row((OK, DISABLED, STATE), NEVER, UNSUPPORTED)
+       for name in ("EnableKeyRotation", "DisableKeyRotation", "RotateKeyOnDemand")},
+    **{name: row(NEVER, (OK, OK, STATE)) for name in ("GetParametersForImport", "ImportKeyMaterial")},
+    "DeleteImportedKeyMaterial": row(NEVER, (OK, OK, OK)),
 }  # fmt: skip
-STATES = ["Enabled", "Disabled", "PendingDeletion", "PendingImport"]
+
+
+@pytest.fixture(scope="module")
+def default_key(s3):
+    """The account's default key is made when an object needs it."""
+    s3.create_bucket(Bucket="makes-the-default-key")
+    s3.put_object(Bucket="makes-the-default-key", Key="k", Body=b"x", ServerSideEncryption="aws:kms")
 
 
 class Prepared:
     """A CMK in a state, with all that the operations need."""
 
-    def __init__(self, kms, wanted, account):
-        self.kms = kms
-        self.made = make(kms, Origin="EXTERNAL") if wanted == "PendingImport" else make(kms)
-        self.key, self.other = self.made["KeyId"], make(kms)["KeyId"]
-        root = f"arn:aws:iam::{account}:root"
+    def __init__(self, kms, wanted, kind):
+        self.kms, self.other = kms, make(kms)["KeyId"]
         self.alias, self.others_alias = alias(), alias()
-        kms.create_alias(AliasName=self.alias, TargetKeyId=self.key)
         kms.create_alias(AliasName=self.others_alias, TargetKeyId=self.other)
-        self.blob, self.grant = b"", None
-        if wanted != "PendingImport":
-            self.blob = kms.encrypt(KeyId=self.key, Plaintext=b"x")["CiphertextBlob"]
-            self.grant = kms.create_grant(KeyId=self.key, GranteePrincipal=root, RetiringPrincipal=root, Operations=["Decrypt"])
-        self.root = root
+        self.grant, self.sent = {"GrantId": "0" * 64}, {"ImportToken": b"x" * 16, "EncryptedKeyMaterial": b"x" * 16}
+        self.sent["ExpirationModel"] = "KEY_MATERIAL_DOES_NOT_EXPIRE"
+        if kind == "default":
+            self.alias = "alias/aws/s3"
+            self.made = kms.describe_key(KeyId=self.alias)["KeyMetadata"]
+            self.key = self.made["KeyId"]
+        else:
+            self.made = make(kms, Origin="EXTERNAL") if kind == "brought" else make(kms)
+            self.key = self.made["KeyId"]
+            kms.create_alias(AliasName=self.alias, TargetKeyId=self.key)
+        if kind == "brought":
+            self.sent |= material(kms, self.key, bytes(32))
+            kms.import_key_material(**self.sent)
+            del self.sent["KeyId"]
+        self.root = f"arn:aws:iam::{self.made['AWSAccountId']}:root"
+        self.blob = kms.encrypt(KeyId=self.key, Plaintext=b"x")["CiphertextBlob"]
+        if kind != "default":
+            roles = dict(GranteePrincipal=self.root, RetiringPrincipal=self.root)
+            self.grant = {"GrantId": kms.create_grant(KeyId=self.key, Operations=["Decrypt"], **roles)["GrantId"]}
         if wanted == "Disabled":
             kms.disable_key(KeyId=self.key)
         if wanted == "PendingDeletion":
             kms.schedule_key_deletion(KeyId=self.key)
+        if wanted == "PendingImport":
+            kms.delete_imported_key_material(KeyId=self.key)
         assert state(kms, self.key) == wanted
 
     def call(self, operation):
-        kms, key = self.kms, {"KeyId": self.key}
-        grant = {"GrantId": self.grant["GrantId"] if self.grant else "0" * 64}
+        kms, key, grant = self.kms, {"KeyId": self.key}, self.grant
         calls = {
             "Encrypt": lambda: kms.encrypt(**key, Plaintext=b"x"),
-            "Decrypt": lambda: kms.decrypt(**key, CiphertextBlob=self.blob or kms.encrypt(KeyId=self.other, Plaintext=b"x")["CiphertextBlob"]),
+            "Decrypt": lambda: kms.decrypt(**key, CiphertextBlob=self.blob),
             "GenerateDataKey": lambda: kms.generate_data_key(**key, KeySpec="AES_256"),
             "GenerateDataKeyWithoutPlaintext": lambda: kms.generate_data_key_without_plaintext(**key, NumberOfBytes=5),
-            "ReEncrypt": lambda: kms.re_encrypt(CiphertextBlob=self.blob or kms.encrypt(KeyId=self.other, Plaintext=b"x")["CiphertextBlob"], DestinationKeyId=self.key),
+            "ReEncrypt": lambda: kms.re_encrypt(CiphertextBlob=self.blob, DestinationKeyId=self.key),
             "CreateGrant": lambda: kms.create_grant(**key, GranteePrincipal=self.root, Operations=["Encrypt"]),
             "DescribeKey": lambda: kms.describe_key(**key),
             "GetKeyPolicy": lambda: kms.get_key_policy(**key, PolicyName="default"),
@@ -170,17 +218,18 @@ class Prepared:
             "DisableKeyRotation": lambda: kms.disable_key_rotation(**key),
             "RotateKeyOnDemand": lambda: kms.rotate_key_on_demand(**key),
             "GetParametersForImport": lambda: kms.get_parameters_for_import(**key, WrappingAlgorithm="RSAES_OAEP_SHA_256", WrappingKeySpec="RSA_2048"),
+            "ImportKeyMaterial": lambda: kms.import_key_material(**key, **self.sent),
             "DeleteImportedKeyMaterial": lambda: kms.delete_imported_key_material(**key),
+            "ListKeyRotations": lambda: kms.list_key_rotations(**key),
         }  # fmt: skip
         return calls[operation]
 
 
-@pytest.mark.parametrize("column, wanted", enumerate(STATES), ids=STATES)
+@pytest.mark.parametrize("column", range(len(COLUMNS)), ids=["-".join(column) for column in COLUMNS])
 @pytest.mark.parametrize("operation", TABLE)
-def test_states_by_operations(kms, operation, column, wanted):
-    if wanted == "PendingImport" and operation in ("RevokeGrant", "RetireGrant"):
-        pytest.skip("a CMK without material has no grants")
-    prepared = Prepared(kms, wanted, make(kms)["AWSAccountId"])
+def test_states_by_operations(kms, default_key, operation, column):
+    wanted, kind = COLUMNS[column]
+    prepared = Prepared(kms, wanted, kind)
     expected = TABLE[operation][column]
     if expected is OK:
         prepared.call(operation)()

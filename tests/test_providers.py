@@ -7,7 +7,7 @@ import subprocess
 import pytest
 import requests
 
-from harness import clients
+from harness import clients, keys
 from harness.providers import (
     AWS_ACCESS_KEY, AWS_SECRET_KEY, FaultProxy, aws_settings, configure, private_file, table,
 )  # fmt: skip
@@ -99,6 +99,8 @@ def test_a_key_that_exists_is_taken_up_and_left_alone(moto, s3, kms, bucket):
     theirs = moto.client().create_key(Description="theirs")["KeyMetadata"]["Arn"]
     before = set(moto.keys())
     cmk = kms.create_key(Origin="EXTERNAL_KEY_STORE", CustomKeyStoreId="cloud", XksKeyId=theirs)["KeyMetadata"]["Arn"]
+    again = {"Origin": "EXTERNAL_KEY_STORE", "CustomKeyStoreId": "cloud", "XksKeyId": theirs}
+    keys.refused(kms.create_key, "ConflictException", **again)
     assert set(moto.keys()) == before
     put(s3, bucket, "k", cmk)
     assert get(s3, bucket, "k") == BODY

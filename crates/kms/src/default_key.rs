@@ -31,8 +31,11 @@ impl KeyService {
         let id = CmkId { region: self.region.clone(), account: account.clone(), number: number.clone(), uid };
         let act = Act::changing("CreateDefaultKey").on(&id);
         match self.make_default_key(self.intent(user, &act), user, action, &id).await {
-            // Somebody else was faster, and has put it on record.
-            Ok(other) if other != id => Ok(other),
+            // Somebody else was faster, and has put it on record. That this one began is on record as well, so is its end.
+            Ok(other) if other != id => {
+                let _ = self.recorded::<()>(user, act, Err(KmsError::AlreadyExists)).await;
+                Ok(other)
+            }
             result => self.recorded(user, act, result).await,
         }
     }

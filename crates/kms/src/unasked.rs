@@ -12,7 +12,7 @@ const NAME_CHARS_MAX: usize = 64;
 
 impl KeyService {
     /// Puts on record what an API refused of an authenticated request before any operation of this service was asked: a
-    /// body that is not understood, a ciphertext that is none, what is not offered. It counts as a request of the account.
+    /// body that is not understood, a ciphertext that is none, what is not offered. It counts against the caller's own rate of refusals.
     /// `operation`: by AWS's name; of one that is none of this service's the name goes to the event's details. `error`: a
     /// short name of the refusal.
     ///
@@ -27,7 +27,7 @@ impl KeyService {
                 Act::reading(UNKNOWN).detail("operation", name)
             }
         };
-        let rate = self.within_rate(user, act.group);
+        let rate = self.within_refusals(user, &act);
         let error = rate.as_ref().err().map_or(error, KmsError::name);
         let event = Event { outcome: Outcome::Failed, error: Some(error), ..self.event(user, &act, None) };
         self.audit.record(event).await?;

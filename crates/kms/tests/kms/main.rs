@@ -28,6 +28,7 @@ mod root_change;
 mod root_key;
 mod rotation;
 mod setup;
+mod steps;
 mod tags;
 mod token_keys;
 mod traffic;
