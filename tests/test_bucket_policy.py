@@ -9,10 +9,13 @@ import requests
 from botocore.exceptions import ClientError
 from obs import CopyObjectHeader, PutObjectHeader, SseKmsHeader
 
+from encryption_rows import begin, send_part, write
 from harness import clients, identities, signing
 from harness.identities import allow, deny
 from harness.server import DOMAIN
 from harness.signing import Request, presign_obs, presign_v4, send
+from harness.sse import CustomerKey
+from test_sse_rules import Dialect, expect
 
 
 @pytest.fixture(scope="module")
@@ -534,3 +537,38 @@ def test_conditional_headers_tell_nothing_to_who_may_not(server, s3, bucket):
         assert answers == {403}, headers
     request = signing.sign_v4(Request("PUT", f"/{bucket}/there", [], {"If-None-Match": "*"}, b"y"), signer)
     assert send(request, server, tls=True).status == 403
+
+
+# ---- the usual refusal of customer keys -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("grammar", ["s3", "obs"])
+@pytest.mark.parametrize("name", ["s3", "obs"])
+def test_customer_keys_are_refused_by_the_usual_policy(server, s3, bucket, name, grammar):
+    """`Null: false` of the customer algorithm: whoever sends one is refused, in every way to write and in both dialects,
+    by the condition's name in S3's words or in OBS's. What comes without one is not."""
+    dialect, key = Dialect(name), CustomerKey()
+    expect(dialect.send(server, "PUT", bucket, "source", b"hello"), 200)
+    upload = begin(server, dialect, bucket, dialect.trio(key))
+    said = {
+        "s3": "s3:x-amz-server-side-encryption-customer-algorithm",
+        "obs": "x-obs-server-side-encryption-customer-algorithm",
+    }[grammar]
+    set_policy(s3, bucket, {**deny("s3:PutObject", f"arn:aws:s3:::{bucket}/*"), "Condition": {"Null": {said: "false"}}})
+    for way in ("put", "copy", "post", "initiate"):
+        expect(write(server, dialect, way, bucket, dialect.trio(key)), 403, "AccessDenied")
+        assert write(server, dialect, way, bucket, {}).status in (200, 204)
+        assert write(server, dialect, way, bucket, {dialect.method: "AES256"}).status in (200, 204)
+    # A part is of what its upload was begun with.
+    expect(send_part(server, dialect, bucket, upload, dialect.trio(key)), 403, "AccessDenied")
+    # Reads send the algorithm too; the policy is about writes.
+    s3.delete_bucket_policy(Bucket=bucket)
+    expect(dialect.send(server, "PUT", bucket, "own", b"hello", dialect.trio(key)), 200)
+    condition = {"StringEquals": {said: "AES256"}}
+    set_policy(s3, bucket, {**deny("s3:PutObject", f"arn:aws:s3:::{bucket}/*"), "Condition": condition})
+    assert expect(dialect.send(server, "GET", bucket, "own", headers=dialect.trio(key)), 200).body == b"hello"
+    expect(dialect.send(server, "PUT", bucket, "own", b"again", dialect.trio(key)), 403, "AccessDenied")
+    set_policy(s3, bucket, {**deny("s3:GetObject", f"arn:aws:s3:::{bucket}/*"), "Condition": condition})
+    for operation in ("GET", "HEAD"):
+        assert dialect.send(server, operation, bucket, "own", headers=dialect.trio(key)).status == 403
+    expect(dialect.send(server, "GET", bucket, "source"), 200)

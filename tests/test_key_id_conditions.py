@@ -73,11 +73,13 @@ OPERATORS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("named", ["arn", "obs", "id"])
-@pytest.mark.parametrize("operator", OPERATORS)
+# What is no ARN is not compared as one.
+NAMED = [(operator, named) for operator in OPERATORS for named in ("arn", "obs", "id")
+         if named == "arn" or not operator.startswith("Arn")]  # fmt: skip
+
+
+@pytest.mark.parametrize("operator, named", NAMED)
 def test_a_deny_by_a_cmk_s_name_holds_for_every_form(server, s3, bucket, keys, writer, dialect, operator, named):
-    if operator.startswith("Arn") and named != "arn":
-        pytest.skip("what is no ARN is not compared as one")
     name = {"s3": S3_KEY, "obs": OBS_KEY}[dialect.name]
     put_policy(s3, bucket, {operator: {name: keys["right"][named]}})
     for which in ("right", "other"):

@@ -674,12 +674,21 @@ def test_sse_kms_may_be_closed_to_older_signatures(make_server):
     s3.create_bucket(Bucket="older")
     s3.put_object(Bucket="older", Key="k", Body=b"x", ServerSideEncryption="aws:kms")
 
-    def v2(verb, name, headers=None):
-        request = signing.Request(verb, f"/older/{name}", headers=dict(headers or {}), body=b"x" if verb == "PUT" else b"")
+    def v2(verb, name, headers=None, copies=False, query=()):
+        body = b"x" if verb == "PUT" and not copies else b""
+        request = signing.Request(verb, f"/older/{name}", list(query), dict(headers or {}), body)
         return signing.send(signing.sign_obs(request, server, scheme="AWS"), server, tls=True)
 
     expect(v2("PUT", "new", {S3.method: "aws:kms"}), 400, "InvalidArgument")
     expect(v2("GET", "k"), 400, "InvalidArgument")
+    # Nor by way of a copy, or of a part that is copied, whatever the target is sealed with.
+    from_sealed, upload = S3.copy_source("older", "k"), begin(server, S3, "older", {})
+    for more in ({}, {S3.method: "AES256"}, {S3.method: "aws:kms"}):
+        expect(v2("PUT", "new", from_sealed | more, copies=True), 400, "InvalidArgument")
+    part = [("partNumber", "1"), ("uploadId", upload)]
+    expect(v2("PUT", "m", from_sealed, copies=True, query=part), 400, "InvalidArgument")
+    expect(S3.send(server, "PUT", "older", "copied", headers=from_sealed), 200)
+    s3.delete_object(Bucket="older", Key="copied")
     expect(v2("PUT", "new", {S3.method: "AES256"}), 200)
     assert expect(v2("GET", "new"), 200).body == b"x"
     assert [o["Key"] for o in s3.list_objects_v2(Bucket="older")["Contents"]] == ["k", "new"]

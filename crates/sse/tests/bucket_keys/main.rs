@@ -9,6 +9,7 @@ mod authority;
 mod calls;
 mod concurrency;
 mod context;
+mod imported;
 mod life;
 mod rewrap;
 mod rows;
