@@ -1,7 +1,6 @@
 //! Rows that do not match their checksums, in every table; and what is not known when the index of CMKs is not complete.
 
 use crate::setup::*;
-use async_trait::async_trait;
 use bytes::Bytes;
 use objects::inspect::{Finding, FindingKind as Kind, Inspector};
 use std::sync::Arc;
@@ -105,7 +104,6 @@ async fn an_index_that_is_not_complete_or_cannot_be_asked_is_not_sound() {
 /// Counts reads of the tables that hold many rows for one record.
 struct Counting(Arc<dyn MetaStore>, Arc<AtomicU64>);
 
-#[async_trait]
 impl MetaStore for Counting {
     fn snapshot(&self) -> Box<dyn Snapshot> {
         Box::new(Counted(self.0.snapshot(), Arc::clone(&self.1)))
