@@ -59,8 +59,11 @@ fn change() -> impl Strategy<Value = Change> {
 }
 
 fn transaction() -> impl Strategy<Value = Transaction> {
-    (vec(expectation(), 0..2), vec(change(), 0..6))
-        .prop_map(|(expectations, changes)| Transaction { expectations, changes, frees_room: false })
+    (vec(expectation(), 0..2), vec(change(), 0..6)).prop_map(|(expectations, changes)| Transaction {
+        expectations,
+        changes,
+        frees_room: false,
+    })
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {

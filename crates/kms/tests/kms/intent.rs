@@ -76,7 +76,7 @@ impl World {
     }
 
     /// Everything a change can change, here and at the provider.
-    fn all(&self) -> (Vec<Vec<(Vec<u8>, Vec<u8>)>>, [u64; 2]) {
+    fn all(&self) -> (Vec<Rows>, [u64; 2]) {
         let tables = [Table::Cmks, Table::CmkVersions, Table::CmkAliases, Table::CmkGrants];
         let (made, lost) = (&self.provider.created, &self.provider.destroyed);
         (tables.map(|table| self.setup.rows(table)).to_vec(), [made, lost].map(|count| count.load(Ordering::SeqCst)))
@@ -93,6 +93,7 @@ fn grant(grantee: &str) -> NewGrant {
     }
 }
 
+type Rows = Vec<(Vec<u8>, Vec<u8>)>;
 type Doing<'a> = Pin<Box<dyn Future<Output = Result<(), KmsError>> + 'a>>;
 type Change = for<'a> fn(&'a World) -> Doing<'a>;
 

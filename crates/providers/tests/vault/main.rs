@@ -159,7 +159,8 @@ async fn connections_are_kept_and_closed_ones_replaced() {
         ok += usize::from(wrap(&provider, &reference).await.is_ok());
     }
     let handled = vault.state.lock().unwrap().requests.len() - sent;
-    assert!(ok >= 1 && handled >= ok && handled <= 20, "{ok} of {handled}");
+    // Each wrap is tried by an unwrap before it counts.
+    assert!(ok >= 1 && handled >= 2 * ok && handled <= 40, "{ok} of {handled}");
 }
 
 #[tokio::test]
