@@ -25,16 +25,7 @@ fn under(method: Method, sm4: bool) -> EncryptionHeaders {
 }
 
 async fn put(h: &Harness, bucket: &BucketName, object: &str, encryption: EncryptionHeaders, data: &[u8]) {
-    let request = PutObject {
-        bucket: bucket.clone(),
-        name: name(object),
-        headers: ObjectHeaders::default(),
-        encryption,
-        expectation: WriteExpectation::default(),
-        acl: None,
-        tags: Vec::new(),
-    };
-    h.objects.put_object(&cx(), request, body(data)).await.unwrap();
+    h.put_with(bucket, object, encryption, data).await.unwrap();
 }
 
 /// Writes by parts whose numbers have gaps.

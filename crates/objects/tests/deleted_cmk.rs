@@ -7,40 +7,21 @@ mod support;
 
 use kms::{CmkId, KmsError};
 use model::BucketName;
-use sse::{EncryptionHeaders, KeyUser, SseError};
+use sse::{EncryptionHeaders, SseError};
 use strongroom_objects::Fail;
 use strongroom_objects::api::*;
 use support::*;
 
 const DAY_MILLIS: u64 = 86_400_000;
 
-fn user() -> KeyUser {
-    let cx = cx();
-    KeyUser {
-        principal: cx.principal,
-        access_key: None,
-        via: "kms",
-        request_id: cx.request_id,
-        conditions: cx.conditions,
-    }
-}
-
 async fn put(h: &Harness, bucket: &BucketName, object: &str, cmk: &CmkId, bucket_key: bool) -> Result<(), Fail> {
-    let request = PutObject {
-        bucket: bucket.clone(),
-        name: name(object),
-        headers: ObjectHeaders::default(),
-        encryption: EncryptionHeaders {
-            method: Some("aws:kms".into()),
-            key_id: Some(cmk.to_arn()),
-            bucket_key_enabled: Some(bucket_key.to_string()),
-            ..EncryptionHeaders::default()
-        },
-        expectation: WriteExpectation::default(),
-        acl: None,
-        tags: Vec::new(),
+    let encryption = EncryptionHeaders {
+        method: Some("aws:kms".into()),
+        key_id: Some(cmk.to_arn()),
+        bucket_key_enabled: Some(bucket_key.to_string()),
+        ..EncryptionHeaders::default()
     };
-    h.objects.put_object(&cx(), request, body(&pattern(2000))).await.map(drop)
+    h.put_with(bucket, object, encryption, &pattern(2000)).await.map(drop)
 }
 
 async fn refuses(h: &Harness, bucket: &BucketName, cmk: &CmkId, is_it: fn(&SseError) -> bool, when: &str) {
@@ -70,7 +51,7 @@ async fn works(h: &Harness, bucket: &BucketName, objects: &[&str], when: &str) {
 async fn what_a_deleted_cmk_sealed_stays_sealed_and_the_rest_goes_on() {
     let mut h = Harness::new().await;
     h.kms.set_dependents(h.objects.dependents());
-    let cmk = h.kms.create(&user(), kms::CreateCmk::default()).await.unwrap().id;
+    let cmk = h.kms.create(&operator(), kms::CreateCmk::default()).await.unwrap().id;
     let bucket = h.bucket("bucket").await;
     for (object, bucket_key) in [("direct", false), ("direct-2", false), ("bucket-key", true), ("bucket-key-2", true)] {
         put(&h, &bucket, object, &cmk, bucket_key).await.unwrap();
@@ -80,9 +61,9 @@ async fn what_a_deleted_cmk_sealed_stays_sealed_and_the_rest_goes_on() {
     h.put(&bucket, "plain", Method::Plain, &pattern(2000)).await;
     let all = ["bucket-key", "bucket-key-2", "direct", "direct-2", "plain"];
 
-    let unforced = h.kms.schedule_deletion(&user(), &cmk, 7, false).await;
+    let unforced = h.kms.schedule_deletion(&operator(), &cmk, 7, false).await;
     assert!(matches!(unforced, Err(KmsError::InUse(_))), "{unforced:?}");
-    h.kms.schedule_deletion(&user(), &cmk, 7, true).await.unwrap();
+    h.kms.schedule_deletion(&operator(), &cmk, 7, true).await.unwrap();
     h.clock.advance_millis(7 * DAY_MILLIS - 1);
     refuses(&h, &bucket, &cmk, |e| matches!(e, SseError::KeyPendingDeletion), "in the last millisecond").await;
     works(&h, &bucket, &all, "in the last millisecond").await;
@@ -91,7 +72,7 @@ async fn what_a_deleted_cmk_sealed_stays_sealed_and_the_rest_goes_on() {
     refuses(&h, &bucket, &cmk, |e| matches!(e, SseError::KeyNotFound), "due, and its rows are there").await;
     works(&h, &bucket, &all, "due").await;
     h.objects.delete_object(&cx(), &bucket, &name("direct-2"), None).await.unwrap();
-    assert_eq!(h.kms.cancel_deletion(&user(), &cmk).await, Err(KmsError::NotFound), "there is no way back");
+    assert_eq!(h.kms.cancel_deletion(&operator(), &cmk).await, Err(KmsError::NotFound), "there is no way back");
 
     assert_eq!(h.kms.purge_due().await, Ok(vec![cmk.clone()]));
     let left = ["bucket-key", "bucket-key-2", "direct", "plain"];

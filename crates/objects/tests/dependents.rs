@@ -8,7 +8,7 @@ use bytes::Bytes;
 use kms::{CmkId, KeyImpact};
 use model::{BucketName, PartNumber, UploadId};
 use proptest::prelude::*;
-use sse::{BucketEncryption, DefaultMethod, EncryptionHeaders, KeyUser};
+use sse::{BucketEncryption, DefaultMethod, EncryptionHeaders};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::{CommitError, MetaStore, Snapshot, StoreFault, Table, Transaction};
@@ -16,19 +16,8 @@ use strongroom_objects::Fail;
 use strongroom_objects::api::*;
 use support::*;
 
-fn user() -> KeyUser {
-    let cx = cx();
-    KeyUser {
-        principal: cx.principal,
-        access_key: None,
-        via: "kms",
-        request_id: cx.request_id,
-        conditions: cx.conditions,
-    }
-}
-
 async fn new_cmk(h: &Harness) -> CmkId {
-    h.kms.create(&user(), kms::CreateCmk::default()).await.unwrap().id
+    h.kms.create(&operator(), kms::CreateCmk::default()).await.unwrap().id
 }
 
 /// Every row of the index.
@@ -65,16 +54,7 @@ fn under(cmk: Option<&CmkId>, bucket_key: bool) -> EncryptionHeaders {
 }
 
 async fn put(h: &Harness, bucket: &BucketName, object: &str, encryption: EncryptionHeaders, data: &[u8]) {
-    let request = PutObject {
-        bucket: bucket.clone(),
-        name: name(object),
-        headers: ObjectHeaders::default(),
-        encryption,
-        expectation: WriteExpectation::default(),
-        acl: None,
-        tags: Vec::new(),
-    };
-    h.objects.put_object(&cx(), request, body(data)).await.unwrap();
+    h.put_with(bucket, object, encryption, data).await.unwrap();
 }
 
 async fn begin(h: &Harness, bucket: &BucketName, object: &str, encryption: EncryptionHeaders) -> UploadId {
@@ -173,7 +153,7 @@ async fn what_needs_a_cmk_is_counted() {
     );
 
     // By version: what was wrapped before the rotation needs the first one.
-    h.kms.rotate(&user(), &one).await.unwrap();
+    h.kms.rotate(&operator(), &one).await.unwrap();
     put(&h, &bucket, "after", under(Some(&one), false), &pattern(3)).await;
     let dependents = h.objects.dependents();
     assert_eq!(dependents.impact(&one, Some(1)).await.unwrap(), all(4, 201_110, 1, 2));
@@ -212,7 +192,7 @@ async fn objects_through_a_bucket_key_need_the_version_of_its_row() {
     for object in ["a", "b", "c"] {
         put(&h, &bucket, object, under(Some(&cmk), true), &pattern(100)).await;
     }
-    h.kms.rotate(&user(), &cmk).await.unwrap();
+    h.kms.rotate(&operator(), &cmk).await.unwrap();
     put(&h, &bucket, "later", under(Some(&cmk), true), &pattern(1000)).await;
     let needs = async |h: &Harness, version| {
         let found = h.objects.dependents().impact(&cmk, Some(version)).await.unwrap();
@@ -225,7 +205,7 @@ async fn objects_through_a_bucket_key_need_the_version_of_its_row() {
         .filter(|row| row.kind == sse::DependentKind::BucketKey)
         .collect();
     for key in &keys {
-        h.sse.rewrap_bucket_key(key.bucket_key.unwrap(), None, &bucket, &user()).await.unwrap();
+        h.sse.rewrap_bucket_key(key.bucket_key.unwrap(), None, &bucket, &operator()).await.unwrap();
     }
     assert_eq!((needs(&h, 1).await, needs(&h, 2).await), ((1, 10, 0), (4, 1300, 2)));
     let kept = index(&h.meta);
@@ -247,7 +227,7 @@ async fn objects_through_a_bucket_key_need_the_version_of_its_row() {
 async fn bucket_defaults_that_lead_to_the_cmk_count() {
     let h = Harness::new().await;
     let (one, other) = (new_cmk(&h).await, new_cmk(&h).await);
-    h.kms.create_alias(&user(), "alias/mine", &one).await.unwrap();
+    h.kms.create_alias(&operator(), "alias/mine", &one).await.unwrap();
     for (bucket, key_ref) in [
         ("by-arn", Some(one.to_arn())),
         ("by-id", Some(one.uid.to_uuid())),
@@ -272,7 +252,7 @@ async fn bucket_defaults_that_lead_to_the_cmk_count() {
     assert_eq!(found.bucket_defaults, ["by-alias", "by-arn", "by-id", "by-obs-form"]);
     assert_eq!(found.buckets, found.bucket_defaults);
     assert!(!found.is_none());
-    h.kms.update_alias(&user(), "alias/mine", &other).await.unwrap();
+    h.kms.update_alias(&operator(), "alias/mine", &other).await.unwrap();
     assert_eq!(impact(&h, &one).await.bucket_defaults, ["by-arn", "by-id", "by-obs-form"]);
     assert_eq!(impact(&h, &other).await.bucket_defaults, ["by-alias", "other"]);
 }
@@ -342,7 +322,7 @@ async fn an_unfinished_index_stays_unfinished_when_a_damaged_object_is_replaced(
     damage(&h.meta, "damaged").await;
     h.objects.delete_object(&cx(), &bucket, &name("damaged"), None).await.unwrap();
     h.objects.dependents().impact(&cmk, None).await.unwrap_err();
-    let uncounted = h.kms.schedule_deletion(&user(), &cmk, 7, false).await;
+    let uncounted = h.kms.schedule_deletion(&operator(), &cmk, 7, false).await;
     assert!(matches!(uncounted, Err(kms::KmsError::Unavailable(_))), "{uncounted:?}");
     // The next start begins from nothing, whatever was entered before.
     h.restart().await;
@@ -357,14 +337,14 @@ async fn a_deletion_waits_for_what_needs_the_cmk() {
     let cmk = new_cmk(&h).await;
     let bucket = h.bucket("bucket").await;
     put(&h, &bucket, "o", under(Some(&cmk), true), &pattern(9)).await;
-    let refused = h.kms.schedule_deletion(&user(), &cmk, 7, false).await;
+    let refused = h.kms.schedule_deletion(&operator(), &cmk, 7, false).await;
     let Err(kms::KmsError::InUse(why)) = refused else { panic!("{refused:?}") };
     assert_eq!((why.objects, why.bytes, why.bucket_keys, why.buckets), (1, 9, 1, vec!["bucket".to_owned()]));
     h.objects.delete_object(&cx(), &bucket, &name("o"), None).await.unwrap();
     let mut tx = Transaction::new();
     tx.delete(Table::System, MARK);
     h.meta.commit(tx).await.unwrap();
-    let uncounted = h.kms.schedule_deletion(&user(), &cmk, 7, false).await;
+    let uncounted = h.kms.schedule_deletion(&operator(), &cmk, 7, false).await;
     assert!(matches!(uncounted, Err(kms::KmsError::Unavailable(_))), "{uncounted:?}");
     h.objects.dependents().impact(&cmk, None).await.unwrap_err();
 }

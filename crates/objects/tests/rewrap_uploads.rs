@@ -4,7 +4,7 @@
 
 mod support;
 
-use kms::{CmkId, KeyUser};
+use kms::CmkId;
 use model::BucketName;
 use sse::{Dependent, EncryptionHeaders, RewrapTo};
 use std::sync::{Arc, Mutex};
@@ -50,16 +50,6 @@ impl MetaStore for Gate {
                 })
             }
         }
-    }
-}
-
-fn operator() -> KeyUser {
-    KeyUser {
-        principal: root(),
-        access_key: None,
-        via: "kms",
-        request_id: "test".into(),
-        conditions: Default::default(),
     }
 }
 

@@ -10,7 +10,7 @@ mod support;
 
 use kms::CmkId;
 use model::{BucketName, PartNumber};
-use sse::{AppliedEncryption, EncryptionHeaders, KeyUser, RewrapTo, SseError};
+use sse::{AppliedEncryption, EncryptionHeaders, RewrapTo, SseError};
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::task::Poll;
@@ -182,16 +182,6 @@ struct Stage<'a> {
     cmks: Vec<CmkId>,
     dice: SeededEntropy,
     history: History,
-}
-
-fn operator() -> KeyUser {
-    KeyUser {
-        principal: root(),
-        access_key: None,
-        via: "kms",
-        request_id: "test".into(),
-        conditions: Default::default(),
-    }
 }
 
 fn is_disabled(fail: &Fail) -> bool {

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use crypto::SecretBytes;
 use data_encoding::BASE64;
-use kms::KeyService;
+use kms::{KeyService, KeyUser};
 use model::{AccountId, AccountNumber, BucketName, Clock, Entropy, ObjectName, RangeSpec, RegionName, Timestamp};
 use policy::{AccessRequest, Authorized, Authorizer, Conditions, Denied, Principal};
 use sse::{
@@ -56,6 +56,17 @@ pub struct Harness {
 pub fn root() -> Principal {
     let account = AccountId::parse("0123456789abcdef0123456789abcdef").unwrap();
     Principal::root(account, AccountNumber::parse("000000000001").unwrap(), "root")
+}
+
+/// The root of the account, at the KMS.
+pub fn operator() -> KeyUser {
+    KeyUser {
+        principal: root(),
+        access_key: None,
+        via: "kms",
+        request_id: "test".into(),
+        conditions: Default::default(),
+    }
 }
 
 impl Harness {
@@ -107,11 +118,21 @@ impl Harness {
         method: Method,
         data: &[u8],
     ) -> Result<WriteOutcome, Fail> {
+        self.put_with(bucket, object, method.headers(), data).await
+    }
+
+    pub async fn put_with(
+        &self,
+        bucket: &BucketName,
+        object: &str,
+        encryption: EncryptionHeaders,
+        data: &[u8],
+    ) -> Result<WriteOutcome, Fail> {
         let request = PutObject {
             bucket: bucket.clone(),
             name: name(object),
             headers: ObjectHeaders::default(),
-            encryption: method.headers(),
+            encryption,
             expectation: WriteExpectation::default(),
             acl: None,
             tags: Vec::new(),
